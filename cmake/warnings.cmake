@@ -1,0 +1,15 @@
+# How every target of the project is compiled.
+add_library(memfold_flags INTERFACE)
+target_compile_features(memfold_flags INTERFACE c_std_11)
+target_compile_options(memfold_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -fvisibility=hidden)
+if(MEMFOLD_WERROR)
+  target_compile_options(memfold_flags INTERFACE -Werror)
+endif()
+if(MEMFOLD_SANITIZE)
+  target_compile_options(memfold_flags INTERFACE -fsanitize=${MEMFOLD_SANITIZE} -fno-sanitize-recover=all
+                                                 -fno-omit-frame-pointer)
+  target_link_options(memfold_flags INTERFACE -fsanitize=${MEMFOLD_SANITIZE})
+endif()
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -1,0 +1,141 @@
+/*
+ * The contract between generated code and the runtime.
+ *
+ * Every number that the two sides must agree on stands here once: page size, permission bytes,
+ * fault kinds, the fields of mf_view and their offsets, and the runtime entry points that generated
+ * code calls. The C compiler checks the offsets below; the generator checks the same numbers against
+ * LLVM's data layout before it emits anything.
+ *
+ * A change to anything in this file is a new MF_ABI_VERSION. The version is part of the linker name
+ * of every entry point, so objects emitted for another version fail to link instead of misbehaving.
+ */
+#ifndef MEMFOLD_ABI_H
+#define MEMFOLD_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define MF_STATIC_ASSERT(condition, message) static_assert(condition, message)
+#define MF_NORETURN [[noreturn]]
+extern "C" {
+#else
+#define MF_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
+#define MF_NORETURN _Noreturn
+#endif
+
+#define MF_ABI_VERSION 1
+
+/* Guest pages are 4096 bytes; a guest address is a uint32_t in a space of 2^32 bytes. */
+#define MF_PAGE_LOG2 12
+#define MF_PAGE_SIZE 4096
+#define MF_SPACE_BYTES (UINT64_C(1) << 32)
+#define MF_SPACE_PAGES (UINT32_C(1) << 20)
+
+/*
+ * The permission of a page. The values are bytes of the live permission table.
+ * The table of a memory has MF_PERM_TABLE_PAGES entries, so that it can be indexed with the page of
+ * the last byte of any access: the largest 33-bit index, 2 * (2^32 - 1), plus 7. Entries from
+ * MF_SPACE_PAGES on are always MF_PERM_NONE.
+ */
+typedef enum mf_perm { MF_PERM_NONE = 0, MF_PERM_RO = 1, MF_PERM_RW = 2 } mf_perm;
+
+#define MF_PERM_TABLE_PAGES ((UINT32_C(1) << 21) + 1)
+
+/* What an access does to the bytes it touches. */
+typedef enum mf_operation { MF_LOAD = 0, MF_STORE = 1 } mf_operation;
+
+/* What the guest did wrong. A status of 0 means that the access was done. */
+typedef enum mf_fault_kind {
+    MF_FAULT_NONE = 0,
+    MF_PAGE_FAULT = 1,     /* the page is MF_PERM_NONE, or at or above 2^32 */
+    MF_WRITE_PROTECTED = 2 /* the page is MF_PERM_RO and the operation is a store */
+} mf_fault_kind;
+
+/*
+ * The fault record: which access failed and on which page. All zero means that nothing has failed.
+ * A failed access changes no byte of memory; a successful one leaves the record alone.
+ */
+typedef struct mf_fault {
+    uint32_t kind;      /* mf_fault_kind */
+    uint32_t operation; /* mf_operation */
+    uint64_t page;      /* 4096-aligned index of the lowest inaccessible page touched; may be >= 2^32 */
+    uint64_t address;   /* first index of the access, not reduced modulo 2^32 */
+    uint64_t length;    /* bytes of the access */
+} mf_fault;
+
+struct mf_guard;
+struct mf_memory;
+
+/*
+ * A view: the one struct that generated code reads. A memory embeds one (mf_memory_view); each
+ * further thread that accesses the same memory attaches a view of its own (mf_view_attach), because
+ * the fault record and the guard belong to one thread. The runtime owns every field; read them freely.
+ */
+typedef struct mf_view {
+    unsigned char *base;         /* host address of guest address 0; constant while attached */
+    const unsigned char *perms;  /* live permission table; the pointer is constant while attached */
+    uint64_t heap_end;           /* guest index where the live heap pages end, a multiple of 4096 */
+    uint64_t layout_fingerprint; /* of the memory's layout; 0 from a change until it is asked for again */
+    mf_fault fault;              /* last fault of an access through this view */
+    struct mf_guard *guard;      /* innermost guard frame, or NULL */
+    struct mf_memory *memory;    /* the memory this is a view of */
+    struct mf_view *next;        /* further views of the same memory */
+} mf_view;
+
+#define MF_VIEW_BASE_OFFSET 0
+#define MF_VIEW_PERMS_OFFSET 8
+#define MF_VIEW_HEAP_END_OFFSET 16
+#define MF_VIEW_LAYOUT_FINGERPRINT_OFFSET 24
+#define MF_VIEW_FAULT_OFFSET 32
+#define MF_VIEW_GUARD_OFFSET 64
+#define MF_VIEW_BYTES 88
+
+MF_STATIC_ASSERT(sizeof(void *) == 8, "memfold hosts are 64-bit");
+MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
+MF_STATIC_ASSERT(offsetof(mf_view, base) == MF_VIEW_BASE_OFFSET, "mf_view.base");
+MF_STATIC_ASSERT(offsetof(mf_view, perms) == MF_VIEW_PERMS_OFFSET, "mf_view.perms");
+MF_STATIC_ASSERT(offsetof(mf_view, heap_end) == MF_VIEW_HEAP_END_OFFSET, "mf_view.heap_end");
+MF_STATIC_ASSERT(offsetof(mf_view, layout_fingerprint) == MF_VIEW_LAYOUT_FINGERPRINT_OFFSET,
+                 "mf_view.layout_fingerprint");
+MF_STATIC_ASSERT(offsetof(mf_view, fault) == MF_VIEW_FAULT_OFFSET, "mf_view.fault");
+MF_STATIC_ASSERT(offsetof(mf_view, guard) == MF_VIEW_GUARD_OFFSET, "mf_view.guard");
+MF_STATIC_ASSERT(sizeof(mf_view) == MF_VIEW_BYTES, "mf_view");
+
+/* What a load accessor returns: RAX and EDX on x86-64. `value` is 0 unless `status` is 0. */
+typedef struct mf_load_result {
+    uint64_t value;
+    uint32_t status; /* mf_fault_kind */
+} mf_load_result;
+
+/*
+ * Runtime entry points of generated code. Nobody else calls them.
+ *
+ * `access` is MF_ACCESS_CODE(operation, length). `limit` is 0 for accesses checked by permission: the
+ * fault is then classified from the live permissions of the view. Under the `bounds` policy it is the
+ * end of the accessible space, and the fault is the first touched page at or above it.
+ */
+#define MF_ACCESS_CODE(operation, length_bytes) (((uint64_t)(length_bytes) << 1) | (uint64_t)(operation))
+
+#define MF_RT_FAULT_SYMBOL "mf_rt_fault_v1"
+#define MF_RT_TRAP_SYMBOL "mf_rt_trap_v1"
+#define MF_RT_STALE_SYMBOL "mf_rt_stale_v1"
+#define MF_ABI_STAMP_SYMBOL "mf_abi_v1"
+
+/* Records the fault in the view and returns its kind, which is never 0. */
+uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+
+/* Records the fault and leaves through the innermost guard frame of the view. */
+MF_NORETURN void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+
+/* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
+MF_NORETURN void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint);
+
+/* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
+extern const unsigned char mf_abi_v1;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

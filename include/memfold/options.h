@@ -1,0 +1,87 @@
+/*
+ * What an accessor set should be like. All zero is the default: the copy backend, the full fault
+ * contract, little-endian, status return, base from the view, 32-bit addresses.
+ */
+#ifndef MEMFOLD_OPTIONS_H
+#define MEMFOLD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where the guest bytes live and who checks the accesses. */
+typedef enum mf_backend {
+    MF_BACKEND_COPY = 0 /* a flat, lazily committed host buffer; software checks */
+} mf_backend;
+
+/*
+ * Which accesses are refused.
+ * PERMS: the fault contract, by page permission.
+ * BOUNDS: only an access that ends above the highest region (or the heap's maximum, whichever is higher);
+ *         permissions are ignored and everything below counts as accessible.
+ * NONE:   nothing; the caller has already checked the range. An access outside it is undefined.
+ */
+typedef enum mf_policy { MF_POLICY_PERMS = 0, MF_POLICY_BOUNDS = 1, MF_POLICY_NONE = 2 } mf_policy;
+
+/* Byte order of the guest. */
+typedef enum mf_endian { MF_LITTLE_ENDIAN = 0, MF_BIG_ENDIAN = 1 } mf_endian;
+
+/* How an accessor reports a fault: by its status, or by leaving through the view's guard frame. */
+typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1 } mf_on_fault;
+
+/* Where the host address of guest address 0 comes from. */
+typedef enum mf_base {
+    MF_BASE_VIEW = 0,     /* read from the view */
+    MF_BASE_ARGUMENT = 1, /* second argument of the accessor */
+    MF_BASE_CONSTANT = 2  /* `base_address`, folded into the code; 0 is legal */
+} mf_base;
+
+/*
+ * The type of the address argument. U33 takes a uint64_t that is the sum of a 32-bit address and a
+ * 32-bit offset; an index of 2^32 or more is inaccessible and reported as it is. Larger values than
+ * such a sum are a programmer's mistake.
+ */
+typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
+
+/*
+ * MASK: the offset of a checked access is forced to 0 by data flow whenever the check fails, so that a
+ * mispredicted check reads nothing but guest address 0. The reported fault is the same.
+ */
+typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
+
+/* Which check to use. AUTO takes the cheapest; another is refused where it is not exact for the layout. */
+typedef enum mf_strategy {
+    MF_STRATEGY_AUTO = 0,
+    MF_STRATEGY_WINDOW,      /* one window: one subtraction and one unsigned comparison */
+    MF_STRATEGY_TWO_WINDOWS, /* two of them */
+    MF_STRATEGY_HEAP,        /* a window that ends at the live heap end, and at most one constant window */
+    MF_STRATEGY_PAGE_TABLE   /* the memory's live permission table, at both ends of the access */
+} mf_strategy;
+
+/* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
+typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
+
+typedef struct mf_accessor_options {
+    mf_backend backend;
+    mf_policy policy;
+    mf_endian endian;
+    mf_on_fault on_fault;
+    mf_base base;
+    mf_index index;
+    mf_spectre spectre;
+    mf_strategy strategy;
+    mf_stale stale;
+    uint64_t base_address; /* for MF_BASE_CONSTANT; 0 otherwise */
+} mf_accessor_options;
+
+/* True if `a` and `b` ask for the same code. Pure; any thread. */
+bool mf_accessor_options_equal(const mf_accessor_options *a, const mf_accessor_options *b);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * A plan: which check one accessor makes, with which constants. A pure value; the only place that answers
+ * "is a check needed, and which".
+ */
+#ifndef MEMFOLD_PLAN_H
+#define MEMFOLD_PLAN_H
+
+#include <memfold/accessors.h>
+#include <memfold/layout.h>
+#include <memfold/options.h>
+#include <memfold/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The checks. `index` is the guest index of the access, `width` its bytes; each holds exactly when the
+ * access is allowed.
+ */
+typedef enum mf_check {
+    MF_CHECK_ALWAYS_FAULT,   /* no access is allowed */
+    MF_CHECK_ALWAYS_ALLOWED, /* every access is allowed, or the caller has checked */
+    MF_CHECK_BOUND,          /* index <= windows[0].last */
+    MF_CHECK_WINDOW,         /* index - windows[0].start <= windows[0].last */
+    MF_CHECK_TWO_WINDOWS,    /* the same for windows[0] or windows[1] */
+    MF_CHECK_HEAP,      /* windows[0] ends at the live heap end; windows[1] as above if window_count is 2 */
+    MF_CHECK_PAGE_TABLE /* live perms[index >> 12] and perms[(index + width - 1) >> 12] both >= min_perm */
+} mf_check;
+
+/*
+ * One window of a check: accesses that begin at start, ..., start + last are inside, so
+ * last = size - width. For the growing window of MF_CHECK_HEAP, `fixed_bytes` is the part below the heap's
+ * base (0, or at least 4096), and an access is inside if
+ *     index - start  <  max(heap_end - start - (width - 1), 0).
+ */
+typedef struct mf_plan_window {
+    uint64_t start;
+    uint64_t last;
+    uint64_t fixed_bytes;
+} mf_plan_window;
+
+typedef struct mf_plan {
+    mf_accessor_id accessor;
+    mf_check check;
+    uint32_t window_count;
+    mf_plan_window windows[2];
+    uint64_t limit;   /* bounds policy: end of the accessible space; otherwise 0 */
+    mf_perm min_perm; /* page table: MF_PERM_RO for loads, MF_PERM_RW for stores */
+    bool may_fault;   /* the accessor has a fault edge */
+} mf_plan;
+
+/* The name of a check: "always-fault", "window", ... Static storage. Any thread. */
+const char *mf_check_name(mf_check check);
+
+/*
+ * Writes the plan of accessor `id` for `layout` under `options` (NULL: the default). Pure; any thread.
+ * MF_INEXACT_STRATEGY if options->strategy cannot answer exactly, MF_INVALID_ARGUMENT for options that do
+ * not go together (the diagnostic says which).
+ */
+mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
+                       mf_plan *plan, mf_diag *diag);
+
+/*
+ * Writes one line without a newline, always terminated: the accessor, its check and the constants. Returns
+ * the length it needs without the terminator. The text is stable: tools may compare it. Any thread.
+ */
+size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
+
+/* True if `options` are values of their types and go together; otherwise MF_INVALID_ARGUMENT. Any thread. */
+mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_diag *diag);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,1 @@
+#include <memfold/abi.h>

@@ -1,0 +1,56 @@
+"""The memfold suite.
+
+Substitutions for RUN lines:
+  %memfold      the command
+  %cc           the C compiler of this build, its warnings and sanitizers, and the include path
+  %runtime      link flags of a program that uses the runtime only
+  %layout       the same with the file readers
+  %plan         the same with the plan
+  %gen          the same with everything, LLVM included
+  %inputs       test/Inputs
+"""
+
+import os
+
+import lit.formats
+
+config.name = "memfold"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".c", ".test", ".yaml"]
+config.excludes = ["Inputs", "lib"]
+config.test_source_root = os.path.join(config.memfold_source, "test")
+config.test_exec_root = os.path.join(config.memfold_build, "test", "out")
+
+build = config.memfold_build
+warnings = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
+cc = (
+    f"{config.memfold_cc} -std=c11 -g -O1 -D_DEFAULT_SOURCE {warnings} "
+    f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib"
+)
+if config.memfold_sanitize:
+    cc += f" -fsanitize={config.memfold_sanitize} -fno-sanitize-recover=all"
+    config.available_features.add("sanitizer")
+    for name in config.memfold_sanitize.split(","):
+        config.available_features.add(f"sanitize-{name}")
+if config.memfold_build_type == "Debug":
+    config.available_features.add("debug")
+
+runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
+plan = f"{build}/gen/libmemfold_plan.a {runtime}"
+layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
+gen = (
+    f"{build}/gen/libmemfold_gen.a {build}/gen/libmemfold_plan.a {layout} "
+    f"-L{config.memfold_libs} -lLLVM-19"
+)
+
+config.substitutions += [
+    ("%memfold", f"{build}/bin/memfold"),
+    ("%cc", cc),
+    ("%runtime", runtime),
+    ("%layout", layout),
+    ("%plan", plan),
+    ("%gen", gen),
+    ("%inputs", os.path.join(config.test_source_root, "Inputs")),
+]
+config.environment["PATH"] = os.pathsep.join([os.path.join(config.llvm_root, "bin"), os.environ["PATH"]])
+config.environment["LC_ALL"] = "C.UTF-8"
