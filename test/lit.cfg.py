@@ -54,3 +54,6 @@ config.substitutions += [
 ]
 config.environment["PATH"] = os.pathsep.join([os.path.join(config.llvm_root, "bin"), os.environ["PATH"]])
 config.environment["LC_ALL"] = "C.UTF-8"
+for name in ("MEMFOLD_TEST_ACCESSES", "HOME", "TMPDIR"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]

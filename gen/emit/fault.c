@@ -1,1 +1,56 @@
-#include <memfold/abi.h>
+/* The cold path: calls into the runtime, which classifies and records the fault. */
+#include "emit/emit.h"
+
+/* Reads anything, writes only what its pointer argument points to: the view, never guest bytes or tables. */
+#define MEMORY_READ_ARGUMENT_WRITE (3u | 1u << 2 | 1u << 4)
+
+static const ir_attribute RETURNING[] = {
+    {"cold", 0}, {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ_ARGUMENT_WRITE}, {NULL, 0}};
+static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn", 0}, {NULL, 0}};
+
+static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, LLVMValueRef f_entry,
+                                     const char *name) {
+    uint64_t access = MF_ACCESS_CODE(site->info->operation, site->info->width_bytes);
+    LLVMValueRef arguments[] = {site->v_view, site->v_index, ir_const(ir->t_i64, access),
+                                ir_const(ir->t_i64, site->plan->limit)};
+    return ir_call(ir, f_entry, arguments, 4, name);
+}
+
+static LLVMTypeRef entry_type(const ir *ir, LLVMTypeRef t_result) {
+    LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64, ir->t_i64, ir->t_i64};
+    return LLVMFunctionType(t_result, parameters, 4, false);
+}
+
+LLVMValueRef emit_fault_return(const ir *ir, const emit_site *site) {
+    LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT_SYMBOL, entry_type(ir, ir->t_i32), RETURNING);
+    ir_extend_i32_result(ir, f_fault);
+    LLVMValueRef v_status = call_with_access(ir, site, f_fault, "status");
+    ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
+    return v_status;
+}
+
+void emit_fault_trap(const ir *ir, const emit_site *site) {
+    LLVMValueRef f_trap = ir_declare(ir, MF_RT_TRAP_SYMBOL, entry_type(ir, ir->t_void), LEAVING);
+    call_with_access(ir, site, f_trap, "");
+    LLVMBuildUnreachable(ir->builder);
+}
+
+void emit_stale_check(const ir *ir, LLVMValueRef function, LLVMValueRef v_view, uint64_t fingerprint) {
+    LLVMBasicBlockRef b_stale = ir_block_append(ir, function, "stale.panic");
+    LLVMBasicBlockRef b_fresh = ir_block_append(ir, function, "stale.fresh");
+    LLVMValueRef v_wanted = ir_const(ir->t_i64, fingerprint);
+
+    LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_FINGERPRINT);
+    LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
+    ir_branch_likely(ir, v_fresh, b_fresh, b_stale);
+
+    ir_block_enter(ir, b_stale);
+    LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64};
+    LLVMTypeRef t_stale = LLVMFunctionType(ir->t_void, parameters, 2, false);
+    LLVMValueRef f_stale = ir_declare(ir, MF_RT_STALE_SYMBOL, t_stale, LEAVING);
+    LLVMValueRef arguments[] = {v_view, v_wanted};
+    ir_call(ir, f_stale, arguments, 2, "");
+    LLVMBuildUnreachable(ir->builder);
+
+    ir_block_enter(ir, b_fresh);
+}

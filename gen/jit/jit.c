@@ -1,1 +1,228 @@
-#include <memfold/abi.h>
+/*
+ * The jit: a cache of code in front of a linker, with a lock for each. The cache's lock is short: whoever
+ * compiles leaves an entry behind that says so, and those who want the same wait for it.
+ */
+#include <memfold/jit.h>
+
+#include "jit/cache.h"
+#include "jit/perf.h"
+
+#include <memfold/plan.h>
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct mf_jit {
+    pthread_mutex_t cache_lock;
+    pthread_cond_t compiled; /* some code has left CODE_COMPILING */
+    cache cache;
+    pthread_mutex_t link_lock; /* linker, perf_map and next_serial */
+    linker *linker;
+    FILE *perf_map;
+    uint64_t next_serial;
+    char *symbol_prefix;
+};
+
+/* ---- The jit ---- */
+
+static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
+    const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
+    jit->symbol_prefix = strndup(prefix, 128);
+    if (jit->symbol_prefix == NULL)
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
+    if (config->perf_map) {
+        mf_status status = perf_map_open(&jit->perf_map, diag);
+        if (status != MF_OK)
+            return status;
+    }
+    return linker_create(&jit->linker, diag);
+}
+
+mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag) {
+    static const mf_jit_config DEFAULT_CONFIG;
+    mf_jit *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *made, "no memory for a jit");
+    pthread_mutex_init(&made->cache_lock, NULL);
+    pthread_cond_init(&made->compiled, NULL);
+    pthread_mutex_init(&made->link_lock, NULL);
+    mf_status status = jit_start(made, config == NULL ? &DEFAULT_CONFIG : config, diag);
+    if (status != MF_OK) {
+        mf_jit_destroy(made);
+        return status;
+    }
+    *jit = made;
+    return MF_OK;
+}
+
+void mf_jit_destroy(mf_jit *jit) {
+    if (jit == NULL)
+        return;
+    assert(jit->cache.root == NULL && "every mf_code is released before its jit is destroyed");
+    linker_destroy(jit->linker);
+    if (jit->perf_map != NULL)
+        fclose(jit->perf_map);
+    pthread_mutex_destroy(&jit->link_lock);
+    pthread_cond_destroy(&jit->compiled);
+    pthread_mutex_destroy(&jit->cache_lock);
+    free(jit->symbol_prefix);
+    free(jit);
+}
+
+/* ---- Making code ---- */
+
+static mf_code *code_create(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options) {
+    mf_code *code = calloc(1, sizeof *code);
+    if (code == NULL)
+        return NULL;
+    code->jit = jit;
+    code->layout = mf_layout_retain(layout);
+    code->options = *options;
+    code->references = 1;
+    return code;
+}
+
+static void code_destroy(mf_code *code) {
+    mf_layout_release(code->layout);
+    free(code);
+}
+
+static void code_compile(mf_code *code) {
+    mf_jit *jit = code->jit;
+    char prefix[192];
+    pthread_mutex_lock(&jit->link_lock);
+    snprintf(prefix, sizeof prefix, "%s_%" PRIu64, jit->symbol_prefix, jit->next_serial++);
+    code->failure = linker_link(jit->linker, code->layout, &code->options, prefix, jit->perf_map, &code->set,
+                                &code->diag);
+    pthread_mutex_unlock(&jit->link_lock);
+}
+
+/* ---- References, under the cache's lock ---- */
+
+/* A failed code leaves the cache at once, so that asking again tries again. */
+static void settle(mf_jit *jit, mf_code *code) {
+    code->state = code->failure == MF_OK ? CODE_READY : CODE_FAILED;
+    if (code->state == CODE_FAILED)
+        cache_remove(&jit->cache, code);
+    pthread_cond_broadcast(&jit->compiled);
+}
+
+/* True if that was the last reference, and the code is out of the cache. */
+static bool drop_reference(mf_jit *jit, mf_code *code) {
+    if (--code->references > 0)
+        return false;
+    if (code->state == CODE_READY)
+        cache_remove(&jit->cache, code);
+    return true;
+}
+
+/* ---- Public ---- */
+
+/* Finds or adds the code with this key and takes a reference; `*is_new` tells the caller to compile it. */
+static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
+                      bool *is_new) {
+    mf_code *code = cache_lookup(&jit->cache, layout, options);
+    *is_new = code == NULL;
+    if (code != NULL) {
+        code->references++;
+        return code;
+    }
+    code = code_create(jit, layout, options);
+    if (code != NULL && !cache_insert(&jit->cache, code)) {
+        code_destroy(code);
+        code = NULL;
+    }
+    return code;
+}
+
+/* Takes the reference from a code that failed, and gives the reason. */
+static mf_status give_up(mf_jit *jit, mf_code *code, mf_diag *diag) {
+    mf_status failure = code->failure;
+    if (diag != NULL)
+        *diag = code->diag;
+    pthread_mutex_lock(&jit->cache_lock);
+    bool last = drop_reference(jit, code);
+    pthread_mutex_unlock(&jit->cache_lock);
+    if (last)
+        code_destroy(code);
+    return failure;
+}
+
+static mf_status get_valid(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
+                           mf_code **code, mf_diag *diag) {
+    bool is_new;
+    pthread_mutex_lock(&jit->cache_lock);
+    mf_code *claimed = claim(jit, layout, options, &is_new);
+    if (claimed != NULL && is_new) {
+        pthread_mutex_unlock(&jit->cache_lock);
+        code_compile(claimed);
+        pthread_mutex_lock(&jit->cache_lock);
+        settle(jit, claimed);
+    }
+    while (claimed != NULL && claimed->state == CODE_COMPILING)
+        pthread_cond_wait(&jit->compiled, &jit->cache_lock);
+    bool failed = claimed != NULL && claimed->state == CODE_FAILED;
+    pthread_mutex_unlock(&jit->cache_lock);
+    if (claimed == NULL)
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
+    if (failed)
+        return give_up(jit, claimed, diag);
+    *code = claimed;
+    return MF_OK;
+}
+
+mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
+                     mf_diag *diag) {
+    mf_accessor_options wanted = options == NULL ? (mf_accessor_options){0} : *options;
+    mf_status status = mf_accessor_options_validate(&wanted, diag);
+    if (status != MF_OK)
+        return status;
+#ifndef NDEBUG
+    wanted.stale = MF_STALE_CHECK;
+#endif
+    return get_valid(jit, layout, &wanted, code, diag);
+}
+
+mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,
+                         mf_diag *diag) {
+    mf_layout *layout;
+    mf_status status = mf_memory_layout(memory, &layout, diag);
+    if (status != MF_OK)
+        return status;
+    status = mf_jit_get(jit, layout, options, code, diag);
+    mf_layout_release(layout);
+    return status;
+}
+
+mf_code *mf_code_retain(mf_code *code) {
+    pthread_mutex_lock(&code->jit->cache_lock);
+    code->references++;
+    pthread_mutex_unlock(&code->jit->cache_lock);
+    return code;
+}
+
+void mf_code_release(mf_code *code) {
+    if (code == NULL)
+        return;
+    mf_jit *jit = code->jit;
+    pthread_mutex_lock(&jit->cache_lock);
+    bool last = drop_reference(jit, code);
+    pthread_mutex_unlock(&jit->cache_lock);
+    if (!last)
+        return;
+    pthread_mutex_lock(&jit->link_lock);
+    linker_unlink(jit->linker, &code->set);
+    pthread_mutex_unlock(&jit->link_lock);
+    code_destroy(code);
+}
+
+const mf_accessors *mf_code_accessors(const mf_code *code) {
+    return code->set.accessors;
+}
+
+const mf_layout *mf_code_layout(const mf_code *code) {
+    return code->layout;
+}

@@ -1,1 +1,57 @@
-#include <memfold/abi.h>
+#include "jit/perf.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Object.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+mf_status perf_map_open(FILE **map, mf_diag *diag) {
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return mf_diag_set(diag, MF_IO, (uint64_t)errno, "cannot open %s: %s", path, strerror(errno));
+    *map = file;
+    return MF_OK;
+}
+
+/* The accessor that `symbol` is the function of, or MF_ACCESSOR_COUNT. */
+static mf_accessor_id accessor_of_symbol(const char *symbol, const char *prefix) {
+    size_t length = strlen(prefix);
+    mf_accessor_id id = 0;
+    if (strncmp(symbol, prefix, length) != 0 || symbol[length] != '_')
+        return MF_ACCESSOR_COUNT;
+    while (id < MF_ACCESSOR_COUNT && strcmp(symbol + length + 1, mf_accessor_info_get(id)->name) != 0)
+        id++;
+    return id;
+}
+
+void perf_function_sizes(LLVMMemoryBufferRef object, const char *prefix,
+                         uint64_t sizes_bytes[MF_ACCESSOR_COUNT]) {
+    memset(sizes_bytes, 0, MF_ACCESSOR_COUNT * sizeof sizes_bytes[0]);
+    char *error = NULL;
+    LLVMBinaryRef binary = LLVMCreateBinary(object, NULL, &error);
+    if (binary == NULL) {
+        LLVMDisposeMessage(error);
+        return;
+    }
+    LLVMSymbolIteratorRef symbol = LLVMObjectFileCopySymbolIterator(binary);
+    for (; !LLVMObjectFileIsSymbolIteratorAtEnd(binary, symbol); LLVMMoveToNextSymbol(symbol)) {
+        mf_accessor_id id = accessor_of_symbol(LLVMGetSymbolName(symbol), prefix);
+        if (id < MF_ACCESSOR_COUNT)
+            sizes_bytes[id] = LLVMGetSymbolSize(symbol);
+    }
+    LLVMDisposeSymbolIterator(symbol);
+    LLVMDisposeBinary(binary);
+}
+
+void perf_map_append(FILE *map, const char *prefix, const mf_accessors *set,
+                     const uint64_t sizes_bytes[MF_ACCESSOR_COUNT]) {
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
+        fprintf(map, "%" PRIxPTR " %" PRIx64 " %s_%s\n", (uintptr_t)mf_accessors_member(set, id),
+                sizes_bytes[id], prefix, mf_accessor_info_get(id)->name);
+    fflush(map);
+}

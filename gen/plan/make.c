@@ -1,1 +1,193 @@
-#include <memfold/abi.h>
+/*
+ * The decider: which check an access needs, most specific first.
+ *
+ * Notation: an access touches i, ..., i + w - 1 (not reduced), 0 <= i, w in {1, 2, 4, 8}. It is allowed
+ * exactly if all of them lie in one window, because windows are maximal: two windows never touch.
+ */
+#include <memfold/plan.h>
+
+static const mf_accessor_options DEFAULT_OPTIONS;
+
+/* Where one operation may go, as far as a check with at most two windows can use it. */
+typedef struct reach {
+    uint32_t window_count; /* constant windows, those joined to the heap left out; 3 means 3 or more */
+    mf_window windows[3];
+    bool grows;      /* the heap can grow */
+    mf_window fixed; /* the constant part of the growing window: size 0 or >= 4096, ends at the heap's base */
+    bool touches_above; /* a constant window begins where the heap's growth ends */
+} reach;
+
+/*
+ * The pages that sbrk can ever add: from the heap's base up to its maximum, or to the first region, whichever
+ * comes first, because sbrk refuses to grow over a page that is not MF_PERM_NONE.
+ */
+static mf_window heap_growth(const mf_layout *layout) {
+    mf_heap heap = mf_layout_heap(layout);
+    uint64_t start = heap.base;
+    uint64_t end = start + (uint64_t)heap.max_pages * MF_PAGE_SIZE;
+    mf_window next;
+    if (mf_layout_window_lookup(layout, MF_LOAD, start, &next) && next.start < end)
+        end = next.start > start ? next.start : start;
+    return (mf_window){start, end - start};
+}
+
+static reach reach_make(const mf_layout *layout, mf_operation operation) {
+    mf_window growth = heap_growth(layout);
+    reach r = {.grows = growth.size > 0, .fixed = {growth.start, 0}};
+    mf_window window;
+    for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window) && r.window_count < 3;
+         from = window.start + window.size) {
+        if (r.grows && window.start + window.size == growth.start) {
+            r.fixed = window;
+            continue;
+        }
+        if (r.grows && window.start == growth.start + growth.size)
+            r.touches_above = true;
+        r.windows[r.window_count++] = window;
+    }
+    return r;
+}
+
+/*
+ * start <= i  and  i + w <= start + size   <=>   i - start <= size - w  in unsigned arithmetic modulo 2^64:
+ * size >= 4096 > w, and for i < start the left side wraps to at least 2^64 - 2^32. The same holds modulo 2^32
+ * for i < 2^32: the left side wraps to at least 2^32 - start >= size.
+ */
+static mf_plan_window plan_window(mf_window window, uint32_t width) {
+    return (mf_plan_window){window.start, window.size - width, 0};
+}
+
+/*
+ * start <= i  and  i + w <= heap_end   <=>   i - start < max(heap_end - start - (w - 1), 0)  modulo 2^64:
+ * with n = heap_end - start >= 0 bytes in the window, i - start <= n - w if n >= w, and nothing if n < w.
+ */
+static mf_plan_window plan_growing_window(mf_window fixed) {
+    return (mf_plan_window){fixed.start, 0, fixed.size};
+}
+
+/* The address space itself as a bound. An 8-bit access at a 32-bit address cannot miss all of it. */
+static void plan_bound(mf_plan *plan, uint64_t len, uint32_t width, mf_index index) {
+    if (len == 0) {
+        plan->check = MF_CHECK_ALWAYS_FAULT;
+    } else if (len == MF_SPACE_BYTES && width == 1 && index == MF_INDEX_U32) {
+        plan->check = MF_CHECK_ALWAYS_ALLOWED;
+    } else {
+        plan->check = MF_CHECK_BOUND;
+        plan->window_count = 1;
+        plan->windows[0] = plan_window((mf_window){0, len}, width);
+    }
+}
+
+static void plan_window_check(mf_plan *plan, const reach *r, uint32_t width, mf_index index) {
+    if (r->windows[0].start == 0) {
+        plan_bound(plan, r->windows[0].size, width, index);
+        return;
+    }
+    plan->check = MF_CHECK_WINDOW;
+    plan->window_count = 1;
+    plan->windows[0] = plan_window(r->windows[0], width);
+}
+
+/* One window counts as two that are the same, so that the strategy can be forced for a whole set. */
+static void plan_two_windows(mf_plan *plan, const reach *r, uint32_t width) {
+    plan->check = MF_CHECK_TWO_WINDOWS;
+    plan->window_count = 2;
+    plan->windows[0] = plan_window(r->windows[0], width);
+    plan->windows[1] = plan_window(r->windows[r->window_count - 1], width);
+}
+
+static void plan_heap(mf_plan *plan, const reach *r, uint32_t width) {
+    plan->check = MF_CHECK_HEAP;
+    plan->window_count = 1 + r->window_count;
+    plan->windows[0] = plan_growing_window(r->fixed);
+    if (r->window_count == 1)
+        plan->windows[1] = plan_window(r->windows[0], width);
+}
+
+/* Both ends of the access lie in pages that allow it; w <= 8 < 4096, so there is no page between them. */
+static void plan_page_table(mf_plan *plan, mf_operation operation) {
+    plan->check = MF_CHECK_PAGE_TABLE;
+    plan->min_perm = operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
+}
+
+/*
+ * A growing window that may come to touch the constant window above it is no window of its own: an access
+ * across the seam becomes legal when the heap is full. Only the page table sees that.
+ */
+static const char *strategy_refusal(mf_strategy strategy, const reach *r) {
+    switch (strategy) {
+    case MF_STRATEGY_AUTO:
+    case MF_STRATEGY_PAGE_TABLE:
+        return NULL;
+    case MF_STRATEGY_WINDOW:
+        return r->grows ? "the heap grows" : r->window_count > 1 ? "there is more than one window" : NULL;
+    case MF_STRATEGY_TWO_WINDOWS:
+        return r->grows ? "the heap grows" : r->window_count > 2 ? "there are more than two windows" : NULL;
+    case MF_STRATEGY_HEAP:
+        return !r->grows             ? "there is no heap that can grow"
+               : r->touches_above    ? "a window begins where the heap ends"
+               : r->window_count > 1 ? "there is more than one window besides the heap"
+                                     : NULL;
+    }
+    return NULL;
+}
+
+static mf_strategy strategy_choose(const reach *r) {
+    for (mf_strategy s = MF_STRATEGY_WINDOW; s < MF_STRATEGY_PAGE_TABLE; s++)
+        if (strategy_refusal(s, r) == NULL)
+            return s;
+    return MF_STRATEGY_PAGE_TABLE;
+}
+
+static mf_status plan_perms(const mf_layout *layout, const mf_accessor_info *info,
+                            const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
+    reach r = reach_make(layout, info->operation);
+    mf_strategy strategy = options->strategy;
+    const char *refusal = strategy_refusal(strategy, &r);
+    if (refusal != NULL)
+        return mf_diag_set(diag, MF_INEXACT_STRATEGY, (uint64_t)strategy,
+                           "the strategy is not exact for %s: %s", info->name, refusal);
+    if (strategy == MF_STRATEGY_AUTO)
+        strategy = strategy_choose(&r);
+    if (r.window_count == 0 && !r.grows)
+        plan->check = MF_CHECK_ALWAYS_FAULT;
+    else if (strategy == MF_STRATEGY_WINDOW)
+        plan_window_check(plan, &r, info->width_bytes, options->index);
+    else if (strategy == MF_STRATEGY_TWO_WINDOWS)
+        plan_two_windows(plan, &r, info->width_bytes);
+    else if (strategy == MF_STRATEGY_HEAP)
+        plan_heap(plan, &r, info->width_bytes);
+    else
+        plan_page_table(plan, info->operation);
+    return MF_OK;
+}
+
+/* The bounds policy: everything below the highest region's end, or the heap's maximum, is accessible. */
+static void plan_bounds(const mf_layout *layout, const mf_accessor_info *info, mf_index index,
+                        mf_plan *plan) {
+    mf_heap heap = mf_layout_heap(layout);
+    uint64_t heap_max = heap.max_pages == 0 ? 0 : heap.base + (uint64_t)heap.max_pages * MF_PAGE_SIZE;
+    uint64_t len = mf_layout_len(layout);
+    plan->limit = len > heap_max ? len : heap_max;
+    plan_bound(plan, plan->limit, info->width_bytes, index);
+}
+
+mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
+                       mf_plan *plan, mf_diag *diag) {
+    const mf_accessor_info *info = mf_accessor_info_get(id);
+    if (options == NULL)
+        options = &DEFAULT_OPTIONS;
+    mf_status status = mf_accessor_options_validate(options, diag);
+    if (status != MF_OK)
+        return status;
+    mf_plan made = {.accessor = id, .check = MF_CHECK_ALWAYS_ALLOWED};
+    if (options->policy == MF_POLICY_PERMS)
+        status = plan_perms(layout, info, options, &made, diag);
+    else if (options->policy == MF_POLICY_BOUNDS)
+        plan_bounds(layout, info, options->index, &made);
+    if (status != MF_OK)
+        return status;
+    made.may_fault = made.check != MF_CHECK_ALWAYS_ALLOWED;
+    *plan = made;
+    return MF_OK;
+}

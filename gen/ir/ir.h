@@ -1,0 +1,100 @@
+/*
+ * IR verbs: the only place that positions a builder or spells an LLVM type. One struct per module that is
+ * being built; nothing is global. Names: v_ value, b_ block, t_ type, f_ function.
+ *
+ * The alias facts live here too. Guest bytes, the view and the permission tables are three TBAA types under
+ * one root, so guest stores never force the base or a table to be read again; the base and the table
+ * pointer are invariant as long as a view is attached.
+ */
+#ifndef MEMFOLD_GEN_IR_IR_H
+#define MEMFOLD_GEN_IR_IR_H
+
+#include <memfold/status.h>
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The fields of %mf_view that generated code reads, by their index in the struct. */
+typedef enum ir_view_field {
+    IR_VIEW_BASE = 0,
+    IR_VIEW_PERMS = 1,
+    IR_VIEW_HEAP_END = 2,
+    IR_VIEW_LAYOUT_FINGERPRINT = 3,
+    IR_VIEW_FIELD_COUNT
+} ir_view_field;
+
+/* What the bytes at a pointer are, for alias analysis. */
+typedef enum ir_bytes { IR_BYTES_GUEST = 0, IR_BYTES_VIEW, IR_BYTES_TABLE, IR_BYTES_KINDS } ir_bytes;
+
+/* An enum attribute of LLVM, by its name in IR. */
+typedef struct ir_attribute {
+    const char *name;
+    uint64_t value;
+} ir_attribute;
+
+typedef struct ir {
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMTypeRef t_i1, t_i8, t_i16, t_i32, t_i64, t_ptr, t_void;
+    LLVMTypeRef t_view;        /* %mf_view, the leading fields */
+    LLVMTypeRef t_load_result; /* {i64, i32} */
+    LLVMValueRef tbaa[IR_BYTES_KINDS];
+    LLVMValueRef empty_node;
+    LLVMValueRef likely;       /* branch weights: the first successor is the good path */
+    const char *i32_extension; /* attribute of an i32 result in the target's C ABI, or NULL */
+    unsigned kind_tbaa, kind_invariant_load, kind_prof;
+} ir;
+
+/*
+ * Begins to build into `module`, whose data layout is set; the builder and the module stay the caller's.
+ * MF_LLVM if the data layout does not put the fields of mf_view where the C side has them.
+ */
+mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag *diag);
+
+/* ---- Types and constants ---- */
+LLVMTypeRef ir_int_type(const ir *ir, uint32_t width_bytes);
+LLVMValueRef ir_const(LLVMTypeRef type, uint64_t value);
+
+/* ---- Blocks: append one, put the builder at its end, branch ---- */
+LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef function, const char *name);
+void ir_block_enter(const ir *ir, LLVMBasicBlockRef block);
+void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef likely,
+                      LLVMBasicBlockRef other);
+
+/* ---- Memory ---- */
+LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef view, ir_view_field field);
+LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, ir_bytes bytes,
+                           const char *name);
+LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef value, LLVMValueRef pointer, ir_bytes bytes);
+
+/* ---- Calls ---- */
+
+/* Declares (once per module) an external function with function attributes, ended by a NULL name. */
+LLVMValueRef ir_declare(const ir *ir, const char *symbol, LLVMTypeRef type, const ir_attribute *attributes);
+LLVMValueRef ir_call(const ir *ir, LLVMValueRef function, LLVMValueRef *arguments, unsigned count,
+                     const char *name);
+
+/* Calls an overloaded intrinsic with operands and result of `type`. */
+LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef type, LLVMValueRef *arguments,
+                               unsigned count, const char *name);
+
+/* A copy of `value` (i32 or i64) of which LLVM knows nothing: it is in a register, and it costs no
+ * instruction. */
+LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name);
+
+/* The result of a call is an i32 in [first, last]. */
+void ir_set_i32_result(const ir *ir, LLVMValueRef call, uint32_t first, uint32_t last);
+
+/* ---- Attributes ---- */
+
+/* `function` returns an i32 as the target's C ABI wants it extended. */
+void ir_extend_i32_result(const ir *ir, LLVMValueRef function);
+
+void ir_add_attribute(const ir *ir, LLVMValueRef function, LLVMAttributeIndex index, ir_attribute attribute);
+void ir_add_function_attributes(const ir *ir, LLVMValueRef function, const ir_attribute *attributes);
+
+#endif

@@ -1,0 +1,200 @@
+#include "ir/target.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* ---- What memfold knows of a target ---- */
+
+/*
+ * A 64-bit little-endian host. Some ABIs leave it to the callee to extend an unsigned 32-bit result to the
+ * whole register; where LLVM's default is not what Linux distributions compile for, the ABI and features say
+ * it.
+ */
+typedef struct host_abi {
+    const char *architecture;
+    const char *i32_extension;
+    const char *abi;
+    const char *features;
+} host_abi;
+
+static const host_abi HOSTS[] = {
+    {"x86_64", NULL, NULL, NULL},
+    {"aarch64", NULL, NULL, NULL},
+    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c"},
+    {"loongarch64", "signext", "lp64d", "+f,+d"},
+    {"powerpc64le", "zeroext", NULL, NULL},
+    {"mips64el", "signext", NULL, NULL},
+};
+
+static const host_abi *find_host(const char *triple) {
+    size_t length = strcspn(triple, "-");
+    for (size_t i = 0; i < sizeof HOSTS / sizeof HOSTS[0]; i++)
+        if (strlen(HOSTS[i].architecture) == length && strncmp(triple, HOSTS[i].architecture, length) == 0)
+            return &HOSTS[i];
+    return NULL;
+}
+
+const char *target_i32_extension(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host == NULL ? NULL : host->i32_extension;
+}
+
+static bool uses_elf(const char *triple) {
+    static const char *const OTHERS[] = {"windows", "win32", "darwin", "macos", "ios",
+                                         "uefi",    "xros",  "x32",    "aix"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        if (strstr(triple, OTHERS[i]) != NULL)
+            return false;
+    return true;
+}
+
+static mf_status check_host(const char *triple, mf_diag *diag) {
+    if (find_host(triple) == NULL)
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' is not a 64-bit little-endian host",
+                           triple);
+    if (!uses_elf(triple))
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' does not use 64-bit ELF", triple);
+    return MF_OK;
+}
+
+/* ---- Creation ---- */
+
+static void initialize_host(void) {
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+}
+
+static void initialize_all(void) {
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    LLVMInitializeAllAsmParsers();
+}
+
+static void set_abi(LLVMTargetMachineOptionsRef options, const char *triple) {
+    const host_abi *host = find_host(triple);
+    if (host != NULL && host->abi != NULL)
+        LLVMTargetMachineOptionsSetABI(options, host->abi);
+    if (host != NULL && host->features != NULL)
+        LLVMTargetMachineOptionsSetFeatures(options, host->features);
+}
+
+static LLVMTargetMachineOptionsRef options_create(void) {
+    LLVMTargetMachineOptionsRef options = LLVMCreateTargetMachineOptions();
+    LLVMTargetMachineOptionsSetRelocMode(options, LLVMRelocPIC);
+    LLVMTargetMachineOptionsSetCodeModel(options, LLVMCodeModelSmall);
+    LLVMTargetMachineOptionsSetCodeGenOptLevel(options, LLVMCodeGenLevelDefault);
+    return options;
+}
+
+static mf_status machine_create(const char *triple, LLVMTargetMachineOptionsRef options,
+                                LLVMTargetMachineRef *machine, mf_diag *diag) {
+    LLVMTargetRef target;
+    char *error = NULL;
+    if (LLVMGetTargetFromTriple(triple, &target, &error)) {
+        LLVMDisposeMessage(error);
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' is not known", triple);
+    }
+    mf_status status = check_host(triple, diag);
+    if (status != MF_OK)
+        return status;
+    if (!LLVMTargetHasTargetMachine(target) || !LLVMTargetHasAsmBackend(target))
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' has no code generator", triple);
+    *machine = LLVMCreateTargetMachineWithOptions(target, triple, options);
+    if (*machine == NULL)
+        return mf_diag_set(diag, MF_LLVM, 0, "LLVM has no machine for target '%s'", triple);
+    return MF_OK;
+}
+
+mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, initialize_host);
+    char *triple = LLVMGetDefaultTargetTriple();
+    char *cpu = LLVMGetHostCPUName();
+    char *features = LLVMGetHostCPUFeatures();
+    LLVMTargetMachineOptionsRef options = options_create();
+    LLVMTargetMachineOptionsSetCPU(options, cpu);
+    LLVMTargetMachineOptionsSetFeatures(options, features);
+    mf_status status = machine_create(triple, options, machine, diag);
+    LLVMDisposeTargetMachineOptions(options);
+    LLVMDisposeMessage(features);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(triple);
+    return status;
+}
+
+mf_status target_create(const char *triple, LLVMTargetMachineRef *machine, mf_diag *diag) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, initialize_all);
+    char *normal = triple == NULL ? LLVMGetDefaultTargetTriple() : LLVMNormalizeTargetTriple(triple);
+    LLVMTargetMachineOptionsRef options = options_create();
+    set_abi(options, normal);
+    mf_status status = machine_create(normal, options, machine, diag);
+    LLVMDisposeTargetMachineOptions(options);
+    LLVMDisposeMessage(normal);
+    return status;
+}
+
+/* ---- Use ---- */
+
+static void keep_error(LLVMDiagnosticInfoRef info, void *into) {
+    mf_diag *error = into;
+    if (LLVMGetDiagInfoSeverity(info) != LLVMDSError || error->status != MF_OK)
+        return;
+    char *text = LLVMGetDiagInfoDescription(info);
+    text[strcspn(text, "\n")] = '\0';
+    mf_diag_set(error, MF_LLVM, 0, "LLVM: %s", text);
+    LLVMDisposeMessage(text);
+}
+
+LLVMContextRef target_context_create(mf_diag *error) {
+    LLVMContextRef context = LLVMContextCreate();
+    error->status = MF_OK;
+    LLVMContextSetDiagnosticHandler(context, keep_error, error);
+    return context;
+}
+
+/* Says the ABI once more in the module, for whoever compiles its IR or bitcode later. */
+static void set_module_abi(LLVMModuleRef module, LLVMContextRef context, const char *triple) {
+    const host_abi *host = find_host(triple);
+    if (host == NULL || host->abi == NULL)
+        return;
+    LLVMMetadataRef abi = LLVMMDStringInContext2(context, host->abi, strlen(host->abi));
+    LLVMAddModuleFlag(module, LLVMModuleFlagBehaviorError, "target-abi", strlen("target-abi"), abi);
+}
+
+LLVMModuleRef target_module_create(LLVMTargetMachineRef machine, LLVMContextRef context, const char *name) {
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext(name, context);
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(machine);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMSetModuleDataLayout(module, data);
+    LLVMSetTarget(module, triple);
+    set_module_abi(module, context, triple);
+    LLVMDisposeMessage(triple);
+    LLVMDisposeTargetData(data);
+    return module;
+}
+
+mf_status target_compile(LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type,
+                         LLVMMemoryBufferRef *output, mf_diag *diag) {
+    const mf_diag *kept = LLVMContextGetDiagnosticContext(LLVMGetModuleContext(module));
+    char *error = NULL;
+    LLVMMemoryBufferRef made = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, type, &error, &made)) {
+        mf_diag_set(diag, MF_LLVM, 0, "LLVM cannot compile the accessors: %s", error);
+        LLVMDisposeMessage(error);
+        return MF_LLVM;
+    }
+    if (kept->status != MF_OK) {
+        LLVMDisposeMemoryBuffer(made);
+        return mf_diag_set(diag, MF_LLVM, 0, "%s", kept->message);
+    }
+    *output = made;
+    return MF_OK;
+}

@@ -1,0 +1,35 @@
+/* Target machines: this machine for the JIT, any 64-bit little-endian ELF target ahead of time. */
+#ifndef MEMFOLD_GEN_IR_TARGET_H
+#define MEMFOLD_GEN_IR_TARGET_H
+
+#include <memfold/status.h>
+
+#include <llvm-c/TargetMachine.h>
+
+/* Writes a machine for the processor this runs on, which the caller disposes of. MF_LLVM. */
+mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag);
+
+/*
+ * Writes a machine for `triple` (NULL: this machine's) and its baseline processor. MF_UNKNOWN_TARGET for a
+ * triple that LLVM does not know, or that is not a 64-bit little-endian ELF host with a C ABI.
+ */
+mf_status target_create(const char *triple, LLVMTargetMachineRef *machine, mf_diag *diag);
+
+/*
+ * A context whose first error is kept in `error` (which outlives it) instead of ending the process;
+ * target_compile reports it.
+ */
+LLVMContextRef target_context_create(mf_diag *error);
+
+/* An empty module for `machine`: its triple, data layout and, where there is one, its ABI. */
+LLVMModuleRef target_module_create(LLVMTargetMachineRef machine, LLVMContextRef context, const char *name);
+
+/* Compiles `module`, whose context is target_context_create's, to an object or assembly, which the caller
+ * disposes of. MF_LLVM. */
+mf_status target_compile(LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type,
+                         LLVMMemoryBufferRef *output, mf_diag *diag);
+
+/* The attribute of an i32 result in the C ABI of `triple` ("signext", "zeroext"), or NULL. */
+const char *target_i32_extension(const char *triple);
+
+#endif

@@ -1,1 +1,0 @@
-#include <memfold/abi.h>
