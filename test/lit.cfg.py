@@ -7,6 +7,8 @@ Substitutions for RUN lines:
   %layout       the same with the file readers
   %plan         the same with the plan
   %gen          the same with everything, LLVM included
+  %include      include
+  %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
 """
 
@@ -43,13 +45,17 @@ gen = (
     f"-L{config.memfold_libs} -lLLVM-19"
 )
 
+sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
+
 config.substitutions += [
+    ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),
     ("%cc", cc),
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),
     ("%gen", gen),
+    ("%include", os.path.join(config.memfold_source, "include")),
     ("%inputs", os.path.join(config.test_source_root, "Inputs")),
 ]
 config.environment["PATH"] = os.pathsep.join([os.path.join(config.llvm_root, "bin"), os.environ["PATH"]])

@@ -103,6 +103,17 @@ static void define_stamp(const ir *ir) {
     LLVMSetSection(used, "llvm.metadata");
 }
 
+/*
+ * Machine code may end up in a kernel: no red zone, no vector registers. Only there, because a client that
+ * inlines IR or bitcode would inherit these limits and no longer vectorise.
+ */
+static void restrict_machine_code(const ir *ir) {
+    static const ir_attribute LIMITS[] = {{"noredzone", 0}, {"noimplicitfloat", 0}, {NULL, 0}};
+    for (LLVMValueRef f = LLVMGetFirstFunction(ir->module); f != NULL; f = LLVMGetNextFunction(f))
+        if (!LLVMIsDeclaration(f))
+            ir_add_function_attributes(ir, f, LIMITS);
+}
+
 static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
     char *error = NULL;
     mf_status status = MF_OK;
@@ -113,7 +124,7 @@ static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
 }
 
 static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const mf_layout *layout,
-                             const mf_aot_options *options, mf_diag *diag) {
+                             const mf_aot_options *options, mf_emit_kind kind, mf_diag *diag) {
     ir ir;
     mf_status status = ir_init(&ir, module, builder, diag);
     if (status == MF_OK)
@@ -121,6 +132,8 @@ static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const
     if (status != MF_OK)
         return status;
     define_stamp(&ir);
+    if (kind == MF_EMIT_OBJECT || kind == MF_EMIT_ASSEMBLY)
+        restrict_machine_code(&ir);
     return verify(module, diag);
 }
 
@@ -131,7 +144,7 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
-    mf_status status = fill_module(module, builder, layout, options, diag);
+    mf_status status = fill_module(module, builder, layout, options, kind, diag);
     if (status == MF_OK)
         status = print_kind(machine, module, kind, bytes, byte_count, diag);
     LLVMDisposeBuilder(builder);

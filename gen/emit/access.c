@@ -1,17 +1,19 @@
 /* The load or store itself. The address is always base + index: the check is only a control dependence. */
 #include "emit/emit.h"
 
+LLVMValueRef emit_access_base(const ir *ir, const emit_site *site) {
+    return site->options->base == MF_BASE_VIEW ? ir_load_view_field(ir, site->v_view, IR_VIEW_BASE)
+                                               : site->v_base;
+}
+
 static LLVMValueRef host_pointer(const ir *ir, const emit_site *site) {
-    const mf_accessor_options *options = site->options;
-    if (options->base == MF_BASE_CONSTANT) {
-        LLVMValueRef v_base = ir_const(ir->t_i64, options->base_address);
-        LLVMValueRef v_host = LLVMBuildAdd(ir->builder, site->v_index, v_base, "host");
+    LLVMValueRef v_index = site->v_index;
+    if (site->options->base == MF_BASE_CONSTANT) {
+        LLVMValueRef v_base = ir_const(ir->t_i64, site->options->base_address);
+        LLVMValueRef v_host = LLVMBuildAdd(ir->builder, v_index, v_base, "host");
         return LLVMBuildIntToPtr(ir->builder, v_host, ir->t_ptr, "host");
     }
-    LLVMValueRef v_base =
-        options->base == MF_BASE_VIEW ? ir_load_view_field(ir, site->v_view, IR_VIEW_BASE) : site->v_base;
-    LLVMValueRef v_index = site->v_index;
-    return LLVMBuildGEP2(ir->builder, ir->t_i8, v_base, &v_index, 1, "host");
+    return LLVMBuildGEP2(ir->builder, ir->t_i8, site->v_base, &v_index, 1, "host");
 }
 
 static LLVMValueRef in_guest_order(const ir *ir, const emit_site *site, LLVMValueRef v_bits) {

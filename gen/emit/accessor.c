@@ -52,7 +52,7 @@ static LLVMTypeRef function_type(const ir *ir, const mf_accessor_info *info,
 
 static LLVMValueRef define_function(const ir *ir, const mf_accessor_info *info,
                                     const mf_accessor_options *options, const char *symbol) {
-    static const ir_attribute ALL[] = {{"nounwind", 0}, {"noredzone", 0}, {"noimplicitfloat", 0}, {NULL, 0}};
+    static const ir_attribute ALL[] = {{"nounwind", 0}, {NULL, 0}};
     /* A base of 0 is legal, so the null pointer is an address like any other. */
     static const ir_attribute NULL_IS_VALID[] = {{"null_pointer_is_valid", 0}, {NULL, 0}};
     LLVMTypeRef type = function_type(ir, info, options);
@@ -73,21 +73,24 @@ static LLVMValueRef parameter(accessor *a, unsigned position, const char *name) 
     return v;
 }
 
-/* The index is widened in the first block, where the builder stands. */
 static void take_parameters(accessor *a) {
     const mf_accessor_options *options = a->site.options;
     unsigned position = 0;
     a->site.v_view = parameter(a, position++, "view");
     if (options->base == MF_BASE_ARGUMENT)
         a->site.v_base = parameter(a, position++, "base");
-    if (options->index == MF_INDEX_U33) {
+    if (options->index == MF_INDEX_U33)
         a->site.v_index = parameter(a, position++, "index");
-    } else {
-        LLVMValueRef v_address = parameter(a, position++, "address");
-        a->site.v_index = LLVMBuildZExt(a->ir->builder, v_address, a->ir->t_i64, "index");
-    }
+    else
+        a->site.v_address = parameter(a, position++, "address");
     if (a->site.info->operation == MF_STORE)
         a->v_value = parameter(a, position++, "value");
+}
+
+/* The index of a 32-bit address, at the builder's place. */
+static void widen_address(accessor *a) {
+    if (a->site.v_address != NULL)
+        a->site.v_index = LLVMBuildZExt(a->ir->builder, a->site.v_address, a->ir->t_i64, "index");
 }
 
 /* ---- Paths ---- */
@@ -159,11 +162,14 @@ static void build_return(accessor *a, const outcome *outcomes, unsigned count) {
 /* ---- Bodies ---- */
 
 static void body_unchecked(accessor *a) {
+    widen_address(a);
+    a->site.v_base = emit_access_base(a->ir, &a->site);
     outcome done = path_access(a);
     build_return(a, &done, 1);
 }
 
 static void body_always_fault(accessor *a) {
+    widen_address(a);
     outcome failed = path_fault(a);
     if (failed.block != NULL)
         build_return(a, &failed, 1);
@@ -175,17 +181,25 @@ static void body_checked(accessor *a) {
     LLVMBasicBlockRef b_done = ir_block_append(ir, a->function, "done");
     LLVMBasicBlockRef b_fault = ir_block_append(ir, a->function, "fault");
 
+    bool narrow = emit_check_is_narrow(&a->site);
+    if (!narrow)
+        widen_address(a);
+    a->site.v_base = emit_access_base(ir, &a->site);
     emit_check check = emit_check_begin(ir, &a->site);
     LLVMValueRef v_ok = emit_check_holds(ir, &check);
     ir_branch_likely(ir, v_ok, b_access, b_fault);
 
     ir_block_enter(ir, b_fault);
+    if (narrow)
+        widen_address(a);
     outcome outcomes[2];
     outcomes[1] = path_fault(a);
     if (outcomes[1].block != NULL)
         LLVMBuildBr(ir->builder, b_done);
 
     ir_block_enter(ir, b_access);
+    if (narrow)
+        widen_address(a);
     if (a->site.options->spectre == MF_SPECTRE_MASK)
         a->site.v_index = emit_check_mask(ir, &check, a->site.v_index);
     outcomes[0] = path_access(a);

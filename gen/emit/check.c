@@ -6,18 +6,27 @@
 /*
  * Check and address come from one 64-bit value, so that a loop carries one induction variable. Only where the
  * constants do not fit a sign-extended 32-bit immediate is the same comparison made modulo 2^32, which is
- * exact for 32-bit indices and saves a move.
+ * exact for 32-bit addresses and saves a move.
  */
-static LLVMValueRef comparison_index(const ir *ir, const emit_site *site, mf_plan_window window) {
+static bool window_is_narrow(const emit_site *site, mf_plan_window window) {
     bool fits = window.start <= INT32_MAX && window.last <= INT32_MAX;
-    if (fits || site->options->index == MF_INDEX_U33)
-        return site->v_index;
-    return LLVMBuildTrunc(ir->builder, site->v_index, ir->t_i32, "index32");
+    return site->v_address != NULL && !fits;
+}
+
+bool emit_check_is_narrow(const emit_site *site) {
+    const mf_plan *plan = site->plan;
+    if (plan->check != MF_CHECK_BOUND && plan->check != MF_CHECK_WINDOW &&
+        plan->check != MF_CHECK_TWO_WINDOWS)
+        return false;
+    for (uint32_t i = 0; i < plan->window_count; i++)
+        if (!window_is_narrow(site, plan->windows[i]))
+            return false;
+    return true;
 }
 
 /* index - start <= last */
 static emit_comparison compare_window(const ir *ir, const emit_site *site, mf_plan_window window) {
-    LLVMValueRef v_index = comparison_index(ir, site, window);
+    LLVMValueRef v_index = window_is_narrow(site, window) ? site->v_address : site->v_index;
     LLVMTypeRef type = LLVMTypeOf(v_index);
     LLVMValueRef v_start = ir_const(type, window.start);
     LLVMValueRef v_offset =

@@ -23,8 +23,9 @@ typedef struct emit_site {
     const mf_accessor_info *info;
     const mf_accessor_options *options;
     LLVMValueRef v_view;
-    LLVMValueRef v_base;  /* base = argument; otherwise NULL */
-    LLVMValueRef v_index; /* i64, the guest index, never reduced */
+    LLVMValueRef v_base;    /* host address of guest address 0; NULL for a constant base */
+    LLVMValueRef v_address; /* i32, the guest address; NULL for 33-bit indices */
+    LLVMValueRef v_index;   /* i64, the guest index, never reduced */
 } emit_site;
 
 /* v_left <predicate> v_right, of which one holding is enough. */
@@ -39,6 +40,12 @@ typedef struct emit_check {
     emit_comparison comparisons[2];
 } emit_check;
 
+/*
+ * True if the check reads the 32-bit address alone. Then the index is best widened after it, in the block
+ * that needs it: the comparison does not have to keep a copy of the address.
+ */
+bool emit_check_is_narrow(const emit_site *site);
+
 /* Emits the operands of the plan's check, which is neither always-fault nor always-allowed. */
 emit_check emit_check_begin(const ir *ir, const emit_site *site);
 
@@ -50,6 +57,12 @@ LLVMValueRef emit_check_holds(const ir *ir, const emit_check *check);
  * holds for a mispredicted one.
  */
 LLVMValueRef emit_check_mask(const ir *ir, const emit_check *check, LLVMValueRef v_index);
+
+/*
+ * Emits the read of the base, if it comes from the view. Before the check, and kept there by a use on the
+ * fault path: so a loop's first iteration is sure to read it, and LLVM may move it out of the loop.
+ */
+LLVMValueRef emit_access_base(const ir *ir, const emit_site *site);
 
 /* Emits the load at the site, extended to i64. */
 LLVMValueRef emit_access_load(const ir *ir, const emit_site *site);

@@ -10,6 +10,8 @@ static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn"
 
 static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, LLVMValueRef f_entry,
                                      const char *name) {
+    if (site->options->base == MF_BASE_VIEW && site->v_base != NULL)
+        ir_keep(ir, site->v_base);
     uint64_t access = MF_ACCESS_CODE(site->info->operation, site->info->width_bytes);
     LLVMValueRef arguments[] = {site->v_view, site->v_index, ir_const(ir->t_i64, access),
                                 ir_const(ir->t_i64, site->plan->limit)};

@@ -187,6 +187,14 @@ LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef 
     return ir_call(ir, function, arguments, count, name);
 }
 
+void ir_keep(const ir *ir, LLVMValueRef value) {
+    LLVMTypeRef type = LLVMTypeOf(value);
+    LLVMTypeRef function_type = LLVMFunctionType(ir->t_void, &type, 1, false);
+    LLVMValueRef nothing =
+        LLVMGetInlineAsm(function_type, "", 0, "r", 1, true, false, LLVMInlineAsmDialectATT, false);
+    LLVMBuildCall2(ir->builder, function_type, nothing, &value, 1, "");
+}
+
 LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name) {
     LLVMTypeRef type = LLVMTypeOf(value);
     LLVMTypeRef function_type = LLVMFunctionType(type, &type, 1, false);

@@ -82,6 +82,9 @@ LLVMValueRef ir_call(const ir *ir, LLVMValueRef function, LLVMValueRef *argument
 LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef type, LLVMValueRef *arguments,
                                unsigned count, const char *name);
 
+/* A use of `value` that costs no instruction: passes do not move its definition behind the branch before. */
+void ir_keep(const ir *ir, LLVMValueRef value);
+
 /* A copy of `value` (i32 or i64) of which LLVM knows nothing: it is in a register, and it costs no
  * instruction. */
 LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name);
