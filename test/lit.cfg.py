@@ -7,6 +7,7 @@ Substitutions for RUN lines:
   %layout       the same with the file readers
   %plan         the same with the plan
   %gen          the same with everything, LLVM included
+  %source       the source directory
   %include      include
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
@@ -55,6 +56,7 @@ config.substitutions += [
     ("%layout", layout),
     ("%plan", plan),
     ("%gen", gen),
+    ("%source", config.memfold_source),
     ("%include", os.path.join(config.memfold_source, "include")),
     ("%inputs", os.path.join(config.test_source_root, "Inputs")),
 ]
