@@ -1,1 +1,58 @@
-#include <memfold/abi.h>
+/* Images and their chunks. */
+#include "image_impl.h"
+#include "os.h"
+
+#include <string.h>
+
+mf_chunk *mf_chunk_create(uint64_t start, const void *bytes, size_t count) {
+    mf_chunk *chunk = mf_os_allocate(sizeof *chunk + count);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    mf_refs_init(&chunk->refs);
+    chunk->start = start;
+    chunk->count = count;
+    memcpy(chunk->bytes, bytes, count);
+    return chunk;
+}
+
+void mf_chunk_release(mf_chunk *chunk) {
+    if (mf_refs_release(&chunk->refs)) {
+        mf_os_free(chunk);
+    }
+}
+
+mf_image *mf_image_create(mf_chunk *const *chunks, size_t count) {
+    mf_image *image = mf_os_allocate(sizeof *image + count * sizeof(mf_chunk *));
+    if (image == NULL) {
+        return NULL;
+    }
+    mf_refs_init(&image->refs);
+    image->chunk_count = count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t end = chunks[i]->start + chunks[i]->count;
+        image->end = end > image->end ? end : image->end;
+        image->chunks[i] = chunks[i];
+        mf_refs_retain(&chunks[i]->refs);
+    }
+    return image;
+}
+
+mf_image *mf_image_retain(const mf_image *image) {
+    mf_image *shared = (mf_image *)image;
+    if (shared != NULL) {
+        mf_refs_retain(&shared->refs);
+    }
+    return shared;
+}
+
+void mf_image_release(const mf_image *image) {
+    mf_image *shared = (mf_image *)image;
+    if (shared == NULL || !mf_refs_release(&shared->refs)) {
+        return;
+    }
+    for (size_t i = 0; i < shared->chunk_count; i++) {
+        mf_chunk_release(shared->chunks[i]);
+    }
+    mf_os_free(shared);
+}

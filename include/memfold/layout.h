@@ -71,7 +71,7 @@ mf_status mf_layout_builder_set_bytes(mf_layout_builder *builder, uint64_t start
 
 /*
  * The layout has this heap. Regions may overlap it; sbrk then refuses to grow over them.
- * MF_UNALIGNED_START, MF_OVERFLOW (base + max_pages * 4096 is past 2^32).
+ * MF_UNALIGNED_START, MF_OVERFLOW (base is 2^32 or more, or base + max_pages * 4096 is past 2^32).
  */
 mf_status mf_layout_builder_set_heap(mf_layout_builder *builder, uint64_t base, uint64_t max_pages,
                                      mf_diag *diag);

@@ -27,7 +27,8 @@ typedef struct mf_memory mf_memory;
 /*
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
- * kept there. The caller owns the memory; destroy(NULL) does nothing. MF_OUT_OF_MEMORY.
+ * kept there. The caller owns the memory; destroy(NULL) does nothing. MF_OUT_OF_MEMORY, MF_INVALID_ARGUMENT for
+ * an unknown backend.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is.
  */

@@ -1,0 +1,152 @@
+/*
+ * Copying sparse memory on Linux. Only the kernel knows which pages of a lazily committed range were ever
+ * written: permissions do not tell it, because bytes stay where a page has lost its permission and
+ * accessors of the bounds policy write pages that never had one. So its page map is asked: by one system
+ * call that lists runs (since 6.7), else by one word per page, else every page counts as written, which is
+ * slower and copies the same bytes.
+ */
+#include "os.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* A run of host addresses, [start, end). The first two fields of the kernel's struct page_region. */
+typedef struct host_run {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+} host_run;
+
+#define RUNS_PER_STEP 128
+#define PAGES_PER_STEP 1024
+
+/* A walk over the written runs of [at, end). */
+typedef struct page_walk {
+    int page_map;
+    bool lists_runs;
+    uint64_t page_bytes;
+    uint64_t at;
+    uint64_t end;
+    size_t run_count;
+    host_run runs[RUNS_PER_STEP];
+} page_walk;
+
+/* The kernel's struct pm_scan_arg, PAGEMAP_SCAN and PAGE_IS_*, which older headers lack. */
+typedef struct scan_request {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t runs;
+    uint64_t run_capacity;
+    uint64_t max_pages;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_anyof_mask;
+    uint64_t return_mask;
+} scan_request;
+
+#define SCAN_REQUEST _IOWR('f', 16, scan_request)
+#define SCAN_PRESENT (UINT64_C(1) << 3)
+#define SCAN_SWAPPED (UINT64_C(1) << 4)
+
+#define PAGE_MAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGE_MAP_PRESENT (UINT64_C(1) << 63)
+
+static bool step_by_runs(page_walk *walk) {
+    scan_request request = {
+        .size = sizeof request,
+        .start = walk->at,
+        .end = walk->end,
+        .runs = (uint64_t)(uintptr_t)walk->runs,
+        .run_capacity = RUNS_PER_STEP,
+        .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+        .return_mask = SCAN_PRESENT | SCAN_SWAPPED,
+    };
+    int count = ioctl(walk->page_map, SCAN_REQUEST, &request);
+    if (count < 0 || request.walk_end <= walk->at) {
+        return false;
+    }
+    walk->run_count = (size_t)count;
+    walk->at = request.walk_end;
+    return true;
+}
+
+static void append_page(page_walk *walk, uint64_t page) {
+    if (walk->run_count > 0 && walk->runs[walk->run_count - 1].end == page) {
+        walk->runs[walk->run_count - 1].end += walk->page_bytes;
+    } else {
+        walk->runs[walk->run_count++] = (host_run){page, page + walk->page_bytes, 0};
+    }
+}
+
+/* One word of the page map per page; the step ends early when the list of runs is full. */
+static bool step_by_pages(page_walk *walk) {
+    uint64_t entries[PAGES_PER_STEP];
+    uint64_t left = (walk->end - walk->at) / walk->page_bytes;
+    size_t wanted = left < PAGES_PER_STEP ? (size_t)left : PAGES_PER_STEP;
+    off_t offset = (off_t)(walk->at / walk->page_bytes * sizeof entries[0]);
+    if (pread(walk->page_map, entries, wanted * sizeof entries[0], offset) !=
+        (ssize_t)(wanted * sizeof entries[0])) {
+        return false;
+    }
+    walk->run_count = 0;
+    for (size_t i = 0; i < wanted && walk->run_count < RUNS_PER_STEP; i++) {
+        if ((entries[i] & (PAGE_MAP_PRESENT | PAGE_MAP_SWAPPED)) != 0) {
+            append_page(walk, walk->at);
+        }
+        walk->at += walk->page_bytes;
+    }
+    return true;
+}
+
+static void step_over_the_rest(page_walk *walk) {
+    walk->runs[0] = (host_run){walk->at, walk->end, 0};
+    walk->run_count = 1;
+    walk->at = walk->end;
+}
+
+/* Fills walk->runs with the next runs that may hold bytes and moves walk->at behind them. */
+static void step(page_walk *walk) {
+    walk->lists_runs = walk->lists_runs && step_by_runs(walk);
+    if (!walk->lists_runs && !step_by_pages(walk)) {
+        step_over_the_rest(walk);
+    }
+}
+
+static void copy_pages(unsigned char *to, const unsigned char *from, size_t bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
+        size_t count = bytes - done < MF_PAGE_SIZE ? bytes - done : MF_PAGE_SIZE;
+        if (memcmp(from + done, zeros, count) != 0) {
+            memcpy(to + done, from + done, count);
+        }
+    }
+}
+
+void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
+    uint64_t start = (uint64_t)(uintptr_t)from;
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    page_walk walk = {
+        .page_map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+        .lists_runs = true,
+        .page_bytes = page_bytes,
+        .at = start,
+        .end = start + (bytes + page_bytes - 1) / page_bytes * page_bytes,
+    };
+    while (walk.at < walk.end) {
+        step(&walk);
+        for (size_t i = 0; i < walk.run_count; i++) {
+            uint64_t offset = walk.runs[i].start - start;
+            uint64_t end = walk.runs[i].end - start < bytes ? walk.runs[i].end - start : bytes;
+            copy_pages((unsigned char *)to + offset, (const unsigned char *)from + offset, end - offset);
+        }
+    }
+    if (walk.page_map >= 0) {
+        close(walk.page_map);
+    }
+}

@@ -1,0 +1,26 @@
+/* A reference count that any thread may change. The holder starts with one reference. */
+#ifndef MEMFOLD_RUNTIME_REFS_H
+#define MEMFOLD_RUNTIME_REFS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct mf_refs {
+    atomic_size_t count;
+} mf_refs;
+
+static inline void mf_refs_init(mf_refs *refs) {
+    atomic_init(&refs->count, 1);
+}
+
+static inline void mf_refs_retain(mf_refs *refs) {
+    atomic_fetch_add_explicit(&refs->count, 1, memory_order_relaxed);
+}
+
+/* True if this was the last reference. Everything other holders did happens before the freeing. */
+static inline bool mf_refs_release(mf_refs *refs) {
+    return atomic_fetch_sub_explicit(&refs->count, 1, memory_order_acq_rel) == 1;
+}
+
+#endif

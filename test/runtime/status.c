@@ -1,0 +1,100 @@
+/*
+ * Statuses and diagnostics as text; options as a value.
+ *
+ * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
+ *
+ * CHECK: names_and_messages
+ * CHECK-NEXT: diag_set
+ * CHECK-NEXT: diag_print_says_what_is_known
+ * CHECK-NEXT: diag_print_cuts_and_counts
+ * CHECK-NEXT: options_are_equal_field_by_field
+ */
+#include "support.h"
+
+static void names_and_messages(void) {
+    expect(strcmp(mf_status_name(MF_OK), "ok") == 0);
+    expect(strcmp(mf_status_name(MF_HEAP_REFUSED), "refused") == 0);
+    expect(strcmp(mf_status_name(MF_UNALIGNED_START), "unaligned-start") == 0);
+    expect(strcmp(mf_status_message(MF_OVERFLOW), "the range ends past 2^32") == 0);
+    expect(strcmp(mf_status_message(MF_LLVM), "LLVM refused the module") == 0);
+    expect(strcmp(mf_status_name(MF_STATUS_COUNT), "unknown") == 0);
+    expect(strcmp(mf_status_message((mf_status)1000), "unknown status") == 0);
+}
+
+static void diag_set(void) {
+    mf_diag diag;
+    memset(&diag, 0xee, sizeof diag);
+    expect(mf_diag_set(&diag, MF_IO, 42, "cannot read %s", "x") == MF_IO);
+    expect(diag.status == MF_IO && diag.value == 42 && diag.line == 0 && diag.column == 0);
+    expect(diag.file[0] == '\0' && strcmp(diag.message, "cannot read x") == 0);
+    expect(mf_diag_set(NULL, MF_OVERFLOW, 1, "unseen") == MF_OVERFLOW);
+    char longer[2 * sizeof diag.message];
+    memset(longer, 'a', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    mf_diag_set(&diag, MF_IO, 0, "%s", longer);
+    expect(strlen(diag.message) == sizeof diag.message - 1);
+}
+
+static void expect_printed(const char *file, uint32_t line, uint32_t column, const char *want) {
+    mf_diag diag;
+    char text[100];
+    mf_diag_set(&diag, MF_BAD_INPUT, 0, "no regions");
+    strcpy(diag.file, file);
+    diag.line = line;
+    diag.column = column;
+    expect(mf_diag_print(&diag, text, sizeof text) == strlen(want) && strcmp(text, want) == 0);
+}
+
+static void diag_print_says_what_is_known(void) {
+    expect_printed("", 0, 0, "no regions");
+    expect_printed("a.yaml", 0, 0, "a.yaml: no regions");
+    expect_printed("a.yaml", 7, 0, "a.yaml:7: no regions");
+    expect_printed("a.yaml", 7, 12, "a.yaml:7:12: no regions");
+    expect_printed("", 7, 12, "7:12: no regions");
+    char text[100];
+    mf_diag_print(&(mf_diag){.status = MF_IO}, text, sizeof text);
+    expect(strcmp(text, "a file cannot be read or written") == 0);
+}
+
+static void diag_print_cuts_and_counts(void) {
+    mf_diag diag;
+    mf_diag_set(&diag, MF_BAD_INPUT, 0, "no regions");
+    strcpy(diag.file, "a.yaml");
+    expect(mf_diag_print(&diag, NULL, 0) == 18);
+    for (size_t room = 1; room <= 19; room++) {
+        char text[20];
+        memset(text, '#', sizeof text);
+        expect(mf_diag_print(&diag, text, room) == 18);
+        expect(strncmp(text, "a.yaml: no regions", room - 1) == 0);
+        expect(text[room - 1] == '\0' && text[room] == '#');
+    }
+}
+
+static void options_are_equal_field_by_field(void) {
+    const mf_accessor_options zero = {0};
+    const mf_accessor_options others[] = {
+        {.backend = (mf_backend)1},   {.policy = MF_POLICY_BOUNDS},
+        {.endian = MF_BIG_ENDIAN},    {.on_fault = MF_ON_FAULT_TRAP},
+        {.base = MF_BASE_ARGUMENT},   {.index = MF_INDEX_U33},
+        {.spectre = MF_SPECTRE_MASK}, {.strategy = MF_STRATEGY_HEAP},
+        {.stale = MF_STALE_CHECK},    {.base_address = 1},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        mf_accessor_options same = others[i];
+        expect(mf_accessor_options_equal(&others[i], &same));
+        expect(!mf_accessor_options_equal(&others[i], &zero));
+        expect(!mf_accessor_options_equal(&zero, &others[i]));
+    }
+}
+
+static const test tests[] = {
+    TEST(names_and_messages),
+    TEST(diag_set),
+    TEST(diag_print_says_what_is_known),
+    TEST(diag_print_cuts_and_counts),
+    TEST(options_are_equal_field_by_field),
+};
+
+int main(void) {
+    return RUN_TESTS(tests);
+}
