@@ -1,1 +1,142 @@
-#include <memfold/abi.h>
+#include "options.h"
+
+#include "text.h"
+
+#include <memfold/plan.h>
+
+#include <stdio.h>
+
+/* Above the characters, so that argp gives these options no short form. */
+enum option_key {
+    KEY_FORMAT = 0x100,
+    KEY_BACKEND,
+    KEY_POLICY,
+    KEY_ENDIAN,
+    KEY_ON_FAULT,
+    KEY_BASE,
+    KEY_BASE_ADDRESS,
+    KEY_INDEX,
+    KEY_SPECTRE,
+    KEY_STRATEGY,
+    KEY_STALE
+};
+
+/* The choices of an option stand in the order of its enum, the default first. */
+static const struct argp_option format_options[] = {
+    {"format", KEY_FORMAT, "auto|yaml|elf", 0, "What LAYOUT is (auto: an ELF file if it begins like one)", 2},
+    {0}};
+
+static const struct argp_option accessor_options[] = {
+    {NULL, 0, NULL, 0, "Accessors (the default of each option is its first value):", 1},
+    {"backend", KEY_BACKEND, "copy", 0, "Where the guest's bytes are", 1},
+    {"policy", KEY_POLICY, "perms|bounds|none", 0, "Which accesses are refused", 1},
+    {"endian", KEY_ENDIAN, "little|big", 0, "Byte order of the guest", 1},
+    {"on-fault", KEY_ON_FAULT, "return|trap", 0, "How an accessor reports a fault", 1},
+    {"base", KEY_BASE, "view|argument|constant", 0, "Where the host address of guest 0 comes from", 1},
+    {"base-address", KEY_BASE_ADDRESS, "ADDRESS", 0, "That address, for --base=constant (default 0)", 1},
+    {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
+    {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
+    {"strategy", KEY_STRATEGY, "auto|window|two-windows|heap|page-table", 0,
+     "Which check to use (auto: the cheapest exact one)", 1},
+    {"stale", KEY_STALE, "trust|check", 0, "Whether accessors compare their layout with the memory's", 1},
+    {0}};
+
+int choice_take(const char *name, const char *choices, const char *word) {
+    int choice = choice_find(choices, word);
+    if (choice < 0)
+        usage_error("unknown value '%s' for --%s (%s)", word, name, choices);
+    return choice;
+}
+
+/* Takes the word of the option with this key in a table of options. */
+static int keyed_choice_take(const struct argp_option *options, int key, const char *word) {
+    while (options->key != key)
+        options++;
+    return choice_take(options->name, options->arg, word);
+}
+
+static error_t format_parse(int key, char *word, struct argp_state *state) {
+    if (key != KEY_FORMAT)
+        return ARGP_ERR_UNKNOWN;
+    *(mf_layout_format *)state->input = (mf_layout_format)keyed_choice_take(format_options, key, word);
+    return 0;
+}
+
+static uint64_t base_address_take(const char *word) {
+    uint64_t address = 0;
+    switch (number_parse(word, UINT64_MAX, &address)) {
+    case NUMBER_OK:
+        return address;
+    case NUMBER_MALFORMED:
+        usage_error("'%s' for --base-address is not a number", word);
+    case NUMBER_TOO_LARGE:
+        break;
+    }
+    usage_error("'%s' for --base-address is out of range", word);
+}
+
+static void choice_store(mf_accessor_options *options, int key, int choice) {
+    switch ((enum option_key)key) {
+    case KEY_BACKEND:
+        options->backend = (mf_backend)choice;
+        break;
+    case KEY_POLICY:
+        options->policy = (mf_policy)choice;
+        break;
+    case KEY_ENDIAN:
+        options->endian = (mf_endian)choice;
+        break;
+    case KEY_ON_FAULT:
+        options->on_fault = (mf_on_fault)choice;
+        break;
+    case KEY_BASE:
+        options->base = (mf_base)choice;
+        break;
+    case KEY_INDEX:
+        options->index = (mf_index)choice;
+        break;
+    case KEY_SPECTRE:
+        options->spectre = (mf_spectre)choice;
+        break;
+    case KEY_STRATEGY:
+        options->strategy = (mf_strategy)choice;
+        break;
+    case KEY_STALE:
+        options->stale = (mf_stale)choice;
+        break;
+    case KEY_FORMAT:
+    case KEY_BASE_ADDRESS:
+        break;
+    }
+}
+
+static void accessor_options_check(const mf_accessor_options *options) {
+    mf_diag diag = {0};
+    if (options->base_address != 0 && options->base != MF_BASE_CONSTANT)
+        usage_error("--base-address needs --base=constant");
+    if (mf_accessor_options_validate(options, &diag) != MF_OK)
+        usage_error("%s", diag.message);
+}
+
+static error_t accessor_parse(int key, char *word, struct argp_state *state) {
+    mf_accessor_options *options = state->input;
+    if (key == KEY_BASE_ADDRESS)
+        options->base_address = base_address_take(word);
+    else if (key >= KEY_BACKEND && key <= KEY_STALE)
+        choice_store(options, key, keyed_choice_take(accessor_options, key, word));
+    else if (key == ARGP_KEY_END)
+        accessor_options_check(options);
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+const struct argp format_argp = {format_options, format_parse, NULL, NULL, NULL, NULL, NULL};
+const struct argp accessor_argp = {accessor_options, accessor_parse, NULL, NULL, NULL, NULL, NULL};
+
+int layout_read(const char *path, mf_layout_format format, mf_layout_file *file) {
+    mf_diag diag = {0};
+    if (mf_layout_file_read(path, format, file, &diag) != MF_OK)
+        return fail_diag(&diag, path);
+    return 0;
+}

@@ -1,0 +1,102 @@
+#include "command.h"
+
+#include <memfold/version.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One command runs per process: its full name, for help and messages. */
+static const char *command_name = "memfold";
+
+static void try_help_print(void) {
+    fprintf(stderr, "try '%s --help'\n", command_name);
+}
+
+/* ARGP_NO_HELP: argp's own --help would name the program, not the command. */
+void command_parse(const struct argp *argp, const char *name, unsigned flags, int argc, char **argv,
+                   void *input) {
+    command_name = name;
+    if (argp_parse(argp, argc, argv, flags | ARGP_NO_HELP, NULL, input) != 0) {
+        try_help_print();
+        exit(EXIT_BAD_USAGE);
+    }
+}
+
+void command_init(struct argp_state *state) {
+    /* getopt has named the bad word by then; without this, argp would add its own hint and exit. */
+    state->err_stream = NULL;
+}
+
+enum { KEY_HELP = '?', KEY_VERSION = 'V', KEY_USAGE = 0x300 };
+
+/* The last group of a command's options. */
+static const struct argp_option help_options[] = {{"help", KEY_HELP, NULL, 0, "Print this help", -1},
+                                                  {"usage", KEY_USAGE, NULL, 0, "Print the options only", -1},
+                                                  {"version", KEY_VERSION, NULL, 0, "Print the version", -1},
+                                                  {0}};
+
+static error_t help_parse(int key, char *word, struct argp_state *state) {
+    (void)word;
+    state->name = (char *)command_name;
+    switch (key) {
+    case KEY_HELP:
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
+    case KEY_USAGE:
+        argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+        return 0;
+    case KEY_VERSION:
+        puts("memfold " MF_VERSION);
+        exit(0);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp help_argp = {help_options, help_parse, NULL, NULL, NULL, NULL, NULL};
+
+error_t operands_take(struct operands *operands, int key, char *word, const struct argp_state *state) {
+    if (key == ARGP_KEY_ARG) {
+        if (state->arg_num >= operands->count)
+            usage_error("unexpected operand '%s'", word);
+        operands->values[state->arg_num] = word;
+        return 0;
+    }
+    if (key == ARGP_KEY_END) {
+        if (state->arg_num < operands->count)
+            usage_error("missing operand %s", operands->names[state->arg_num]);
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+void usage_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "memfold: ");
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    try_help_print();
+    exit(EXIT_BAD_USAGE);
+}
+
+int fail_print(const char *file, uint64_t line, const char *format, ...) {
+    fflush(stdout);
+    fprintf(stderr, "%s:", file == NULL ? "memfold" : file);
+    if (line != 0)
+        fprintf(stderr, "%ju:", (uintmax_t)line);
+    fputc(' ', stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return EXIT_BAD_INPUT;
+}
+
+int fail_diag(const mf_diag *diag, const char *file) {
+    const char *message = diag->message[0] == '\0' ? mf_status_message(diag->status) : diag->message;
+    return fail_print(diag->file[0] == '\0' ? file : diag->file, diag->line, "%s", message);
+}

@@ -1,0 +1,29 @@
+/* Output files that are complete or not there. */
+#ifndef MEMFOLD_TOOLS_OUTPUT_H
+#define MEMFOLD_TOOLS_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* A file being written. `stream` is the caller's to write to; the rest is private. */
+struct output {
+    FILE *stream;
+    const char *path; /* as the user named it */
+    char *target;     /* what is replaced at the end; NULL if the stream writes to it directly */
+    char *temporary;  /* beside it */
+};
+
+/*
+ * Opens `path` ("-": standard output) for writing. A regular file, or one that is not there yet, keeps its
+ * content until output_finish; anything else, such as /dev/null, is written directly. On failure prints
+ * why and returns false. `path` stays borrowed.
+ */
+bool output_open(struct output *output, const char *path);
+
+/* Puts the written file in its place. On failure prints why, leaves no trace and returns false. */
+bool output_finish(struct output *output);
+
+/* From now on a write error on standard output ends the process with EXIT_BAD_INPUT. */
+void standard_output_watch(void);
+
+#endif
