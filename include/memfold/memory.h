@@ -3,8 +3,9 @@
  *
  * Thread rule, for every function here unless it says otherwise: accesses (read, write, fill, copy, span,
  * is_accessible, and accessors) may run in several threads at once, each with its own view; functions that
- * change the memory (map_region, protect, unmap, sbrk, reset, attach, detach, destroy) exclude everything
- * else on the same memory, and that is the caller's to arrange. Different memories are independent.
+ * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
+ * everything else on the same memory, and that is the caller's to arrange. Different memories are
+ * independent.
  */
 #ifndef MEMFOLD_MEMORY_H
 #define MEMFOLD_MEMORY_H
@@ -22,23 +23,36 @@ extern "C" {
 
 typedef struct mf_memory mf_memory;
 
+/* Whether runs of 2 MiB and more ask the host for huge pages. */
+typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 } mf_huge_pages;
+
+/* How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them. */
+typedef struct mf_memory_config {
+    mf_backend backend;
+    mf_huge_pages huge_pages;
+} mf_memory_config;
+
 /* ---- Life ---------------------------------------------------------------------------------- */
 
 /*
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
- * kept there. The caller owns the memory; destroy(NULL) does nothing. MF_OUT_OF_MEMORY, MF_INVALID_ARGUMENT for
- * an unknown backend.
+ * kept there. The caller owns the memory; destroy(NULL) does nothing. MF_OUT_OF_MEMORY (address space, bytes,
+ * or the kernel's limit of mappings), MF_INVALID_ARGUMENT for a backend that is not there, MF_IO if the fault
+ * handler of x86_paged cannot be installed.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is.
  */
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
                            mf_memory **memory, mf_diag *diag);
+mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
+                                const mf_memory_config *config, mf_memory **memory, mf_diag *diag);
 void mf_memory_destroy(mf_memory *memory);
 
 /*
  * Writes an independent copy: same bytes, permissions and heap top; the same creation state, so that reset
- * gives both the same. Its fault record is clear and it has no further views. MF_OUT_OF_MEMORY.
+ * gives both the same. Its fault record is clear and it has no further views. Counts as a change of `memory`
+ * for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 

@@ -14,7 +14,8 @@ extern "C" {
 
 /* Where the guest bytes live and who checks the accesses. */
 typedef enum mf_backend {
-    MF_BACKEND_COPY = 0 /* a flat, lazily committed host buffer; software checks */
+    MF_BACKEND_COPY = 0,     /* a flat, lazily committed host buffer; software checks */
+    MF_BACKEND_X86_PAGED = 1 /* guest pages are CPU pages; the MMU checks. x86-64 only */
 } mf_backend;
 
 /*
@@ -23,6 +24,7 @@ typedef enum mf_backend {
  * BOUNDS: only an access that ends above the highest region (or the heap's maximum, whichever is higher);
  *         permissions are ignored and everything below counts as accessible.
  * NONE:   nothing; the caller has already checked the range. An access outside it is undefined.
+ * BOUNDS goes with the copy backend only.
  */
 typedef enum mf_policy { MF_POLICY_PERMS = 0, MF_POLICY_BOUNDS = 1, MF_POLICY_NONE = 2 } mf_policy;
 

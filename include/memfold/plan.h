@@ -21,6 +21,7 @@ extern "C" {
 typedef enum mf_check {
     MF_CHECK_ALWAYS_FAULT,   /* no access is allowed */
     MF_CHECK_ALWAYS_ALLOWED, /* every access is allowed, or the caller has checked */
+    MF_CHECK_PAGED,          /* none in software: the MMU faults exactly if the access is not allowed */
     MF_CHECK_BOUND,          /* index <= windows[0].last */
     MF_CHECK_WINDOW,         /* index - windows[0].start <= windows[0].last */
     MF_CHECK_TWO_WINDOWS,    /* the same for windows[0] or windows[1] */
