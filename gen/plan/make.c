@@ -139,6 +139,17 @@ static mf_strategy strategy_choose(const reach *r) {
     return MF_STRATEGY_PAGE_TABLE;
 }
 
+/*
+ * The host's page tables hold the permission of every page of the window, which is followed by inaccessible
+ * pages as far as an index can reach; so the MMU faults exactly if a touched page does not allow the
+ * operation.
+ */
+static void plan_paged(mf_plan *plan, const reach *r, uint32_t width, mf_index index) {
+    bool whole = r->window_count == 1 && r->windows[0].size == MF_SPACE_BYTES;
+    bool cannot_miss = whole && width == 1 && index == MF_INDEX_U32;
+    plan->check = cannot_miss ? MF_CHECK_ALWAYS_ALLOWED : MF_CHECK_PAGED;
+}
+
 static mf_status plan_perms(const mf_layout *layout, const mf_accessor_info *info,
                             const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
     reach r = reach_make(layout, info->operation);
@@ -151,6 +162,8 @@ static mf_status plan_perms(const mf_layout *layout, const mf_accessor_info *inf
         strategy = strategy_choose(&r);
     if (r.window_count == 0 && !r.grows)
         plan->check = MF_CHECK_ALWAYS_FAULT;
+    else if (options->backend == MF_BACKEND_X86_PAGED)
+        plan_paged(plan, &r, info->width_bytes, options->index);
     else if (strategy == MF_STRATEGY_WINDOW)
         plan_window_check(plan, &r, info->width_bytes, options->index);
     else if (strategy == MF_STRATEGY_TWO_WINDOWS)

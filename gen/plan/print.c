@@ -10,6 +10,8 @@ const char *mf_check_name(mf_check check) {
         return "always-fault";
     case MF_CHECK_ALWAYS_ALLOWED:
         return "always-allowed";
+    case MF_CHECK_PAGED:
+        return "paged";
     case MF_CHECK_BOUND:
         return "bound";
     case MF_CHECK_WINDOW:
@@ -59,6 +61,7 @@ static void print_constants(const mf_plan *plan, uint32_t width, char *text, siz
     switch (plan->check) {
     case MF_CHECK_ALWAYS_FAULT:
     case MF_CHECK_ALWAYS_ALLOWED:
+    case MF_CHECK_PAGED:
         break;
     case MF_CHECK_BOUND:
         snprintf(text, text_bytes, "index <= 0x%" PRIx64, plan->windows[0].last);

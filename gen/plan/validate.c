@@ -9,7 +9,7 @@ typedef struct range {
 
 static mf_status validate_ranges(const mf_accessor_options *options, mf_diag *diag) {
     const range ranges[] = {
-        {"backend", (int)options->backend, MF_BACKEND_COPY},
+        {"backend", (int)options->backend, MF_BACKEND_X86_PAGED},
         {"policy", (int)options->policy, MF_POLICY_NONE},
         {"endian", (int)options->endian, MF_BIG_ENDIAN},
         {"on_fault", (int)options->on_fault, MF_ON_FAULT_TRAP},
@@ -27,6 +27,17 @@ static mf_status validate_ranges(const mf_accessor_options *options, mf_diag *di
     return MF_OK;
 }
 
+/* The MMU knows one way to check, and no bound of its own. */
+static mf_status validate_paged(const mf_accessor_options *options, mf_diag *diag) {
+    if (options->policy == MF_POLICY_BOUNDS)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->policy,
+                           "policy = bounds needs the copy backend");
+    if (options->strategy != MF_STRATEGY_AUTO)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->strategy,
+                           "a strategy needs the copy backend");
+    return MF_OK;
+}
+
 mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_diag *diag) {
     mf_status status = validate_ranges(options, diag);
     if (status != MF_OK)
@@ -37,5 +48,5 @@ mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_di
     if (options->policy != MF_POLICY_PERMS && options->strategy != MF_STRATEGY_AUTO)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->strategy,
                            "a strategy needs policy = perms");
-    return MF_OK;
+    return options->backend == MF_BACKEND_X86_PAGED ? validate_paged(options, diag) : MF_OK;
 }
