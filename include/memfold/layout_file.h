@@ -5,11 +5,13 @@
  * optionally `name` and `init`, a file relative to the YAML file) and `heap` (optional: `base`,
  * `max_pages`). Numbers are plain decimal or 0x hex. Stricter than the builder: sizes of 0, no regions,
  * an init file larger than its region, a heap that overlaps a region, unknown or repeated keys, aliases
- * and tags are errors. At most 16 MiB of text and 65,536 regions.
+ * and tags are errors. At most 16 MiB of text, 65,536 regions and 1 GiB of initial
+ * bytes.
  *
  * ELF: 32- or 64-bit, either byte order, EXEC or DYN (at bias 0). A segment with the W flag is read-write,
  * any other read-only; a page shared by two segments is read-write if one of them is. Each segment gives
- * its file bytes, the rest is zero. Segments past 2^32, core and relocatable files are errors.
+ * its file bytes, the rest is zero. Segments past 2^32, core and relocatable files are errors, and so
+ * is a file over 1 GiB.
  */
 #ifndef MEMFOLD_LAYOUT_FILE_H
 #define MEMFOLD_LAYOUT_FILE_H
