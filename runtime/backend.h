@@ -3,7 +3,8 @@
  * the backend keeps the bytes, and the host's own idea of permissions if it has one. Once a backend has
  * granted pages, their bytes are at view.base + index, and bulk accesses touch them there directly.
  *
- * A function that returns false has changed nothing that the guest or the host can see.
+ * Each function is called before the table changes, which still says how the pages are. One that returns
+ * false has changed nothing that the guest or the host can see.
  */
 #ifndef MEMFOLD_RUNTIME_BACKEND_H
 #define MEMFOLD_RUNTIME_BACKEND_H
@@ -13,29 +14,31 @@
 #include "pages.h"
 
 typedef struct mf_backend_ops {
-    /* Sets view.base, which then never changes. close is also called after a failed open. */
-    bool (*open)(mf_memory *memory);
+    /* Sets view.base, which then never changes; no page is accessible. close is also called after a failure.
+     */
+    mf_status (*open)(mf_memory *memory, mf_diag *diag);
     void (*close)(mf_memory *memory);
 
-    /* The bytes of guest indices [0, end) exist from now on; those never touched are zero. end <= 2^32. */
-    bool (*extend)(mf_memory *memory, uint64_t end);
+    /* A memory just opened has the pages of memory->created and the bytes of memory->image. */
+    bool (*build)(mf_memory *memory);
 
-    /* Called before the table changes, so the table still has the old permissions. */
-    bool (*set_perms)(mf_memory *memory, mf_page_run run, mf_perm perm);
-
-    /* The same for every page at once: those of `layout` and no other. */
-    bool (*set_layout)(mf_memory *memory, const mf_layout *layout);
-
-    /* Writes bytes whatever the permission of their pages; they exist. Cannot fail. */
-    void (*write)(mf_memory *memory, uint64_t start, const void *bytes, size_t count);
-
-    /* The pages are zero, whatever their permission and whether they existed before. Cannot fail. */
-    void (*zero)(mf_memory *memory, mf_page_run run);
-
-    /* `memory` is extended to hold all bytes of `from`, and has them; its own were zero. */
+    /* A memory just opened has the pages and bytes of `from`. A failed one is good for close only, as above.
+     */
     bool (*copy)(mf_memory *memory, const mf_memory *from);
+
+    /* As after build, whatever has happened since. */
+    bool (*rebuild)(mf_memory *memory);
+
+    /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
+    bool (*change)(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count);
+
+    /* The pages have `perm` and are zero. */
+    bool (*clear)(mf_memory *memory, mf_page_run run, mf_perm perm);
 } mf_backend_ops;
 
 extern const mf_backend_ops mf_backend_copy_ops;
+
+/* NULL where the host is no x86-64 Linux. */
+extern const mf_backend_ops *const mf_backend_x86_paged;
 
 #endif

@@ -13,16 +13,19 @@
 /* A multiple of the page size of every Linux host, and a divisor of 2^32. */
 #define COMMIT_BYTES (UINT64_C(1) << 16)
 
-static bool copy_open(mf_memory *memory) {
-    memory->view.base = mf_os_reserve(RESERVED_BYTES);
-    return memory->view.base != NULL;
+/* Guest pages in a huge page of the host. The base is aligned, so guest blocks are host blocks. */
+#define BLOCK_PAGES ((uint32_t)(MF_OS_HUGE_PAGE_BYTES >> MF_PAGE_LOG2))
+
+static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
+    memory->view.base = mf_os_reserve(RESERVED_BYTES, MF_OS_HUGE_PAGE_BYTES);
+    return memory->view.base != NULL ? MF_OK : mf_memory_exhausted(diag);
 }
 
 static void copy_close(mf_memory *memory) {
     mf_os_release(memory->view.base, RESERVED_BYTES);
 }
 
-static bool copy_extend(mf_memory *memory, uint64_t end) {
+static bool extend(mf_memory *memory, uint64_t end) {
     uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
     if (wanted_bytes <= memory->host_bytes) {
         return true;
@@ -34,41 +37,135 @@ static bool copy_extend(mf_memory *memory, uint64_t end) {
     return true;
 }
 
-static bool copy_set_perms(mf_memory *memory, mf_page_run run, mf_perm perm) {
-    return perm == MF_PERM_NONE || copy_extend(memory, mf_page_bytes(run.end));
+/* ---- Huge pages ---------------------------------------------------------------------------- */
+
+/* Whether the pages of a block outside `run` can be accessed. */
+static bool block_is_full(const unsigned char *perms, uint32_t first, mf_page_run run) {
+    uint32_t end = first + BLOCK_PAGES;
+    mf_page_run before = {first, run.first > first ? run.first : first};
+    mf_page_run after = {run.end < end ? run.end : end, end};
+    return mf_pages_find_below(perms, before, MF_PERM_RO) == before.end &&
+           mf_pages_find_below(perms, after, MF_PERM_RO) == end;
 }
 
-static bool copy_set_layout(mf_memory *memory, const mf_layout *layout) {
-    return copy_extend(memory, mf_layout_len(layout));
+/*
+ * Advises the blocks that `run` touches and in which every page can be accessed once `run` can. Blocks with
+ * holes stay as they are: one byte in each would cost 2 MiB.
+ */
+static void allow_huge_pages(mf_memory *memory, mf_page_run run) {
+    uint32_t first = run.first / BLOCK_PAGES * BLOCK_PAGES;
+    uint32_t end = (run.end + BLOCK_PAGES - 1) / BLOCK_PAGES * BLOCK_PAGES;
+    if (memory->config.huge_pages == MF_HUGE_PAGES_NEVER) {
+        return;
+    }
+    if (!block_is_full(memory->perms, first, run)) {
+        first += BLOCK_PAGES;
+    }
+    if (first < end && !block_is_full(memory->perms, end - BLOCK_PAGES, run)) {
+        end -= BLOCK_PAGES;
+    }
+    if (first < end) {
+        mf_os_allow_huge_pages(memory->view.base + mf_page_bytes(first), mf_page_bytes(end - first));
+    }
 }
 
-static void copy_write(mf_memory *memory, uint64_t start, const void *bytes, size_t count) {
-    memcpy(memory->view.base + start, bytes, count);
+static void allow_huge_windows(mf_memory *memory, const mf_layout *layout) {
+    for (size_t i = 0; i < layout->window_count[MF_LOAD]; i++) {
+        allow_huge_pages(memory, layout->windows[MF_LOAD][i]);
+    }
 }
 
-static void copy_zero(mf_memory *memory, mf_page_run run) {
+/* The same for the permissions that another memory has now. */
+static void allow_huge_runs(mf_memory *memory, const mf_memory *from) {
+    mf_page_run run = {0, 0};
+    for (; run.first < from->len_pages; run.first = run.end) {
+        mf_page_run rest = {run.first, from->len_pages};
+        run.end = mf_pages_find_below(from->perms, rest, MF_PERM_RO);
+        if (run.first < run.end) {
+            allow_huge_pages(memory, run);
+        } else {
+            run.end = mf_pages_find_change(from->perms, rest);
+        }
+    }
+}
+
+/* ---- Operations ---------------------------------------------------------------------------- */
+
+static bool exist(mf_memory *memory, mf_page_run run, mf_perm perm) {
+    if (perm == MF_PERM_NONE) {
+        return true;
+    }
+    if (!extend(memory, mf_page_bytes(run.end))) {
+        return false;
+    }
+    if (mf_pages_find_below(memory->perms, run, MF_PERM_RO) < run.end) {
+        allow_huge_pages(memory, run);
+    }
+    return true;
+}
+
+static void write_image(mf_memory *memory) {
+    for (size_t i = 0; i < mf_memory_chunk_count(memory); i++) {
+        const mf_chunk *chunk = memory->image->chunks[i];
+        memcpy(memory->view.base + chunk->start, chunk->bytes, chunk->count);
+    }
+}
+
+/* The bounds policy lets accesses through up to the heap's maximum, so bytes exist that far. */
+static bool copy_build(mf_memory *memory) {
+    uint64_t end = mf_memory_creation_end(memory);
+    uint64_t heap_end = mf_heap_limit(memory->created->heap);
+    if (!extend(memory, heap_end > end ? heap_end : end)) {
+        return false;
+    }
+    allow_huge_windows(memory, memory->created);
+    write_image(memory);
+    return true;
+}
+
+static bool copy_copy(mf_memory *memory, const mf_memory *from) {
+    if (!extend(memory, from->host_bytes)) {
+        return false;
+    }
+    allow_huge_runs(memory, from);
+    mf_os_copy_written(memory->view.base, from->view.base, from->host_bytes);
+    return true;
+}
+
+static bool copy_rebuild(mf_memory *memory) {
+    mf_os_zero(memory->view.base, memory->host_bytes);
+    write_image(memory);
+    return true;
+}
+
+static bool copy_change(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count) {
+    if (!exist(memory, run, perm)) {
+        return false;
+    }
+    if (count > 0) {
+        memcpy(memory->view.base + mf_page_bytes(run.first), bytes, count);
+    }
+    return true;
+}
+
+static bool copy_clear(mf_memory *memory, mf_page_run run, mf_perm perm) {
+    if (!exist(memory, run, perm)) {
+        return false;
+    }
     uint64_t start = mf_page_bytes(run.first);
     uint64_t end = mf_page_bytes(run.end) < memory->host_bytes ? mf_page_bytes(run.end) : memory->host_bytes;
     if (start < end) {
         mf_os_zero(memory->view.base + start, end - start);
     }
-}
-
-static bool copy_copy(mf_memory *memory, const mf_memory *from) {
-    if (!copy_extend(memory, from->host_bytes)) {
-        return false;
-    }
-    mf_os_copy_nonzero(memory->view.base, from->view.base, from->host_bytes);
     return true;
 }
 
 const mf_backend_ops mf_backend_copy_ops = {
     .open = copy_open,
     .close = copy_close,
-    .extend = copy_extend,
-    .set_perms = copy_set_perms,
-    .set_layout = copy_set_layout,
-    .write = copy_write,
-    .zero = copy_zero,
+    .build = copy_build,
     .copy = copy_copy,
+    .rebuild = copy_rebuild,
+    .change = copy_change,
+    .clear = copy_clear,
 };

@@ -63,6 +63,11 @@ void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limi
     mf_guard_leave(view);
 }
 
+uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t access) {
+    mf_operation operation = (mf_operation)(access & 1);
+    return mf_fault_find_page(view->perms, index, access >> 1, operation) == MF_NO_PAGE;
+}
+
 void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint) {
     mf_panic_values("accessors made for layout ", fingerprint, " were used on a memory with layout ",
                     view->layout_fingerprint, ": ask for accessors again after a change of its layout");

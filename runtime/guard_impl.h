@@ -7,4 +7,14 @@
 /* Continues behind the innermost mf_guard_run of `view`, whose fault record is written. It has a frame. */
 MF_NORETURN void mf_guard_leave(mf_view *view);
 
+/*
+ * The innermost frame of this thread whose view has this base, or NULL; and its view. Async-signal-safe, also
+ * in threads that have never entered a frame.
+ */
+struct mf_guard *mf_guard_find(const unsigned char *base);
+mf_view *mf_guard_view(const struct mf_guard *frame);
+
+/* Continues behind the mf_guard_run of `frame`, which is active on this thread. */
+MF_NORETURN void mf_guard_leave_frame(struct mf_guard *frame);
+
 #endif

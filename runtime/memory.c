@@ -2,6 +2,8 @@
 #include "memory_impl.h"
 #include "os.h"
 
+#include <string.h>
+
 /* ---- Views --------------------------------------------------------------------------------- */
 
 mf_view *mf_memory_view(mf_memory *memory) {
@@ -48,8 +50,13 @@ static void clear_faults(mf_memory *memory) {
 /* ---- Life ---------------------------------------------------------------------------------- */
 
 static const mf_backend_ops *ops_of(mf_backend backend) {
-    static const mf_backend_ops *const all[] = {[MF_BACKEND_COPY] = &mf_backend_copy_ops};
-    return (unsigned)backend < sizeof all / sizeof all[0] ? all[backend] : NULL;
+    switch (backend) {
+    case MF_BACKEND_COPY:
+        return &mf_backend_copy_ops;
+    case MF_BACKEND_X86_PAGED:
+        return mf_backend_x86_paged;
+    }
+    return NULL;
 }
 
 void mf_memory_destroy(mf_memory *memory) {
@@ -65,113 +72,115 @@ void mf_memory_destroy(mf_memory *memory) {
 }
 
 static bool open_table(mf_memory *memory) {
-    memory->perms = mf_os_reserve(MF_PERM_TABLE_PAGES);
+    memory->perms = mf_os_reserve(MF_PERM_TABLE_PAGES, 0);
     memory->view.perms = memory->perms;
     return memory->perms != NULL && mf_os_commit(memory->perms, MF_PERM_TABLE_PAGES);
 }
 
-/* A memory with an empty table and no bytes, or NULL. Keeps references of `layout` and `image`. */
-static mf_memory *open_memory(const mf_layout *layout, const mf_image *image, mf_backend backend) {
-    mf_memory *memory = mf_os_allocate(sizeof *memory);
-    if (memory == NULL) {
-        return NULL;
-    }
-    memory->view.memory = memory;
-    memory->ops = ops_of(backend);
-    memory->backend = backend;
-    memory->created = mf_layout_retain(layout);
-    memory->image = mf_image_retain(image);
-    memory->heap_top = memory->created->heap.base;
-    memory->view.heap_end = memory->heap_top;
-    if (!open_table(memory) || !memory->ops->open(memory)) {
-        mf_memory_destroy(memory);
-        return NULL;
-    }
-    return memory;
+static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
+    return open_table(memory) ? memory->ops->open(memory, diag) : mf_memory_exhausted(diag);
 }
 
-/* How far bytes must exist from the start: regions, the largest heap, and the image's bytes anywhere. */
-static uint64_t creation_end(const mf_memory *memory) {
+/* A memory with an empty table and no bytes. Keeps references of `layout` and `image`. */
+static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_memory_config config,
+                             mf_memory **memory, mf_diag *diag) {
+    mf_memory *made = mf_os_allocate(sizeof *made);
+    if (made == NULL) {
+        return mf_memory_exhausted(diag);
+    }
+    made->view.memory = made;
+    made->ops = ops_of(config.backend);
+    made->config = config;
+    made->created = mf_layout_retain(layout);
+    made->image = mf_image_retain(image);
+    made->heap_top = made->created->heap.base;
+    made->view.heap_end = made->heap_top;
+    mf_status status = open_parts(made, diag);
+    if (status != MF_OK) {
+        mf_memory_destroy(made);
+        return status;
+    }
+    *memory = made;
+    return MF_OK;
+}
+
+uint64_t mf_memory_creation_end(const mf_memory *memory) {
     uint64_t end = mf_layout_len(memory->created);
-    uint64_t heap_end = mf_heap_limit(memory->created->heap);
     uint64_t image_end = memory->image != NULL ? mf_page_ceil(memory->image->end) : 0;
-    end = heap_end > end ? heap_end : end;
     return image_end > end ? image_end : end;
 }
 
-void mf_memory_apply_creation(mf_memory *memory) {
+/* The live table, all NONE before, and the heap as created. */
+static void apply_creation(mf_memory *memory) {
     const mf_layout *layout = memory->created;
     for (size_t i = 0; i < layout->run_count; i++) {
         mf_page_run run = {layout->runs[i].first, layout->runs[i].end};
         mf_memory_set_table(memory, run, (mf_perm)layout->runs[i].perm);
     }
-    size_t chunk_count = memory->image != NULL ? memory->image->chunk_count : 0;
-    for (size_t i = 0; i < chunk_count; i++) {
-        const mf_chunk *chunk = memory->image->chunks[i];
-        memory->ops->write(memory, chunk->start, chunk->bytes, chunk->count);
-    }
     memory->heap_top = layout->heap.base;
     mf_memory_publish_heap_end(memory, layout->heap.base);
 }
 
-static mf_status create(const mf_layout *layout, const mf_image *image, mf_backend backend,
+static mf_status create(const mf_layout *layout, const mf_image *image, mf_memory_config config,
                         mf_memory **memory, mf_diag *diag) {
-    mf_memory *made = open_memory(layout, image, backend);
-    if (made == NULL) {
-        return mf_memory_exhausted(diag);
+    mf_memory *made;
+    mf_status status = open_memory(layout, image, config, &made, diag);
+    if (status != MF_OK) {
+        return status;
     }
-    if (!made->ops->extend(made, creation_end(made)) || !made->ops->set_layout(made, layout)) {
+    if (!made->ops->build(made)) {
         mf_memory_destroy(made);
         return mf_memory_exhausted(diag);
     }
-    mf_memory_apply_creation(made);
+    apply_creation(made);
     made->current = mf_layout_retain(layout);
     made->view.layout_fingerprint = layout->fingerprint;
     *memory = made;
     return MF_OK;
 }
 
-mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
-                           mf_memory **memory, mf_diag *diag) {
-    if (ops_of(backend) == NULL) {
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)backend, "there is no such backend");
-    }
-    if (layout != NULL) {
-        return create(layout, image, backend, memory, diag);
-    }
+static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
+                              mf_diag *diag) {
     mf_layout *empty = mf_layout_begin(0);
     if (empty == NULL) {
         return mf_memory_exhausted(diag);
     }
     mf_layout_seal(empty, (mf_heap){0});
-    mf_status status = create(empty, image, backend, memory, diag);
+    mf_status status = create(empty, image, config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
 
-/* Tells the backend of a fresh clone about the permissions that `from` has. */
-static bool clone_perms(mf_memory *clone, const mf_memory *from) {
-    mf_page_run run = {0, 0};
-    for (; run.first < from->len_pages; run.first = run.end) {
-        run.end = mf_pages_find_change(from->perms, (mf_page_run){run.first, from->len_pages});
-        mf_perm perm = (mf_perm)from->perms[run.first];
-        if (perm != MF_PERM_NONE && !clone->ops->set_perms(clone, run, perm)) {
-            return false;
-        }
+mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
+                                const mf_memory_config *config, mf_memory **memory, mf_diag *diag) {
+    if (ops_of(config->backend) == NULL) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->backend,
+                           "there is no such backend here");
     }
-    return true;
+    if (config->huge_pages != MF_HUGE_PAGES_ALLOWED && config->huge_pages != MF_HUGE_PAGES_NEVER) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->huge_pages,
+                           "huge pages are either allowed or never used");
+    }
+    return layout != NULL ? create(layout, image, *config, memory, diag)
+                          : create_empty(image, *config, memory, diag);
+}
+
+mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
+                           mf_memory **memory, mf_diag *diag) {
+    return mf_memory_create_with(layout, image, &(mf_memory_config){.backend = backend}, memory, diag);
 }
 
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
-    mf_memory *made = open_memory(memory->created, memory->image, memory->backend);
-    if (made == NULL) {
-        return mf_memory_exhausted(diag);
+    mf_memory *made;
+    mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
+    if (status != MF_OK) {
+        return status;
     }
-    if (!made->ops->copy(made, memory) || !clone_perms(made, memory)) {
+    if (!made->ops->copy(made, memory)) {
         mf_memory_destroy(made);
         return mf_memory_exhausted(diag);
     }
-    mf_os_copy_nonzero(made->perms, memory->perms, memory->len_pages);
+    mf_os_copy_written(made->perms, memory->perms, memory->len_pages);
     made->len_pages = memory->len_pages;
     made->heap_top = memory->heap_top;
     made->view.heap_end = memory->view.heap_end;
@@ -188,14 +197,24 @@ static void restore_layout(mf_memory *memory) {
     }
 }
 
+/* A short table is cheaper to overwrite than to give back and fault in again; it is zero from len_pages on.
+ */
+static void clear_table(mf_memory *memory) {
+    const uint32_t short_pages = 64 * 1024;
+    if (memory->len_pages <= short_pages) {
+        memset(memory->perms, MF_PERM_NONE, memory->len_pages);
+    } else {
+        mf_os_zero(memory->perms, MF_PERM_TABLE_PAGES);
+    }
+    memory->len_pages = 0;
+}
+
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
-    if (!memory->ops->set_layout(memory, memory->created)) {
+    if (!memory->ops->rebuild(memory)) {
         return mf_memory_exhausted(diag);
     }
-    memory->ops->zero(memory, (mf_page_run){0, MF_SPACE_PAGES});
-    mf_os_zero(memory->perms, MF_PERM_TABLE_PAGES);
-    memory->len_pages = 0;
-    mf_memory_apply_creation(memory);
+    clear_table(memory);
+    apply_creation(memory);
     restore_layout(memory);
     clear_faults(memory);
     return MF_OK;
@@ -224,5 +243,5 @@ uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {
 }
 
 mf_backend mf_memory_backend(const mf_memory *memory) {
-    return memory->backend;
+    return memory->config.backend;
 }

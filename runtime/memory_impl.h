@@ -11,18 +11,18 @@
 struct mf_memory {
     mf_view view; /* further views hang on view.next */
     const mf_backend_ops *ops;
-    mf_backend backend;
+    mf_memory_config config;
     unsigned char *perms; /* the live permission table, also view.perms */
     uint32_t len_pages;   /* end of the highest page that is not NONE: the table is zero from here on */
     uint64_t heap_top;
-    mf_layout *created;  /* layout and image of creation, for reset */
-    mf_image *image;     /* NULL: no bytes */
-    mf_layout *current;  /* the live layout, or NULL since it changed */
-    uint64_t host_bytes; /* the backend's: how far the bytes exist on the host */
-};
+    mf_layout *created; /* layout and image of creation, for reset */
+    mf_image *image;    /* NULL: no bytes */
+    mf_layout *current; /* the live layout, or NULL since it changed */
 
-/* Creation and reset: the live table (all NONE before) and the bytes (all zero before) as created. */
-void mf_memory_apply_creation(mf_memory *memory);
+    /* The backend's. */
+    uint64_t host_bytes; /* how far bytes may exist on the host */
+    bool only_grown;     /* since creation no page has changed but by stores and sbrk */
+};
 
 /* The pages have `perm` in the live table. */
 void mf_memory_set_table(mf_memory *memory, mf_page_run run, mf_perm perm);
@@ -33,6 +33,13 @@ void mf_memory_forget_layout(mf_memory *memory);
 /* All views have this layout fingerprint, or this end of the live heap. */
 void mf_memory_publish_fingerprint(mf_memory *memory, uint64_t fingerprint);
 void mf_memory_publish_heap_end(mf_memory *memory, uint64_t heap_end);
+
+/* How far pages and bytes of creation reach: regions, and the image's bytes anywhere. */
+uint64_t mf_memory_creation_end(const mf_memory *memory);
+
+static inline size_t mf_memory_chunk_count(const mf_memory *memory) {
+    return memory->image != NULL ? memory->image->chunk_count : 0;
+}
 
 static inline mf_status mf_memory_exhausted(mf_diag *diag) {
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");

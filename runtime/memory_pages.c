@@ -3,16 +3,23 @@
 
 #include <string.h>
 
-/* The pages of a range that map_region, protect or unmap has accepted. */
-static mf_status change_perms(mf_memory *memory, mf_page_run run, mf_perm perm, mf_diag *diag) {
-    if (mf_pages_all(memory->perms, run, perm)) {
+static void set_live_perms(mf_memory *memory, mf_page_run run, mf_perm perm) {
+    if (!mf_pages_all(memory->perms, run, perm)) {
+        mf_memory_set_table(memory, run, perm);
+        mf_memory_forget_layout(memory);
+    }
+}
+
+/* The pages of a range that map_region or protect has accepted, and the first bytes in them. */
+static mf_status change(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count,
+                        mf_diag *diag) {
+    if (count == 0 && mf_pages_all(memory->perms, run, perm)) {
         return MF_OK;
     }
-    if (!memory->ops->set_perms(memory, run, perm)) {
+    if (!memory->ops->change(memory, run, perm, bytes, count)) {
         return mf_memory_exhausted(diag);
     }
-    mf_memory_set_table(memory, run, perm);
-    mf_memory_forget_layout(memory);
+    set_live_perms(memory, run, perm);
     return MF_OK;
 }
 
@@ -42,11 +49,8 @@ mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size,
     if (status != MF_OK || size == 0) {
         return status;
     }
-    status = change_perms(memory, mf_page_run_of(start, size), (mf_perm)access, diag);
-    if (status == MF_OK && init != NULL) {
-        memory->ops->write(memory, start, init, init_bytes < size ? init_bytes : (size_t)size);
-    }
-    return status;
+    size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;
+    return change(memory, mf_page_run_of(start, size), (mf_perm)access, init, count, diag);
 }
 
 mf_status mf_memory_protect(mf_memory *memory, uint64_t start, uint64_t size, mf_perm perm, mf_diag *diag) {
@@ -54,7 +58,7 @@ mf_status mf_memory_protect(mf_memory *memory, uint64_t start, uint64_t size, mf
     if (status != MF_OK || size == 0) {
         return status;
     }
-    return change_perms(memory, mf_page_run_of(start, size), perm, diag);
+    return change(memory, mf_page_run_of(start, size), perm, NULL, 0, diag);
 }
 
 mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_diag *diag) {
@@ -63,15 +67,15 @@ mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_d
         return status;
     }
     mf_page_run run = mf_page_run_of(start, size);
-    status = change_perms(memory, run, MF_PERM_NONE, diag);
-    if (status == MF_OK) {
-        memory->ops->zero(memory, run);
+    if (!memory->ops->clear(memory, run, MF_PERM_NONE)) {
+        return mf_memory_exhausted(diag);
     }
-    return status;
+    set_live_perms(memory, run, MF_PERM_NONE);
+    return MF_OK;
 }
 
 /*
- * The new pages are zeroed even though they are NONE: protect may have left bytes there, and so may a
+ * The new pages are cleared even though they are NONE: protect may have left bytes there, and so may a
  * store under the bounds policy.
  */
 mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
@@ -85,10 +89,9 @@ mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, m
         return mf_diag_set(diag, MF_HEAP_REFUSED, bytes, "the heap would grow over a mapped page");
     }
     if (run.first != run.end) {
-        if (!memory->ops->set_perms(memory, run, MF_PERM_RW)) {
+        if (!memory->ops->clear(memory, run, MF_PERM_RW)) {
             return mf_memory_exhausted(diag);
         }
-        memory->ops->zero(memory, run);
         mf_memory_set_table(memory, run, MF_PERM_RW);
         mf_memory_publish_heap_end(memory, heap_end);
     }

@@ -17,16 +17,39 @@ void mf_os_free(void *object);
 /*
  * Address space: reserved space is inaccessible and costs nothing; committed space reads as zero and
  * costs only the pages that have been written. `bytes` is what was reserved. release(NULL) is fine.
+ * `alignment` is a power of two, 0 for the host's own.
  */
-void *mf_os_reserve(size_t bytes);
+void *mf_os_reserve(size_t bytes, size_t alignment);
 bool mf_os_commit(void *space, size_t bytes);
 void mf_os_release(void *space, size_t bytes);
 
 /* Committed space reads as zero again, and its pages go back to the host where they can. */
 void mf_os_zero(void *space, size_t bytes);
 
-/* Copies committed space; `to` reads as zero before. Pages that hold only zeros are not written. */
+/* The host may use huge pages for this space, which is aligned to MF_OS_HUGE_PAGE_BYTES. Only advice. */
+#define MF_OS_HUGE_PAGE_LOG2 21
+#define MF_OS_HUGE_PAGE_BYTES (UINT64_C(1) << MF_OS_HUGE_PAGE_LOG2)
+void mf_os_allow_huge_pages(void *space, size_t bytes);
+
+/* Copies readable space; `to` reads as zero before. Pages that hold only zeros are not written. */
 void mf_os_copy_nonzero(void *to, const void *from, size_t bytes);
+
+/*
+ * Calls `visit` for runs of pages in ascending order that hold every page of the space that has been written,
+ * until it returns false; then so does this. Offsets and sizes are multiples of the host's page size, except
+ * that the last run ends with the space.
+ */
+typedef bool mf_os_visit(void *context, size_t offset, size_t bytes);
+bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context);
+
+/* The same for readable space as a copy of what is written: visit_written with copy_nonzero. */
+void mf_os_copy_written(void *to, const void *from, size_t bytes);
+
+/* Lets other threads go on. `attempt` counts how often in a row, and the waits become longer. */
+void mf_os_wait(unsigned attempt);
+
+/* From now on fork calls these three: before it, and after it in the parent and in the child. */
+void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 /* Where the default panic hook writes its line, and how a panic ends. */
 void mf_os_print(const char *line);

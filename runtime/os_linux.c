@@ -1,10 +1,12 @@
 /* The verbs of os.h on Linux. */
 #include "os.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 void *mf_os_allocate(size_t bytes) {
@@ -15,9 +17,32 @@ void mf_os_free(void *object) {
     free(object);
 }
 
-void *mf_os_reserve(size_t bytes) {
+static unsigned char *reserve_anywhere(size_t bytes) {
     void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return space == MAP_FAILED ? NULL : space;
+}
+
+static size_t bytes_to_boundary(const unsigned char *space, size_t alignment) {
+    return alignment == 0 ? 0 : (size_t)(-(uintptr_t)space & (alignment - 1));
+}
+
+/* The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back. */
+void *mf_os_reserve(size_t bytes, size_t alignment) {
+    unsigned char *space = reserve_anywhere(bytes);
+    if (space == NULL || bytes_to_boundary(space, alignment) == 0) {
+        return space;
+    }
+    munmap(space, bytes);
+    space = reserve_anywhere(bytes + alignment);
+    if (space == NULL) {
+        return NULL;
+    }
+    size_t head_bytes = bytes_to_boundary(space, alignment);
+    if (head_bytes > 0) {
+        munmap(space, head_bytes);
+    }
+    munmap(space + head_bytes + bytes, alignment - head_bytes);
+    return space + head_bytes;
 }
 
 bool mf_os_commit(void *space, size_t bytes) {
@@ -35,6 +60,25 @@ void mf_os_zero(void *space, size_t bytes) {
     if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0) {
         memset(space, 0, bytes);
     }
+}
+
+void mf_os_allow_huge_pages(void *space, size_t bytes) {
+    madvise(space, bytes, MADV_HUGEPAGE);
+}
+
+/*
+ * Mostly what is waited for takes less than a microsecond. If not, it is a thread that must run first, so this
+ * one sleeps: to yield would give whole time slices to threads that are not waited for.
+ */
+void mf_os_wait(unsigned attempt) {
+    if (attempt >= 64) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    }
+}
+
+/* It fails only without memory for its list entry; then a fork is as unsafe as it would be without it. */
+void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+    pthread_atfork(before, in_parent, in_child);
 }
 
 void mf_os_print(const char *line) {

@@ -118,18 +118,8 @@ static void step(page_walk *walk) {
     }
 }
 
-static void copy_pages(unsigned char *to, const unsigned char *from, size_t bytes) {
-    static const unsigned char zeros[MF_PAGE_SIZE];
-    for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
-        size_t count = bytes - done < MF_PAGE_SIZE ? bytes - done : MF_PAGE_SIZE;
-        if (memcmp(from + done, zeros, count) != 0) {
-            memcpy(to + done, from + done, count);
-        }
-    }
-}
-
-void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
-    uint64_t start = (uint64_t)(uintptr_t)from;
+bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context) {
+    uint64_t start = (uint64_t)(uintptr_t)space;
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     page_walk walk = {
         .page_map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
@@ -138,15 +128,44 @@ void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
         .at = start,
         .end = start + (bytes + page_bytes - 1) / page_bytes * page_bytes,
     };
-    while (walk.at < walk.end) {
+    bool goes_on = true;
+    while (goes_on && walk.at < walk.end) {
         step(&walk);
-        for (size_t i = 0; i < walk.run_count; i++) {
+        for (size_t i = 0; goes_on && i < walk.run_count; i++) {
             uint64_t offset = walk.runs[i].start - start;
             uint64_t end = walk.runs[i].end - start < bytes ? walk.runs[i].end - start : bytes;
-            copy_pages((unsigned char *)to + offset, (const unsigned char *)from + offset, end - offset);
+            goes_on = visit(context, offset, end - offset);
         }
     }
     if (walk.page_map >= 0) {
         close(walk.page_map);
     }
+    return goes_on;
+}
+
+void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
+        unsigned char *page = (unsigned char *)to + done;
+        const unsigned char *source = (const unsigned char *)from + done;
+        size_t count = bytes - done < MF_PAGE_SIZE ? bytes - done : MF_PAGE_SIZE;
+        if (memcmp(source, zeros, count) != 0) {
+            memcpy(page, source, count);
+        }
+    }
+}
+
+typedef struct copy_job {
+    unsigned char *to;
+    const unsigned char *from;
+} copy_job;
+
+static bool copy_run(void *context, size_t offset, size_t bytes) {
+    const copy_job *job = context;
+    mf_os_copy_nonzero(job->to + offset, job->from + offset, bytes);
+    return true;
+}
+
+void mf_os_copy_written(void *to, const void *from, size_t bytes) {
+    mf_os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
 }

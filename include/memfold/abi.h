@@ -12,17 +12,20 @@
 #ifndef MEMFOLD_ABI_H
 #define MEMFOLD_ABI_H
 
+#include <memfold/public.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 #define MF_STATIC_ASSERT(condition, message) static_assert(condition, message)
 #define MF_NORETURN [[noreturn]]
-extern "C" {
 #else
 #define MF_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #define MF_NORETURN _Noreturn
 #endif
+
+MF_PUBLIC_BEGIN
 
 #define MF_ABI_VERSION 1
 
@@ -119,6 +122,7 @@ typedef struct mf_load_result {
 
 #define MF_RT_FAULT_SYMBOL "mf_rt_fault_v1"
 #define MF_RT_TRAP_SYMBOL "mf_rt_trap_v1"
+#define MF_RT_ACCESSIBLE_SYMBOL "mf_rt_accessible_v1"
 #define MF_RT_STALE_SYMBOL "mf_rt_stale_v1"
 #define MF_ABI_STAMP_SYMBOL "mf_abi_v1"
 
@@ -128,14 +132,15 @@ uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t
 /* Records the fault and leaves through the innermost guard frame of the view. */
 MF_NORETURN void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
+/* 1 if the live permissions allow all of a range, 0 if not. Writes nothing. */
+uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t access);
+
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
 MF_NORETURN void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
 extern const unsigned char mf_abi_v1;
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

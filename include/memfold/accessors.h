@@ -8,10 +8,9 @@
 #define MEMFOLD_ACCESSORS_H
 
 #include <memfold/abi.h>
+#include <memfold/public.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 #define MF_LOAD_ACCESSORS(X)                                                                                 \
     X(LOAD_U8, load_u8, MF_LOAD, 1, 0)                                                                       \
@@ -97,8 +96,6 @@ typedef void mf_accessor_fn(void);
 /* Borrows member `id` of `set`. Any thread. */
 mf_accessor_fn *mf_accessors_member(const mf_accessors *set, mf_accessor_id id);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -7,11 +7,10 @@
 
 #include <memfold/layout.h>
 #include <memfold/options.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 typedef enum mf_emit_kind {
     MF_EMIT_IR = 0,
@@ -37,8 +36,6 @@ mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf
                       size_t *byte_count, mf_diag *diag);
 void mf_aot_free(char *bytes);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -8,14 +8,13 @@
 #define MEMFOLD_EXCEPTION_TABLE_H
 
 #include <memfold/abi.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /*
  * One entry, position-independent: each field is an address relative to the field itself. Emitted objects
@@ -56,8 +55,6 @@ void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_ent
 #define MF_RT_REGISTER_SYMBOL "mf_rt_register_v1"
 #define MF_RT_UNREGISTER_SYMBOL "mf_rt_unregister_v1"
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

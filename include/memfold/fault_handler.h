@@ -16,11 +16,10 @@
 #ifndef MEMFOLD_FAULT_HANDLER_H
 #define MEMFOLD_FAULT_HANDLER_H
 
+#include <memfold/public.h>
 #include <memfold/status.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /*
  * The handler is installed, and stays until it is uninstalled as often as it was installed. Each paged memory
@@ -35,8 +34,6 @@ mf_status mf_fault_handler_install(mf_diag *diag);
  */
 void mf_fault_handler_uninstall(void);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

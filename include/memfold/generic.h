@@ -7,10 +7,9 @@
 
 #include <memfold/accessors.h>
 #include <memfold/options.h>
+#include <memfold/public.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /*
  * Borrows the generic accessors for `options` (NULL: the default), static storage. They honour `endian`,
@@ -20,8 +19,6 @@ extern "C" {
  */
 const mf_accessors *mf_generic_accessors(const mf_accessor_options *options);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -5,12 +5,11 @@
 #define MEMFOLD_GUARD_H
 
 #include <memfold/abi.h>
+#include <memfold/public.h>
 
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 typedef struct mf_guard mf_guard;
 
@@ -35,8 +34,6 @@ typedef void mf_guard_body(mf_view *view, void *context);
  */
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

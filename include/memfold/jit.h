@@ -11,13 +11,12 @@
 #include <memfold/layout.h>
 #include <memfold/memory.h>
 #include <memfold/options.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 typedef struct mf_jit mf_jit;
 typedef struct mf_code mf_code;
@@ -57,8 +56,6 @@ void mf_code_release(mf_code *code);
 const mf_accessors *mf_code_accessors(const mf_code *code);
 const mf_layout *mf_code_layout(const mf_code *code);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

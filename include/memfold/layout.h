@@ -7,13 +7,12 @@
 #define MEMFOLD_LAYOUT_H
 
 #include <memfold/abi.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /* What a region may be used for. The values equal the permission of its pages. */
 typedef enum mf_access { MF_READ_ONLY = MF_PERM_RO, MF_READ_WRITE = MF_PERM_RW } mf_access;
@@ -121,8 +120,6 @@ uint64_t mf_layout_fingerprint(const mf_layout *layout);
 /* True if regions and heap are the same. */
 bool mf_layout_equal(const mf_layout *a, const mf_layout *b);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

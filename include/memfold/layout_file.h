@@ -17,11 +17,10 @@
 #define MEMFOLD_LAYOUT_FILE_H
 
 #include <memfold/layout.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 typedef enum mf_layout_format {
     MF_FORMAT_AUTO = 0, /* ELF if the file begins with its magic, YAML otherwise */
@@ -54,8 +53,6 @@ mf_status mf_layout_file_read(const char *path, mf_layout_format format, mf_layo
 /* Frees what `file` points to. A zeroed `file` is fine. */
 void mf_layout_file_fini(mf_layout_file *file);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

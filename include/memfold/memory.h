@@ -13,13 +13,12 @@
 #include <memfold/abi.h>
 #include <memfold/layout.h>
 #include <memfold/options.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
 #include <stdbool.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 typedef struct mf_memory mf_memory;
 
@@ -169,8 +168,6 @@ static inline mf_fault mf_memory_last_fault(mf_memory *memory) {
     return mf_memory_view(memory)->fault;
 }
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -5,12 +5,12 @@
 #ifndef MEMFOLD_OPTIONS_H
 #define MEMFOLD_OPTIONS_H
 
+#include <memfold/public.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /* Where the guest bytes live and who checks the accesses. */
 typedef enum mf_backend {
@@ -49,8 +49,9 @@ typedef enum mf_base {
 typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
 
 /*
- * MASK: the offset of a checked access is forced to 0 by data flow whenever the check fails, so that a
- * mispredicted check reads nothing but guest address 0. The reported fault is the same.
+ * MASK: whenever the check fails, data flow forces the access to the start of the layout's first window, or
+ * to guest address 0 where the check is a table, so that a mispredicted check touches nothing else. The
+ * reported fault is the same.
  */
 typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
 
@@ -82,8 +83,6 @@ typedef struct mf_accessor_options {
 /* True if `a` and `b` ask for the same code. Pure; any thread. */
 bool mf_accessor_options_equal(const mf_accessor_options *a, const mf_accessor_options *b);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -6,9 +6,9 @@
 #ifndef MEMFOLD_PANIC_H
 #define MEMFOLD_PANIC_H
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include <memfold/public.h>
+
+MF_PUBLIC_BEGIN
 
 /* Receives one line without a newline. If it returns, the process aborts. */
 typedef void mf_panic_hook(const char *message);
@@ -19,8 +19,6 @@ typedef void mf_panic_hook(const char *message);
  */
 mf_panic_hook *mf_panic_hook_set(mf_panic_hook *hook);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

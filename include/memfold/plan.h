@@ -8,11 +8,10 @@
 #include <memfold/accessors.h>
 #include <memfold/layout.h>
 #include <memfold/options.h>
+#include <memfold/public.h>
 #include <memfold/status.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /*
  * The checks. `index` is the guest index of the access, `width` its bytes; each holds exactly when the
@@ -62,6 +61,16 @@ const char *mf_check_name(mf_check check);
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag);
 
+/* What a plan says of one index that is known beforehand. */
+typedef enum mf_decision {
+    MF_DECIDED_LIVE = 0, /* it depends on the memory's heap end or live permissions */
+    MF_DECIDED_ALLOWED,
+    MF_DECIDED_FAULT
+} mf_decision;
+
+/* Decides the access at guest index `index` under `plan`, a plan for `layout`. Pure; any thread. */
+mf_decision mf_plan_decide(const mf_layout *layout, const mf_plan *plan, uint64_t index);
+
 /*
  * Writes one line without a newline, always terminated: the accessor, its check and the constants. Returns
  * the length it needs without the terminator. The text is stable: tools may compare it. Any thread.
@@ -71,8 +80,6 @@ size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
 /* True if `options` are values of their types and go together; otherwise MF_INVALID_ARGUMENT. Any thread. */
 mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_diag *diag);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -8,12 +8,12 @@
 #ifndef MEMFOLD_STATUS_H
 #define MEMFOLD_STATUS_H
 
+#include <memfold/public.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+MF_PUBLIC_BEGIN
 
 /* X(code, "name", "message") */
 #define MF_STATUSES(X)                                                                                       \
@@ -50,7 +50,7 @@ typedef struct mf_diag {
     uint64_t value; /* the offending number, where there is one: a start, a size, an end, an address */
     uint32_t line;  /* 1-based line and column in `file`, or 0 */
     uint32_t column;
-    char file[512];    /* the file as the caller named it, or empty */
+    char file[4096];   /* the file as the caller named it, or empty */
     char message[512]; /* one line, no full stop */
 } mf_diag;
 
@@ -67,8 +67,6 @@ mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const char *format,
  */
 size_t mf_diag_print(const mf_diag *diag, char *text, size_t text_bytes);
 
-#ifdef __cplusplus
-}
-#endif
+MF_PUBLIC_END
 
 #endif

@@ -7,6 +7,8 @@
  * CHECK-NEXT: by_limit
  * CHECK-NEXT: a_stale_accessor_still_gets_a_fault
  * CHECK-NEXT: the_stamp_is_the_version
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

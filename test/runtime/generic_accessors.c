@@ -13,6 +13,8 @@
  * CHECK-NEXT: heap_and_changes_are_seen
  * CHECK-NEXT: sets_that_do_not_exist
  * CHECK-NEXT: infos_and_members
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

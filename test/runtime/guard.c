@@ -8,6 +8,8 @@
  * CHECK-NEXT: only_the_innermost_frame_is_left
  * CHECK-NEXT: a_frame_belongs_to_one_view
  * CHECK-NEXT: frames_can_be_entered_again
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

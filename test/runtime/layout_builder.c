@@ -15,6 +15,8 @@
  * CHECK-NEXT: four_thousand_regions
  * CHECK-NEXT: the_builder_goes_on
  * CHECK-NEXT: random_regions_against_a_page_array
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 
@@ -96,7 +98,7 @@ static void refusals_change_nothing(void) {
     mf_layout_builder_destroy(builder);
     expect(mf_layout_region_count(layout) == 0 && mf_layout_len(layout) == 0);
     mf_memory *m;
-    expect_ok(mf_memory_create(layout, image, MF_BACKEND_COPY, &m, NULL));
+    expect_ok(mf_memory_create(layout, image, backend, &m, NULL));
     expect_ok(mf_memory_protect(m, 0, 2 * PAGE, MF_PERM_RO, NULL));
     expect(byte_at(m, PAGE) == 0);
     mf_memory_destroy(m);
@@ -251,10 +253,10 @@ static void the_builder_goes_on(void) {
     map(builder, PAGE, PAGE, MF_READ_ONLY);
     expect_ok(mf_layout_builder_finish(builder, &second_layout, &second_image, NULL));
     mf_layout_builder_destroy(builder);
-    expect_ok(mf_memory_create(first_layout, first_image, MF_BACKEND_COPY, &first, NULL));
+    expect_ok(mf_memory_create(first_layout, first_image, backend, &first, NULL));
     mf_layout_release(first_layout);
     mf_image_release(first_image);
-    expect_ok(mf_memory_create(second_layout, second_image, MF_BACKEND_COPY, &second, NULL));
+    expect_ok(mf_memory_create(second_layout, second_image, backend, &second, NULL));
     mf_layout_release(second_layout);
     mf_image_release(second_image);
     char text[5] = {0};

@@ -14,6 +14,8 @@
  * CHECK-NEXT: spans
  * CHECK-NEXT: success_leaves_the_record
  * CHECK-NEXT: every_range_against_the_byte_rule
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

@@ -12,6 +12,8 @@
  * CHECK-NEXT: a_frozen_layout_survives_sbrk
  * CHECK-NEXT: reset_forgets_only_another_layout
  * CHECK-NEXT: live_layouts_match_built_ones
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 
@@ -42,7 +44,7 @@ static const mf_heap small_heap = {4 * PAGE, 8};
 static void creation_layout_is_known(void) {
     mf_layout *layout = layout_of(two_regions, 2, small_heap);
     mf_memory *m;
-    expect_ok(mf_memory_create(layout, NULL, MF_BACKEND_COPY, &m, NULL));
+    expect_ok(mf_memory_create(layout, NULL, backend, &m, NULL));
     expect(known(m) == mf_layout_fingerprint(layout));
     mf_layout *have = live(m);
     expect(have == layout);

@@ -12,6 +12,8 @@
  * CHECK-NEXT: clone_resets_as_its_origin
  * CHECK-NEXT: reset_restores_creation
  * CHECK-NEXT: unknown_backend
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 
@@ -27,12 +29,12 @@ static void empty_memory(void) {
     mf_memory *m = memory_of(NULL, 0, (mf_heap){0});
     mf_layout *empty = layout_of(NULL, 0, (mf_heap){0});
     mf_memory *from_nothing;
-    expect_ok(mf_memory_create(NULL, NULL, MF_BACKEND_COPY, &from_nothing, NULL));
+    expect_ok(mf_memory_create(NULL, NULL, backend, &from_nothing, NULL));
     expect(mf_memory_view(from_nothing)->layout_fingerprint == mf_layout_fingerprint(empty));
     expect(mf_memory_view(m)->layout_fingerprint == mf_layout_fingerprint(empty));
     expect(mf_memory_len(from_nothing) == 0 && mf_memory_heap_base(from_nothing) == 0);
     expect(mf_memory_heap_top(from_nothing) == 0 && mf_memory_max_heap_pages(from_nothing) == 0);
-    expect(mf_memory_backend(from_nothing) == MF_BACKEND_COPY);
+    expect(mf_memory_backend(from_nothing) == backend);
     expect(mf_memory_last_fault(from_nothing).kind == MF_FAULT_NONE);
     expect_ok(mf_memory_reset(from_nothing, NULL));
     mf_layout_release(empty);
@@ -50,7 +52,7 @@ static mf_memory *memory_with_image(mf_image **image) {
     expect_ok(mf_layout_builder_set_heap(builder, 8 * PAGE, 4, NULL));
     expect_ok(mf_layout_builder_finish(builder, &layout, image, NULL));
     mf_layout_builder_destroy(builder);
-    expect_ok(mf_memory_create(layout, *image, MF_BACKEND_COPY, &m, NULL));
+    expect_ok(mf_memory_create(layout, *image, backend, &m, NULL));
     mf_layout_release(layout);
     return m;
 }
@@ -78,7 +80,7 @@ static void image_beyond_the_layout(void) {
     expect_ok(mf_layout_builder_finish(builder, &layout, &image, NULL));
     mf_layout_builder_destroy(builder);
     expect(mf_layout_len(layout) == 0);
-    expect_ok(mf_memory_create(layout, image, MF_BACKEND_COPY, &m, NULL));
+    expect_ok(mf_memory_create(layout, image, backend, &m, NULL));
     mf_layout_release(layout);
     mf_image_release(image);
     expect_ok(mf_memory_protect(m, TOP - PAGE, PAGE, MF_PERM_RW, NULL));
@@ -122,7 +124,7 @@ static void clone_copies_bytes_of_lost_pages(void) {
     mf_memory *m = memory_of(regions, 2, (mf_heap){0});
     mf_memory *clone;
     set_byte(m, PAGE + 7, 0x51);
-    mf_memory_view(m)->base[4 * PAGE + 1] = 0x52;
+    set_hidden_byte(m, 4 * PAGE + 1, 0x52);
     expect_ok(mf_memory_protect(m, PAGE, PAGE, MF_PERM_NONE, NULL));
     expect_ok(mf_memory_clone(m, &clone, NULL));
     mf_memory_destroy(m);
@@ -168,7 +170,7 @@ static void reset_restores_creation(void) {
     set_byte(m, 10 * PAGE, 7);
     expect_ok(mf_memory_map_region(m, 20 * PAGE, PAGE, MF_READ_WRITE, "k", 1, NULL));
     expect_ok(mf_memory_unmap(m, 0, PAGE, NULL));
-    mf_memory_view(m)->base[6 * PAGE] = 0x66;
+    set_hidden_byte(m, 6 * PAGE, 0x66);
     expect(!mf_memory_fill(m, 0, 1, 1) && !mf_view_fill(&further, PAGE, 1, 1));
     expect_ok(mf_memory_reset(m, NULL));
     expect(mf_memory_last_fault(m).kind == MF_FAULT_NONE && further.fault.kind == MF_FAULT_NONE);

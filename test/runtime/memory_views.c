@@ -7,6 +7,8 @@
  * CHECK-NEXT: faults_belong_to_one_view
  * CHECK-NEXT: detaching_in_any_order
  * CHECK-NEXT: views_in_threads
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

@@ -18,10 +18,24 @@
  * CHECK-NEXT: copy map_region_rejects_unaligned_size
  * CHECK-NEXT: copy map_region_overlapping_overwrites_perms
  * CHECK-NEXT: copy 14 tests
+ * CHECK-NEXT: x86_paged read_u8_in_bounds
+ * CHECK-NEXT: x86_paged read_u8_out_of_bounds_returns_none
+ * CHECK-NEXT: x86_paged read_write_u32_le
+ * CHECK-NEXT: x86_paged unaligned_access_works
+ * CHECK-NEXT: x86_paged read_u32_straddling_end_returns_none
+ * CHECK-NEXT: x86_paged ro_page_write_via_slow_path_faults
+ * CHECK-NEXT: x86_paged perm_of_page_after_set
+ * CHECK-NEXT: x86_paged slow_path_read_write_round_trip
+ * CHECK-NEXT: x86_paged map_region_grows_buffer_and_sets_perms
+ * CHECK-NEXT: x86_paged map_region_copies_init_bytes_and_zero_fills_tail
+ * CHECK-NEXT: x86_paged map_region_truncates_oversize_init
+ * CHECK-NEXT: x86_paged map_region_rejects_unaligned_start
+ * CHECK-NEXT: x86_paged map_region_rejects_unaligned_size
+ * CHECK-NEXT: x86_paged map_region_overlapping_overwrites_perms
+ * CHECK-NEXT: x86_paged 14 tests
  */
 #include "support.h"
 
-static mf_backend backend;
 static const mf_accessors *accessors;
 
 static mf_memory *new_memory(void) {
@@ -182,19 +196,15 @@ static const test tests[] = {
 };
 
 int main(void) {
-    static const struct {
-        const char *name;
-        mf_backend backend;
-    } backends[] = {{"copy", MF_BACKEND_COPY}};
     accessors = mf_generic_accessors(NULL);
-    for (size_t b = 0; b < sizeof backends / sizeof backends[0]; b++) {
-        backend = backends[b].backend;
+    for (size_t b = 0; b < BACKEND_COUNT; b++) {
+        backend = BACKENDS[b].backend;
         size_t count = sizeof tests / sizeof tests[0];
         for (size_t i = 0; i < count; i++) {
             tests[i].run();
-            printf("%s %s\n", backends[b].name, tests[i].name);
+            printf("%s %s\n", BACKENDS[b].name, tests[i].name);
         }
-        printf("%s %zu tests\n", backends[b].name, count);
+        printf("%s %zu tests\n", BACKENDS[b].name, count);
     }
     return 0;
 }

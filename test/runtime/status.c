@@ -8,6 +8,8 @@
  * CHECK-NEXT: diag_print_says_what_is_known
  * CHECK-NEXT: diag_print_cuts_and_counts
  * CHECK-NEXT: options_are_equal_field_by_field
+ * CHECK-NEXT: on copy
+ * CHECK-NEXT: on x86_paged
  */
 #include "support.h"
 

@@ -1,0 +1,110 @@
+/*
+ * Accessors inside a module of your own: as functions to be inlined, or emitted access by access where your
+ * builder stands. The only header of memfold that needs LLVM's.
+ *
+ * Thread rule: as LLVM's, one thread at a time for everything in one LLVMContext.
+ */
+#ifndef MEMFOLD_EMBED_H
+#define MEMFOLD_EMBED_H
+
+#include <memfold/accessors.h>
+#include <memfold/exception_table.h>
+#include <memfold/layout.h>
+#include <memfold/options.h>
+#include <memfold/public.h>
+#include <memfold/status.h>
+
+#include <llvm-c/Types.h>
+
+MF_PUBLIC_BEGIN
+
+/* ---- Functions ----------------------------------------------------------------------------- */
+
+/*
+ * Defines the accessors of `layout` in `module`, which has its target's data layout: internal, alwaysinline
+ * functions <prefix>_load_u8, ..., written to `functions` (NULL is fine) in the order of mf_accessor_id.
+ * Those that you do not call disappear when the module is optimised. The module keeps nothing else but
+ * declarations of what they call. MF_INVALID_ARGUMENT, MF_INEXACT_STRATEGY, MF_LLVM (the data layout is not
+ * one of a 64-bit host).
+ */
+mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
+                          const char *prefix, LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag);
+
+/* ---- Access by access ---------------------------------------------------------------------- */
+
+/* The plans of one layout and one set of options, ready to be emitted into one module. */
+typedef struct mf_embed mf_embed;
+
+/*
+ * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define; `index`
+ * asks nothing, because each access says itself how its index is made; base = argument means that each access
+ * brings its base. With policy = none the accesses are unchecked: for ranges that a check of another emitter
+ * covers. The caller destroys it before the module. MF_INVALID_ARGUMENT, MF_INEXACT_STRATEGY,
+ * MF_OUT_OF_MEMORY, MF_LLVM.
+ */
+mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
+                          mf_embed **embed, mf_diag *diag);
+void mf_embed_destroy(mf_embed *embed);
+
+/* One access of the guest. */
+typedef struct mf_embed_access {
+    LLVMValueRef view;    /* ptr to the mf_view */
+    LLVMValueRef base;    /* ptr to guest address 0, for base = argument; otherwise NULL */
+    LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
+    uint32_t offset;      /* added to it without wrapping: the index may pass 2^32 and is then inaccessible */
+    LLVMBasicBlockRef
+        fault_block; /* yours, for on_fault = return: where a fault goes when it has been recorded */
+} mf_embed_access;
+
+/*
+ * Emits the access where `builder` stands, which is the end of a block without a terminator; it is left at
+ * the end of the good path. `type` is i8, i16, i32, i64, float, double or ptr; the value has its bits,
+ * neither extended nor converted. Debug locations are the builder's.
+ *
+ * Each check has a cold block of its own that records the fault in the view and then branches to your fault
+ * block;
+ * `*fault_from` (NULL is fine) is that block, for the phis of yours, or NULL if none is reached: the access
+ * cannot fault, or traps. An
+ * access to a constant address that the layout decides has no check: it is the plain access, or nothing but
+ * the fault, and then the good path is unreachable code.
+ */
+LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                           LLVMTypeRef type, LLVMBasicBlockRef *fault_from);
+void mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                    LLVMValueRef value, LLVMBasicBlockRef *fault_from);
+
+/*
+ * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
+ * after it, until the memory's permissions change. Length 0 always passes. In software on both backends.
+ */
+void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                          LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from);
+
+/* The entries [begin, end) of one module. */
+typedef struct mf_embed_exception_table {
+    const mf_exception_entry *begin;
+    const mf_exception_entry *end;
+} mf_embed_exception_table;
+
+/*
+ * Defines the constant `name`, an mf_embed_exception_table with the entries of this module, for x86_paged
+ * with on_fault = return. A client's own JIT looks it up when the module is linked, hands the entries to
+ * mf_exception_table_register, and unregisters them before it frees the code. Once per module, which then
+ * needs its target's assembly parser (LLVMInitializeNativeAsmParser). MF_OUT_OF_MEMORY.
+ */
+mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag);
+
+/* ---- Linking ------------------------------------------------------------------------------- */
+
+/* A function of the runtime that generated code calls, for JITs that resolve symbols themselves. */
+typedef struct mf_runtime_symbol {
+    const char *name;
+    void (*address)(void);
+} mf_runtime_symbol;
+
+/* Borrows all of them, static storage, and writes how many they are. Any thread. */
+const mf_runtime_symbol *mf_runtime_symbols(size_t *count);
+
+MF_PUBLIC_END
+
+#endif

@@ -1,0 +1,14 @@
+/* Hosts that have no paged backend. */
+#include "backend.h"
+
+#include <memfold/fault_handler.h>
+
+const mf_backend_ops *const mf_backend_x86_paged = NULL;
+
+mf_status mf_fault_handler_install(mf_diag *diag) {
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_BACKEND_X86_PAGED,
+                       "the x86_paged backend needs Linux on x86-64");
+}
+
+void mf_fault_handler_uninstall(void) {
+}

@@ -1,0 +1,87 @@
+/*
+ * Ten thousand memories come and go, at once and one after the other, and leave neither mappings nor address
+ * space behind. Then as many as there can be: the last one is refused, and all others work.
+ *
+ * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime && %t | FileCheck %s
+ *
+ * CHECK: one after the other
+ * CHECK-NEXT: at once
+ * CHECK-NEXT: {{1[0-9][0-9][0-9][0-9]}} is the most
+ * CHECK-NEXT: nothing left behind
+ */
+#include "asm_accessors.h"
+#include "host.h"
+
+enum { MANY = 10000, MOST = 40000 };
+
+static mf_memory *memories[MOST];
+
+static mf_memory *new_memory(mf_layout *layout) {
+    mf_memory *m = NULL;
+    mf_status status = mf_memory_create(layout, NULL, backend, &m, NULL);
+    expect(status == MF_OK || (status == MF_OUT_OF_MEMORY && m == NULL));
+    return m;
+}
+
+static void use(mf_memory *m, uint32_t number) {
+    mf_view *view = mf_memory_view(m);
+    expect(asm_store_u32(view, 4 * PAGE, number) == 0 && asm_load_u32(view, 4 * PAGE).value == number);
+    expect(asm_load_u32(view, 5 * PAGE).status == MF_PAGE_FAULT);
+}
+
+static void one_after_the_other(mf_layout *layout) {
+    for (uint32_t i = 0; i < MANY; i++) {
+        mf_memory *m = new_memory(layout);
+        use(m, i);
+        if (i % 16 == 0) {
+            mf_memory *clone;
+            expect_ok(mf_memory_clone(m, &clone, NULL));
+            use(clone, i);
+            mf_memory_destroy(clone);
+        }
+        mf_memory_destroy(m);
+    }
+    puts("one after the other");
+}
+
+static uint32_t create_and_use(mf_layout *layout, uint32_t limit) {
+    uint32_t count = 0;
+    for (; count < limit && (memories[count] = new_memory(layout)) != NULL; count++) {
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        use(memories[i], i);
+    }
+    return count;
+}
+
+/* In an order of their own. */
+static void destroy(uint32_t count) {
+    for (uint32_t step = 0; step < 7; step++) {
+        for (uint32_t i = step; i < count; i += 7) {
+            mf_memory_destroy(memories[i]);
+        }
+    }
+}
+
+int main(void) {
+    backend = MF_BACKEND_X86_PAGED;
+    register_accessors();
+    mf_layout *layout = layout_of(&(mf_region){4 * PAGE, PAGE, MF_READ_WRITE}, 1, (mf_heap){0});
+    mf_memory_destroy(new_memory(layout));
+    count_mappings();
+    size_t mappings = count_mappings();
+    uint64_t space = address_space_bytes();
+    one_after_the_other(layout);
+    expect(count_mappings() == mappings && address_space_bytes() == space);
+    expect(create_and_use(layout, MANY) == MANY);
+    puts("at once");
+    destroy(MANY);
+    uint32_t most = create_and_use(layout, MOST);
+    printf("%u is the most\n", most);
+    destroy(most);
+    /* malloc keeps some of the small objects' space. */
+    expect(count_mappings() <= mappings + 1 && address_space_bytes() - space < 64 << 20);
+    puts("nothing left behind");
+    mf_layout_release(layout);
+    return 0;
+}
