@@ -1,7 +1,8 @@
 # How every target of the project is compiled.
 add_library(memfold_flags INTERFACE)
-target_compile_definitions(memfold_flags INTERFACE _DEFAULT_SOURCE)
-target_compile_options(memfold_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -fvisibility=hidden)
+target_compile_definitions(memfold_flags INTERFACE _GNU_SOURCE)
+target_compile_options(memfold_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -fvisibility=hidden
+                                               -ffunction-sections -fdata-sections)
 if(MEMFOLD_WERROR)
   target_compile_options(memfold_flags INTERFACE -Werror)
 endif()

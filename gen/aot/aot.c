@@ -5,6 +5,8 @@
 #include "emit/emit.h"
 #include "ir/target.h"
 
+#include <memfold/exception_table.h>
+
 #include <llvm-c/Analysis.h>
 #include <llvm-c/BitWriter.h>
 
@@ -83,24 +85,23 @@ static mf_status print_kind(LLVMTargetMachineRef machine, LLVMModuleRef module, 
 
 /* ---- Module ---- */
 
-/*
- * A pointer to the runtime's ABI stamp that no linker drops (llvm.used retains its section), so that an
- * object of another ABI version does not link even if none of its functions calls the runtime.
- */
-static void define_stamp(const ir *ir) {
-    LLVMValueRef stamp = LLVMAddGlobal(ir->module, ir->t_i8, MF_ABI_STAMP_SYMBOL);
-    LLVMSetGlobalConstant(stamp, true);
-    LLVMValueRef link = LLVMAddGlobal(ir->module, ir->t_ptr, "memfold.abi");
-    LLVMSetInitializer(link, stamp);
+/* A pointer to `target` in `section` that no linker drops: llvm.used retains its section. */
+static mf_status define_link(const ir *ir, LLVMValueRef target, const char *name, const char *section,
+                             mf_diag *diag) {
+    LLVMValueRef link = LLVMAddGlobal(ir->module, ir->t_ptr, name);
+    LLVMSetInitializer(link, target);
     LLVMSetGlobalConstant(link, true);
     LLVMSetLinkage(link, LLVMInternalLinkage);
-    LLVMSetSection(link, ".data.rel.ro.memfold_abi");
+    LLVMSetSection(link, section);
+    return ir_retain(ir->module, link) ? MF_OK
+                                       : mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a module");
+}
 
-    LLVMValueRef v_used = LLVMConstArray2(ir->t_ptr, &link, 1);
-    LLVMValueRef used = LLVMAddGlobal(ir->module, LLVMTypeOf(v_used), "llvm.used");
-    LLVMSetInitializer(used, v_used);
-    LLVMSetLinkage(used, LLVMAppendingLinkage);
-    LLVMSetSection(used, "llvm.metadata");
+/* An object of another ABI version does not link, even if none of its functions calls the runtime. */
+static mf_status define_stamp(const ir *ir, mf_diag *diag) {
+    LLVMValueRef stamp = LLVMAddGlobal(ir->module, ir->t_i8, MF_ABI_STAMP_SYMBOL);
+    LLVMSetGlobalConstant(stamp, true);
+    return define_link(ir, stamp, "memfold.abi", ".data.rel.ro.memfold_abi", diag);
 }
 
 /*
@@ -112,6 +113,43 @@ static void restrict_machine_code(const ir *ir) {
     for (LLVMValueRef f = LLVMGetFirstFunction(ir->module); f != NULL; f = LLVMGetNextFunction(f))
         if (!LLVMIsDeclaration(f))
             ir_add_function_attributes(ir, f, LIMITS);
+}
+
+/* extern_weak and hidden: the linker's bounds of this executable's or shared object's table, NULL if it has
+ * none. */
+static LLVMValueRef declare_table_bound(const ir *ir, const char *symbol) {
+    LLVMValueRef bound = LLVMAddGlobal(ir->module, ir->t_i8, symbol);
+    LLVMSetLinkage(bound, LLVMExternalWeakLinkage);
+    LLVMSetVisibility(bound, LLVMHiddenVisibility);
+    return bound;
+}
+
+/* A function that hands the bounds to `entry` of the runtime. */
+static LLVMValueRef define_table_hook(const ir *ir, const char *name, const char *entry,
+                                      LLVMValueRef *bounds) {
+    static const ir_attribute ATTRIBUTES[] = {{"nounwind", 0}, {NULL, 0}};
+    LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_ptr};
+    LLVMTypeRef t_entry = LLVMFunctionType(ir->t_void, parameters, 2, false);
+    LLVMValueRef f_entry = ir_declare(ir, entry, t_entry, ATTRIBUTES);
+    LLVMValueRef hook = LLVMAddFunction(ir->module, name, LLVMFunctionType(ir->t_void, NULL, 0, false));
+    LLVMSetLinkage(hook, LLVMInternalLinkage);
+    ir_block_enter(ir, ir_block_append(ir, hook, "entry"));
+    ir_call(ir, f_entry, bounds, 2, "");
+    LLVMBuildRetVoid(ir->builder);
+    return hook;
+}
+
+/*
+ * The object registers its exception table before main, or when it is loaded, and unregisters it at its end.
+ * Not through llvm.global_ctors, which becomes .ctors here, and lld leaves those where nobody runs them.
+ */
+static mf_status define_registration(const ir *ir, mf_diag *diag) {
+    LLVMValueRef bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION),
+                             declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION)};
+    LLVMValueRef enter = define_table_hook(ir, "memfold.register", MF_RT_REGISTER_SYMBOL, bounds);
+    LLVMValueRef leave = define_table_hook(ir, "memfold.unregister", MF_RT_UNREGISTER_SYMBOL, bounds);
+    mf_status status = define_link(ir, enter, "memfold.init", ".init_array", diag);
+    return status == MF_OK ? define_link(ir, leave, "memfold.fini", ".fini_array", diag) : status;
 }
 
 static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
@@ -126,12 +164,19 @@ static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
 static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const mf_layout *layout,
                              const mf_aot_options *options, mf_emit_kind kind, mf_diag *diag) {
     ir ir;
-    mf_status status = ir_init(&ir, module, builder, diag);
+    plan_set plans;
+    mf_status status = plan_set_make(layout, &options->accessors, &plans, diag);
+    emit_input input = {&plans, &options->accessors, mf_layout_fingerprint(layout), options->symbol_prefix};
     if (status == MF_OK)
-        status = emit_set(&ir, layout, &options->accessors, options->symbol_prefix, diag);
+        status = ir_init(&ir, module, builder, diag);
+    if (status == MF_OK)
+        status = emit_set(&ir, &input, diag);
+    if (status == MF_OK)
+        status = define_stamp(&ir, diag);
+    if (status == MF_OK && emit_entry_count(&input) > 0)
+        status = define_registration(&ir, diag);
     if (status != MF_OK)
         return status;
-    define_stamp(&ir);
     if (kind == MF_EMIT_OBJECT || kind == MF_EMIT_ASSEMBLY)
         restrict_machine_code(&ir);
     return verify(module, diag);
@@ -153,6 +198,16 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     return status;
 }
 
+static mf_status check_backend(LLVMTargetMachineRef machine, mf_backend backend, mf_diag *diag) {
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    mf_status status = MF_OK;
+    if (backend == MF_BACKEND_X86_PAGED && strncmp(triple, "x86_64", strlen("x86_64")) != 0)
+        status = mf_diag_set(diag, MF_INVALID_ARGUMENT, 0,
+                             "backend x86_paged needs an x86-64 target, not '%s'", triple);
+    LLVMDisposeMessage(triple);
+    return status;
+}
+
 mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
                       size_t *byte_count, mf_diag *diag) {
     LLVMTargetMachineRef machine;
@@ -162,6 +217,11 @@ mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf
     status = target_create(options->target, &machine, diag);
     if (status != MF_OK)
         return status;
+    status = check_backend(machine, options->accessors.backend, diag);
+    if (status != MF_OK) {
+        LLVMDisposeTargetMachine(machine);
+        return status;
+    }
     status = kind == MF_EMIT_HEADER ? header_print(layout, options, bytes, byte_count, diag)
                                     : emit_module(machine, layout, options, kind, bytes, byte_count, diag);
     LLVMDisposeTargetMachine(machine);

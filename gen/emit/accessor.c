@@ -53,13 +53,10 @@ static LLVMTypeRef function_type(const ir *ir, const mf_accessor_info *info,
 static LLVMValueRef define_function(const ir *ir, const mf_accessor_info *info,
                                     const mf_accessor_options *options, const char *symbol) {
     static const ir_attribute ALL[] = {{"nounwind", 0}, {NULL, 0}};
-    /* A base of 0 is legal, so the null pointer is an address like any other. */
-    static const ir_attribute NULL_IS_VALID[] = {{"null_pointer_is_valid", 0}, {NULL, 0}};
     LLVMTypeRef type = function_type(ir, info, options);
     LLVMValueRef function = LLVMAddFunction(ir->module, symbol, type);
     ir_add_function_attributes(ir, function, ALL);
-    if (options->base != MF_BASE_VIEW)
-        ir_add_function_attributes(ir, function, NULL_IS_VALID);
+    emit_null_is_valid(ir, function, options);
     ir_add_attribute(ir, function, 1, (ir_attribute){"nonnull", 0});
     ir_add_attribute(ir, function, 1, (ir_attribute){"dereferenceable", MF_VIEW_BYTES});
     if (info->operation == MF_STORE && options->on_fault == MF_ON_FAULT_RETURN)
@@ -87,21 +84,12 @@ static void take_parameters(accessor *a) {
         a->v_value = parameter(a, position++, "value");
 }
 
-/* The index of a 32-bit address, at the builder's place. */
-static void widen_address(accessor *a) {
-    if (a->site.v_address != NULL)
-        a->site.v_index = LLVMBuildZExt(a->ir->builder, a->site.v_address, a->ir->t_i64, "index");
-}
-
 /* ---- Paths ---- */
 
-/* Access at the builder's place. */
-static outcome path_access(accessor *a) {
+/* Check and access at the builder's place. */
+static outcome path_access(accessor *a, LLVMBasicBlockRef b_fault) {
     outcome done = {.v_status = ir_const(a->ir->t_i32, MF_FAULT_NONE)};
-    if (a->site.info->operation == MF_LOAD)
-        done.v_value = emit_access_load(a->ir, &a->site);
-    else
-        emit_access_store(a->ir, &a->site, a->v_value);
+    done.v_value = emit_guarded(a->ir, &a->site, a->v_value, b_fault);
     done.block = LLVMGetInsertBlock(a->ir->builder);
     return done;
 }
@@ -161,49 +149,31 @@ static void build_return(accessor *a, const outcome *outcomes, unsigned count) {
 
 /* ---- Bodies ---- */
 
-static void body_unchecked(accessor *a) {
-    widen_address(a);
-    a->site.v_base = emit_access_base(a->ir, &a->site);
-    outcome done = path_access(a);
-    build_return(a, &done, 1);
-}
-
 static void body_always_fault(accessor *a) {
-    widen_address(a);
+    emit_guarded_enter_fault(a->ir, &a->site, LLVMGetInsertBlock(a->ir->builder));
     outcome failed = path_fault(a);
     if (failed.block != NULL)
         build_return(a, &failed, 1);
 }
 
-static void body_checked(accessor *a) {
+static void body_without_fault_edge(accessor *a) {
+    outcome done = path_access(a, NULL);
+    build_return(a, &done, 1);
+}
+
+static void body_with_fault_edge(accessor *a) {
     const ir *ir = a->ir;
-    LLVMBasicBlockRef b_access = ir_block_append(ir, a->function, "access");
-    LLVMBasicBlockRef b_done = ir_block_append(ir, a->function, "done");
-    LLVMBasicBlockRef b_fault = ir_block_append(ir, a->function, "fault");
-
-    bool narrow = emit_check_is_narrow(&a->site);
-    if (!narrow)
-        widen_address(a);
-    a->site.v_base = emit_access_base(ir, &a->site);
-    emit_check check = emit_check_begin(ir, &a->site);
-    LLVMValueRef v_ok = emit_check_holds(ir, &check);
-    ir_branch_likely(ir, v_ok, b_access, b_fault);
-
-    ir_block_enter(ir, b_fault);
-    if (narrow)
-        widen_address(a);
     outcome outcomes[2];
+    LLVMBasicBlockRef b_fault = ir_block_append(ir, a->function, "fault");
+    outcomes[0] = path_access(a, b_fault);
+    LLVMBasicBlockRef b_done = ir_block_append(ir, a->function, "done");
+    LLVMBuildBr(ir->builder, b_done);
+
+    LLVMMoveBasicBlockAfter(b_fault, b_done);
+    emit_guarded_enter_fault(ir, &a->site, b_fault);
     outcomes[1] = path_fault(a);
     if (outcomes[1].block != NULL)
         LLVMBuildBr(ir->builder, b_done);
-
-    ir_block_enter(ir, b_access);
-    if (narrow)
-        widen_address(a);
-    if (a->site.options->spectre == MF_SPECTRE_MASK)
-        a->site.v_index = emit_check_mask(ir, &check, a->site.v_index);
-    outcomes[0] = path_access(a);
-    LLVMBuildBr(ir->builder, b_done);
 
     ir_block_enter(ir, b_done);
     build_return(a, outcomes, outcomes[1].block != NULL ? 2 : 1);
@@ -220,11 +190,11 @@ LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_
     take_parameters(&a);
     if (options->stale == MF_STALE_CHECK)
         emit_stale_check(ir, a.function, a.site.v_view, fingerprint);
-    if (plan->check == MF_CHECK_ALWAYS_ALLOWED)
-        body_unchecked(&a);
-    else if (plan->check == MF_CHECK_ALWAYS_FAULT)
+    if (plan->check == MF_CHECK_ALWAYS_FAULT)
         body_always_fault(&a);
+    else if (emit_guarded_has_fault_edge(&a.site))
+        body_with_fault_edge(&a);
     else
-        body_checked(&a);
+        body_without_fault_edge(&a);
     return a.function;
 }

@@ -100,7 +100,8 @@ emit_check emit_check_begin(const ir *ir, const emit_site *site) {
         break;
     case MF_CHECK_ALWAYS_FAULT:
     case MF_CHECK_ALWAYS_ALLOWED:
-        assert(plan->may_fault && plan->check != MF_CHECK_ALWAYS_FAULT);
+    case MF_CHECK_PAGED:
+        assert(false && "a plan without a comparison");
         break;
     }
     return check;
@@ -131,7 +132,7 @@ static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparis
     return comparison_holds(ir, &again);
 }
 
-LLVMValueRef emit_check_mask(const ir *ir, const emit_check *check, LLVMValueRef v_index) {
+LLVMValueRef emit_check_mask(const ir *ir, const emit_site *site, const emit_check *check) {
     LLVMValueRef v_ok = comparison_holds_laundered(ir, &check->comparisons[0]);
     if (check->count == 2) {
         LLVMValueRef v_second = comparison_holds_laundered(ir, &check->comparisons[1]);
@@ -140,5 +141,9 @@ LLVMValueRef emit_check_mask(const ir *ir, const emit_check *check, LLVMValueRef
     /* All ones or zero; laundered, or LLVM would make the and a select, and that perhaps a branch. */
     LLVMValueRef v_mask = LLVMBuildSExt(ir->builder, v_ok, ir->t_i64, "mask");
     LLVMValueRef v_opaque_mask = ir_launder(ir, v_mask, "mask.opaque");
-    return LLVMBuildAnd(ir->builder, v_index, v_opaque_mask, "index.masked");
+    LLVMValueRef v_start =
+        ir_const(ir->t_i64, site->plan->window_count > 0 ? site->plan->windows[0].start : 0);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, site->v_index, v_start, "offset");
+    LLVMValueRef v_masked = LLVMBuildAnd(ir->builder, v_offset, v_opaque_mask, "offset.masked");
+    return LLVMBuildAdd(ir->builder, v_masked, v_start, "index.masked");
 }

@@ -3,6 +3,7 @@
 
 /* Reads anything, writes only what its pointer argument points to: the view, never guest bytes or tables. */
 #define MEMORY_READ_ARGUMENT_WRITE (3u | 1u << 2 | 1u << 4)
+#define MEMORY_READ (1u | 1u << 2 | 1u << 4)
 
 static const ir_attribute RETURNING[] = {
     {"cold", 0}, {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ_ARGUMENT_WRITE}, {NULL, 0}};
@@ -10,10 +11,11 @@ static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn"
 
 static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, LLVMValueRef f_entry,
                                      const char *name) {
-    if (site->options->base == MF_BASE_VIEW && site->v_base != NULL)
+    if (site->options->base == MF_BASE_VIEW && site->v_base != NULL && site->plan->check != MF_CHECK_PAGED)
         ir_keep(ir, site->v_base);
-    uint64_t access = MF_ACCESS_CODE(site->info->operation, site->info->width_bytes);
-    LLVMValueRef arguments[] = {site->v_view, site->v_index, ir_const(ir->t_i64, access),
+    uint64_t code = MF_ACCESS_CODE(site->info->operation, site->info->width_bytes);
+    LLVMValueRef v_access = site->v_access != NULL ? site->v_access : ir_const(ir->t_i64, code);
+    LLVMValueRef arguments[] = {site->v_view, site->v_index, v_access,
                                 ir_const(ir->t_i64, site->plan->limit)};
     return ir_call(ir, f_entry, arguments, 4, name);
 }
@@ -29,6 +31,18 @@ LLVMValueRef emit_fault_return(const ir *ir, const emit_site *site) {
     LLVMValueRef v_status = call_with_access(ir, site, f_fault, "status");
     ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
     return v_status;
+}
+
+LLVMValueRef emit_range_call(const ir *ir, const emit_site *site, LLVMValueRef v_access) {
+    static const ir_attribute READING[] = {
+        {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ}, {NULL, 0}};
+    LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64, ir->t_i64};
+    LLVMTypeRef type = LLVMFunctionType(ir->t_i32, parameters, 3, false);
+    LLVMValueRef f_accessible = ir_declare(ir, MF_RT_ACCESSIBLE_SYMBOL, type, READING);
+    ir_extend_i32_result(ir, f_accessible);
+    LLVMValueRef arguments[] = {site->v_view, site->v_index, v_access};
+    LLVMValueRef v_answer = ir_call(ir, f_accessible, arguments, 3, "accessible");
+    return LLVMBuildICmp(ir->builder, LLVMIntNE, v_answer, ir_const(ir->t_i32, 0), "ok");
 }
 
 void emit_fault_trap(const ir *ir, const emit_site *site) {

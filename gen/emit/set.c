@@ -1,6 +1,8 @@
 /* All accessors of one layout, and the table that holds them. */
 #include "emit/emit.h"
 
+#include <memfold/exception_table.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +16,37 @@ static char *symbol_make(const char *prefix, const char *name) {
     return symbol;
 }
 
-static mf_status define_accessor(const ir *ir, const mf_layout *layout, const mf_accessor_options *options,
-                                 const char *prefix, mf_accessor_id id, LLVMValueRef *function,
-                                 mf_diag *diag) {
-    mf_plan plan;
-    mf_status status = mf_plan_make(layout, id, options, &plan, diag);
-    if (status != MF_OK)
-        return status;
-    char *symbol = symbol_make(prefix, mf_accessor_info_get(id)->name);
-    if (symbol == NULL)
+mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
+                         mf_diag *diag) {
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
+        char *symbol = symbol_make(input->prefix, mf_accessor_info_get(id)->name);
+        if (symbol == NULL)
+            return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
+        functions[id] =
+            emit_accessor(ir, &input->plans->plans[id], input->options, input->fingerprint, symbol);
+        free(symbol);
+    }
+    return MF_OK;
+}
+
+size_t emit_entry_count(const emit_input *input) {
+    size_t count = 0;
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
+        count += input->plans->plans[id].check == MF_CHECK_PAGED;
+    return input->options->on_fault == MF_ON_FAULT_RETURN ? count : 0;
+}
+
+/* A global label where this module's part of the exception table begins; module assembly comes first. */
+static mf_status define_exception_label(const ir *ir, const char *prefix, mf_diag *diag) {
+    static const char FORMAT[] = ".pushsection " MF_EXCEPTION_SECTION ",\"aR\",@progbits\n"
+                                 ".balign 4\n.globl %s_extable\n%s_extable:\n.popsection\n";
+    size_t text_bytes = sizeof FORMAT + 2 * strlen(prefix);
+    char *text = malloc(text_bytes);
+    if (text == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
-    *function = emit_accessor(ir, &plan, options, mf_layout_fingerprint(layout), symbol);
-    free(symbol);
+    int length = snprintf(text, text_bytes, FORMAT, prefix, prefix);
+    LLVMAppendModuleInlineAsm(ir->module, text, (size_t)length);
+    free(text);
     return MF_OK;
 }
 
@@ -42,13 +63,10 @@ static mf_status define_table(const ir *ir, LLVMValueRef *functions, const char 
     return MF_OK;
 }
 
-mf_status emit_set(const ir *ir, const mf_layout *layout, const mf_accessor_options *options,
-                   const char *prefix, mf_diag *diag) {
+mf_status emit_set(const ir *ir, const emit_input *input, mf_diag *diag) {
     LLVMValueRef functions[MF_ACCESSOR_COUNT];
-    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
-        mf_status status = define_accessor(ir, layout, options, prefix, id, &functions[id], diag);
-        if (status != MF_OK)
-            return status;
-    }
-    return define_table(ir, functions, prefix, diag);
+    mf_status status = emit_functions(ir, input, functions, diag);
+    if (status == MF_OK && emit_entry_count(input) > 0)
+        status = define_exception_label(ir, input->prefix, diag);
+    return status == MF_OK ? define_table(ir, functions, input->prefix, diag) : status;
 }

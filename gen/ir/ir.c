@@ -7,6 +7,7 @@
 #include <llvm-c/Target.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -127,6 +128,13 @@ LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef function, const cha
     return LLVMAppendBasicBlockInContext(ir->context, function, name);
 }
 
+LLVMBasicBlockRef ir_block_follow(const ir *ir, const char *name) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(ir->builder);
+    LLVMBasicBlockRef block = ir_block_append(ir, LLVMGetBasicBlockParent(here), name);
+    LLVMMoveBasicBlockAfter(block, here);
+    return block;
+}
+
 void ir_block_enter(const ir *ir, LLVMBasicBlockRef block) {
     LLVMPositionBuilderAtEnd(ir->builder, block);
 }
@@ -209,6 +217,28 @@ void ir_set_i32_result(const ir *ir, LLVMValueRef call, uint32_t first, uint32_t
     uint64_t upper = (uint64_t)last + 1;
     LLVMAttributeRef range = LLVMCreateConstantRangeAttribute(ir->context, kind, 32, &lower, &upper);
     LLVMAddCallSiteAttribute(call, LLVMAttributeReturnIndex, range);
+}
+
+/* llvm.used is one array per module: what it has already goes into the new one. */
+bool ir_retain(LLVMModuleRef module, LLVMValueRef global) {
+    LLVMValueRef old = LLVMGetNamedGlobal(module, "llvm.used");
+    LLVMValueRef v_old = old == NULL ? NULL : LLVMGetInitializer(old);
+    unsigned count = old == NULL ? 0 : (unsigned)LLVMGetNumOperands(v_old);
+    LLVMValueRef *kept = calloc(count + 1, sizeof *kept);
+    if (kept == NULL)
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        kept[i] = LLVMGetOperand(v_old, i);
+    kept[count] = global;
+    if (old != NULL)
+        LLVMDeleteGlobal(old);
+    LLVMValueRef v_used = LLVMConstArray2(LLVMTypeOf(global), kept, count + 1);
+    free(kept);
+    LLVMValueRef used = LLVMAddGlobal(module, LLVMTypeOf(v_used), "llvm.used");
+    LLVMSetInitializer(used, v_used);
+    LLVMSetLinkage(used, LLVMAppendingLinkage);
+    LLVMSetSection(used, "llvm.metadata");
+    return true;
 }
 
 /* ---- Attributes ---- */

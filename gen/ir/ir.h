@@ -61,6 +61,8 @@ LLVMValueRef ir_const(LLVMTypeRef type, uint64_t value);
 
 /* ---- Blocks: append one, put the builder at its end, branch ---- */
 LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef function, const char *name);
+/* A new block right behind the one where the builder stands. */
+LLVMBasicBlockRef ir_block_follow(const ir *ir, const char *name);
 void ir_block_enter(const ir *ir, LLVMBasicBlockRef block);
 void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef likely,
                       LLVMBasicBlockRef other);
@@ -91,6 +93,9 @@ LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name);
 
 /* The result of a call is an i32 in [first, last]. */
 void ir_set_i32_result(const ir *ir, LLVMValueRef call, uint32_t first, uint32_t last);
+
+/* No linker drops `global`: its section is retained. False if the host has no memory. */
+bool ir_retain(LLVMModuleRef module, LLVMValueRef global);
 
 /* ---- Attributes ---- */
 

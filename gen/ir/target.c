@@ -43,13 +43,29 @@ const char *target_i32_extension(const char *triple) {
     return host == NULL ? NULL : host->i32_extension;
 }
 
+static bool is_one_of(const char *word, size_t length, const char *const *prefixes) {
+    for (; *prefixes != NULL; prefixes++)
+        if (strlen(*prefixes) <= length && strncmp(word, *prefixes, strlen(*prefixes)) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * A normal triple is architecture-vendor-system-environment. Only what is known to be 64-bit ELF passes: LLVM
+ * itself ends the process over some combinations of systems and object formats.
+ */
 static bool uses_elf(const char *triple) {
-    static const char *const OTHERS[] = {"windows", "win32", "darwin", "macos", "ios",
-                                         "uefi",    "xros",  "x32",    "aix"};
-    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
-        if (strstr(triple, OTHERS[i]) != NULL)
-            return false;
-    return true;
+    static const char *const SYSTEMS[] = {"linux",  "unknown", "none",    "freebsd",
+                                          "netbsd", "openbsd", "fuchsia", NULL};
+    static const char *const ENVIRONMENTS[] = {"gnu", "musl", "android", "elf", "unknown", "llvm", NULL};
+    static const char *const NARROW[] = {"gnux32", "muslx32", "gnuabin32", "muslabin32", "gnu_ilp32", NULL};
+    const char *fields[4] = {triple, "", "unknown", "unknown"};
+    for (size_t i = 1; i < 4 && (triple = strchr(triple, '-')) != NULL; i++)
+        fields[i] = ++triple;
+    size_t environment_length = strlen(fields[3]);
+    return is_one_of(fields[2], strcspn(fields[2], "-"), SYSTEMS) &&
+           is_one_of(fields[3], environment_length, ENVIRONMENTS) && strchr(fields[3], '-') == NULL &&
+           !is_one_of(fields[3], environment_length, NARROW) && strstr(fields[3], "coff") == NULL;
 }
 
 static mf_status check_host(const char *triple, mf_diag *diag) {
@@ -62,6 +78,12 @@ static mf_status check_host(const char *triple, mf_diag *diag) {
 }
 
 /* ---- Creation ---- */
+
+/*
+ * LLVM's registry of targets is one for the process and knows no threads: whoever fills or reads it holds
+ * this.
+ */
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void initialize_host(void) {
     LLVMInitializeNativeTarget();
@@ -93,12 +115,22 @@ static LLVMTargetMachineOptionsRef options_create(void) {
     return options;
 }
 
-static mf_status machine_create(const char *triple, LLVMTargetMachineOptionsRef options,
-                                LLVMTargetMachineRef *machine, mf_diag *diag) {
-    LLVMTargetRef target;
+/* Registering a target again does nothing, so each caller registers what it wants. */
+static bool find_target(const char *triple, void (*initialize)(void), LLVMTargetRef *target) {
     char *error = NULL;
-    if (LLVMGetTargetFromTriple(triple, &target, &error)) {
-        LLVMDisposeMessage(error);
+    pthread_mutex_lock(&registry_lock);
+    initialize();
+    bool found = !LLVMGetTargetFromTriple(triple, target, &error);
+    pthread_mutex_unlock(&registry_lock);
+    LLVMDisposeMessage(error);
+    return found;
+}
+
+static mf_status machine_create(const char *triple, void (*initialize)(void),
+                                LLVMTargetMachineOptionsRef options, LLVMTargetMachineRef *machine,
+                                mf_diag *diag) {
+    LLVMTargetRef target;
+    if (!find_target(triple, initialize, &target)) {
         return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' is not known", triple);
     }
     mf_status status = check_host(triple, diag);
@@ -113,15 +145,13 @@ static mf_status machine_create(const char *triple, LLVMTargetMachineOptionsRef 
 }
 
 mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, initialize_host);
     char *triple = LLVMGetDefaultTargetTriple();
     char *cpu = LLVMGetHostCPUName();
     char *features = LLVMGetHostCPUFeatures();
     LLVMTargetMachineOptionsRef options = options_create();
     LLVMTargetMachineOptionsSetCPU(options, cpu);
     LLVMTargetMachineOptionsSetFeatures(options, features);
-    mf_status status = machine_create(triple, options, machine, diag);
+    mf_status status = machine_create(triple, initialize_host, options, machine, diag);
     LLVMDisposeTargetMachineOptions(options);
     LLVMDisposeMessage(features);
     LLVMDisposeMessage(cpu);
@@ -130,12 +160,10 @@ mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag) {
 }
 
 mf_status target_create(const char *triple, LLVMTargetMachineRef *machine, mf_diag *diag) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, initialize_all);
     char *normal = triple == NULL ? LLVMGetDefaultTargetTriple() : LLVMNormalizeTargetTriple(triple);
     LLVMTargetMachineOptionsRef options = options_create();
     set_abi(options, normal);
-    mf_status status = machine_create(normal, options, machine, diag);
+    mf_status status = machine_create(normal, initialize_all, options, machine, diag);
     LLVMDisposeTargetMachineOptions(options);
     LLVMDisposeMessage(normal);
     return status;

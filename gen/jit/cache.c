@@ -1,56 +1,43 @@
 #include "jit/cache.h"
 
+#include "plan/set.h"
+
 #include <search.h>
 #include <string.h>
 
 /* ---- A total order of keys: fingerprint first, content only where fingerprints collide ---- */
 
-static int compare_u64(uint64_t a, uint64_t b) {
-    return (a > b) - (a < b);
-}
-
 static int compare_regions(mf_region a, mf_region b) {
-    int order = compare_u64(a.start, b.start);
+    int order = plan_compare_u64(a.start, b.start);
     if (order == 0)
-        order = compare_u64(a.size, b.size);
-    return order != 0 ? order : compare_u64(a.access, b.access);
+        order = plan_compare_u64(a.size, b.size);
+    return order != 0 ? order : plan_compare_u64(a.access, b.access);
 }
 
 static int compare_layout_content(const mf_layout *a, const mf_layout *b) {
     size_t count = mf_layout_region_count(a);
-    int order = compare_u64(count, mf_layout_region_count(b));
+    int order = plan_compare_u64(count, mf_layout_region_count(b));
     for (size_t i = 0; order == 0 && i < count; i++)
         order = compare_regions(mf_layout_region(a, i), mf_layout_region(b, i));
     mf_heap heap_a = mf_layout_heap(a);
     mf_heap heap_b = mf_layout_heap(b);
     if (order == 0)
-        order = compare_u64(heap_a.base, heap_b.base);
-    return order != 0 ? order : compare_u64(heap_a.max_pages, heap_b.max_pages);
+        order = plan_compare_u64(heap_a.base, heap_b.base);
+    return order != 0 ? order : plan_compare_u64(heap_a.max_pages, heap_b.max_pages);
 }
 
 static int compare_layouts(const mf_layout *a, const mf_layout *b) {
     if (a == b)
         return 0;
-    int order = compare_u64(mf_layout_fingerprint(a), mf_layout_fingerprint(b));
+    int order = plan_compare_u64(mf_layout_fingerprint(a), mf_layout_fingerprint(b));
     return order != 0 ? order : compare_layout_content(a, b);
-}
-
-static int compare_options(const mf_accessor_options *a, const mf_accessor_options *b) {
-    const uint64_t fields_a[] = {a->backend, a->policy,  a->endian,   a->on_fault, a->base,
-                                 a->index,   a->spectre, a->strategy, a->stale,    a->base_address};
-    const uint64_t fields_b[] = {b->backend, b->policy,  b->endian,   b->on_fault, b->base,
-                                 b->index,   b->spectre, b->strategy, b->stale,    b->base_address};
-    int order = 0;
-    for (size_t i = 0; order == 0 && i < sizeof fields_a / sizeof fields_a[0]; i++)
-        order = compare_u64(fields_a[i], fields_b[i]);
-    return order;
 }
 
 static int compare_codes(const void *a, const void *b) {
     const mf_code *code_a = a;
     const mf_code *code_b = b;
     int order = compare_layouts(code_a->layout, code_b->layout);
-    return order != 0 ? order : compare_options(&code_a->options, &code_b->options);
+    return order != 0 ? order : plan_compare_options(&code_a->options, &code_b->options);
 }
 
 /* ---- The tree ---- */

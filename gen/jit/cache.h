@@ -5,7 +5,7 @@
 #ifndef MEMFOLD_GEN_JIT_CACHE_H
 #define MEMFOLD_GEN_JIT_CACHE_H
 
-#include "jit/linker.h"
+#include "jit/shapes.h"
 
 #include <memfold/jit.h>
 
@@ -17,7 +17,7 @@ struct mf_code {
     mf_accessor_options options;
     size_t references; /* under the jit's lock */
     code_state state;  /* under the jit's lock; the rest is written before it becomes CODE_READY */
-    linked_set set;
+    shape *shape;
     mf_status failure;
     mf_diag diag;
 };

@@ -1,5 +1,5 @@
 /*
- * The jit: a cache of code in front of a linker, with a lock for each. The cache's lock is short: whoever
+ * The jit: code by layout in front of shapes by plan, with a lock for each. The first lock is short: whoever
  * compiles leaves an entry behind that says so, and those who want the same wait for it.
  */
 #include <memfold/jit.h>
@@ -10,7 +10,6 @@
 #include <memfold/plan.h>
 
 #include <assert.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +18,8 @@ struct mf_jit {
     pthread_mutex_t cache_lock;
     pthread_cond_t compiled; /* some code has left CODE_COMPILING */
     cache cache;
-    pthread_mutex_t link_lock; /* linker, perf_map and next_serial */
-    linker *linker;
-    FILE *perf_map;
-    uint64_t next_serial;
+    pthread_mutex_t link_lock; /* all below */
+    shapes shapes;
     char *symbol_prefix;
 };
 
@@ -33,12 +30,13 @@ static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *di
     jit->symbol_prefix = strndup(prefix, 128);
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
+    jit->shapes.symbol_prefix = jit->symbol_prefix;
     if (config->perf_map) {
-        mf_status status = perf_map_open(&jit->perf_map, diag);
+        mf_status status = perf_map_open(&jit->shapes.perf_map, diag);
         if (status != MF_OK)
             return status;
     }
-    return linker_create(&jit->linker, diag);
+    return linker_create(&jit->shapes.linker, diag);
 }
 
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag) {
@@ -62,9 +60,9 @@ void mf_jit_destroy(mf_jit *jit) {
     if (jit == NULL)
         return;
     assert(jit->cache.root == NULL && "every mf_code is released before its jit is destroyed");
-    linker_destroy(jit->linker);
-    if (jit->perf_map != NULL)
-        fclose(jit->perf_map);
+    linker_destroy(jit->shapes.linker);
+    if (jit->shapes.perf_map != NULL)
+        fclose(jit->shapes.perf_map);
     pthread_mutex_destroy(&jit->link_lock);
     pthread_cond_destroy(&jit->compiled);
     pthread_mutex_destroy(&jit->cache_lock);
@@ -92,11 +90,8 @@ static void code_destroy(mf_code *code) {
 
 static void code_compile(mf_code *code) {
     mf_jit *jit = code->jit;
-    char prefix[192];
     pthread_mutex_lock(&jit->link_lock);
-    snprintf(prefix, sizeof prefix, "%s_%" PRIu64, jit->symbol_prefix, jit->next_serial++);
-    code->failure = linker_link(jit->linker, code->layout, &code->options, prefix, jit->perf_map, &code->set,
-                                &code->diag);
+    code->failure = shape_acquire(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
     pthread_mutex_unlock(&jit->link_lock);
 }
 
@@ -214,13 +209,13 @@ void mf_code_release(mf_code *code) {
     if (!last)
         return;
     pthread_mutex_lock(&jit->link_lock);
-    linker_unlink(jit->linker, &code->set);
+    shape_release(&jit->shapes, code->shape);
     pthread_mutex_unlock(&jit->link_lock);
     code_destroy(code);
 }
 
 const mf_accessors *mf_code_accessors(const mf_code *code) {
-    return code->set.accessors;
+    return shape_accessors(code->shape);
 }
 
 const mf_layout *mf_code_layout(const mf_code *code) {

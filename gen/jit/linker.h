@@ -1,13 +1,14 @@
 /*
- * From a layout to callable code: build the module, compile it, link it into this process. One linker serves
+ * From plans to callable code: build the module, compile it, link it into this process. One linker serves
  * one thread at a time; the jit holds a lock around it, because LLVM's state behind it is shared.
  */
 #ifndef MEMFOLD_GEN_JIT_LINKER_H
 #define MEMFOLD_GEN_JIT_LINKER_H
 
+#include "emit/emit.h"
+
 #include <memfold/accessors.h>
-#include <memfold/layout.h>
-#include <memfold/options.h>
+#include <memfold/exception_table.h>
 #include <memfold/status.h>
 
 #include <llvm-c/Orc.h>
@@ -19,6 +20,7 @@ typedef struct linker linker;
 /* One linked accessor set. `accessors` lives in its data, until linker_unlink. */
 typedef struct linked_set {
     const mf_accessors *accessors;
+    const mf_exception_entry *entries; /* of the exception table, registered; NULL if there are none */
     LLVMOrcResourceTrackerRef tracker;
 } linked_set;
 
@@ -27,11 +29,11 @@ mf_status linker_create(linker **made, mf_diag *diag);
 void linker_destroy(linker *linker);
 
 /*
- * Writes a new set whose symbols begin with `prefix`, which no other set has. `perf_map` (NULL for none) gets
- * a line for each function. Statuses as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM.
+ * Writes a new set. No other set has the same prefix. `perf_map` (NULL for none) gets a line for each
+ * function. MF_OUT_OF_MEMORY, MF_LLVM.
  */
-mf_status linker_link(linker *linker, const mf_layout *layout, const mf_accessor_options *options,
-                      const char *prefix, FILE *perf_map, linked_set *set, mf_diag *diag);
+mf_status linker_link(linker *linker, const emit_input *input, FILE *perf_map, linked_set *set,
+                      mf_diag *diag);
 void linker_unlink(linker *linker, linked_set *set);
 
 #endif

@@ -28,10 +28,8 @@ static mf_status fail_reason(const reading *r, const char *reason) {
 }
 
 static mf_status fail_errno(const reading *r, int error) {
-    char reason[128];
-    if (strerror_r(error, reason, sizeof reason) != 0)
-        reason[0] = '\0';
-    return fail_reason(r, reason);
+    char storage[128];
+    return fail_reason(r, strerror_r(error, storage, sizeof storage));
 }
 
 static mf_status fail_limit(const reading *r, mf_source_limit limit) {

@@ -143,14 +143,16 @@ static number_form parse_digits(const char *digits, size_t count, unsigned base,
     return form;
 }
 
-static number_form parse_number(const char *text, size_t count, uint64_t *number) {
-    if (count > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+static number_form parse_unsigned(const char *text, size_t count, uint64_t *number) {
+    if (count > 2 && text[0] == '0' && text[1] == 'x')
         return parse_digits(text + 2, count - 2, 16, number);
-    if (count > 1 && text[0] == '-') {
-        number_form form = parse_number(text + 1, count - 1, number);
-        return form == NUMBER_MALFORMED ? form : NUMBER_NEGATIVE;
-    }
     return parse_digits(text, count, 10, number);
+}
+
+static number_form parse_number(const char *text, size_t count, uint64_t *number) {
+    bool negative = count > 1 && text[0] == '-';
+    number_form form = parse_unsigned(text + negative, count - negative, number);
+    return negative && form != NUMBER_MALFORMED ? NUMBER_NEGATIVE : form;
 }
 
 static mf_status expect_scalar(const mf_yaml_events *events, const char *key, const char *what) {

@@ -4,6 +4,8 @@
  * Notation: an access touches i, ..., i + w - 1 (not reduced), 0 <= i, w in {1, 2, 4, 8}. It is allowed
  * exactly if all of them lie in one window, because windows are maximal: two windows never touch.
  */
+#include "plan/growth.h"
+
 #include <memfold/plan.h>
 
 static const mf_accessor_options DEFAULT_OPTIONS;
@@ -17,11 +19,7 @@ typedef struct reach {
     bool touches_above; /* a constant window begins where the heap's growth ends */
 } reach;
 
-/*
- * The pages that sbrk can ever add: from the heap's base up to its maximum, or to the first region, whichever
- * comes first, because sbrk refuses to grow over a page that is not MF_PERM_NONE.
- */
-static mf_window heap_growth(const mf_layout *layout) {
+mf_window plan_heap_growth(const mf_layout *layout) {
     mf_heap heap = mf_layout_heap(layout);
     uint64_t start = heap.base;
     uint64_t end = start + (uint64_t)heap.max_pages * MF_PAGE_SIZE;
@@ -32,7 +30,7 @@ static mf_window heap_growth(const mf_layout *layout) {
 }
 
 static reach reach_make(const mf_layout *layout, mf_operation operation) {
-    mf_window growth = heap_growth(layout);
+    mf_window growth = plan_heap_growth(layout);
     reach r = {.grows = growth.size > 0, .fixed = {growth.start, 0}};
     mf_window window;
     for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window) && r.window_count < 3;

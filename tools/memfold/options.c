@@ -28,7 +28,7 @@ static const struct argp_option format_options[] = {
 
 static const struct argp_option accessor_options[] = {
     {NULL, 0, NULL, 0, "Accessors (the default of each option is its first value):", 1},
-    {"backend", KEY_BACKEND, "copy", 0, "Where the guest's bytes are", 1},
+    {"backend", KEY_BACKEND, "copy|paged", 0, "Where the guest's bytes are and who checks", 1},
     {"policy", KEY_POLICY, "perms|bounds|none", 0, "Which accesses are refused", 1},
     {"endian", KEY_ENDIAN, "little|big", 0, "Byte order of the guest", 1},
     {"on-fault", KEY_ON_FAULT, "return|trap", 0, "How an accessor reports a fault", 1},

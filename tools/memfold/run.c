@@ -314,7 +314,7 @@ static int scripted_run(const mf_layout_file *file, const struct run_request *re
     uint64_t bad_line;
     const char *path = request->operands.values[1];
     /* The highest sum of a 32-bit address and a 32-bit offset. */
-    uint64_t index_max = request->accessors.index == MF_INDEX_U33 ? 2 * (uint64_t)UINT32_MAX : UINT32_MAX;
+    uint64_t index_max = request->accessors.index == MF_INDEX_U33 ? (UINT64_C(1) << 33) - 1 : UINT32_MAX;
     if (script_read(path, index_max, &script, &diag, &bad_line) != MF_OK)
         return fail_print(path, bad_line, "%s", diag.message);
     int code = layout_run(file, &script, request);

@@ -91,6 +91,9 @@ static char *word_take(struct reader *reader) {
     return word;
 }
 
+/* More would be a mistake, such as /dev/zero; this is ten million lines. */
+#define SCRIPT_MOST_BYTES (UINT64_C(256) << 20)
+
 /* Doubles `*items` when it is full, so that appending is linear. */
 static mf_status room_make(void **items, size_t count, size_t *room, size_t item_bytes, mf_diag *diag) {
     if (count < *room)
@@ -261,20 +264,53 @@ static mf_status line_read(struct reader *reader, char *line, size_t line_bytes)
     return word == NULL ? MF_OK : command_read(reader, word);
 }
 
-static mf_status stream_read(struct reader *reader, FILE *stream) {
-    char *line = NULL;
-    size_t room = 0;
+/* A line with its newline, in storage that grows. */
+struct line {
+    char *text;
+    size_t bytes;
+    size_t room;
+};
+
+/* Reads at most `most` bytes of the next line, and terminates them; 0 bytes are the end of the stream or an
+ * error. */
+static mf_status line_get(FILE *stream, struct line *line, size_t most, mf_diag *diag) {
     mf_status status = MF_OK;
-    for (ssize_t bytes; status == MF_OK && (bytes = getline(&line, &room, stream)) >= 0;) {
+    line->bytes = 0;
+    for (int c = 0; status == MF_OK && c != '\n' && line->bytes < most;) {
+        c = getc_unlocked(stream);
+        void *text = line->text;
+        status = room_make(&text, line->bytes + 1, &line->room, 1, diag);
+        line->text = text;
+        if (status != MF_OK || c == EOF)
+            break;
+        line->text[line->bytes++] = (char)c;
+        line->text[line->bytes] = '\0';
+    }
+    return status;
+}
+
+static mf_status stream_fail(struct reader *reader) {
+    reader->line = 0;
+    mf_status status = errno == ENOMEM ? MF_OUT_OF_MEMORY : MF_IO;
+    return mf_diag_set(reader->diag, status, 0, "%s", strerror(errno));
+}
+
+static mf_status stream_read(struct reader *reader, FILE *stream) {
+    struct line line = {0};
+    size_t left_bytes = SCRIPT_MOST_BYTES;
+    mf_status status = line_get(stream, &line, left_bytes, reader->diag);
+    while (status == MF_OK && line.bytes > 0) {
+        left_bytes -= line.bytes;
         reader->line++;
-        status = line_read(reader, line, (size_t)bytes);
+        status = left_bytes > 0
+                     ? line_read(reader, line.text, line.bytes)
+                     : mf_diag_set(reader->diag, MF_BAD_INPUT, 0, "the script is larger than 256 MiB");
+        if (status == MF_OK)
+            status = line_get(stream, &line, left_bytes, reader->diag);
     }
-    if (status == MF_OK && !feof(stream)) {
-        reader->line = 0;
-        status =
-            mf_diag_set(reader->diag, errno == ENOMEM ? MF_OUT_OF_MEMORY : MF_IO, 0, "%s", strerror(errno));
-    }
-    free(line);
+    if (status == MF_OK && !feof(stream))
+        status = stream_fail(reader);
+    free(line.text);
     return status;
 }
 

@@ -157,7 +157,7 @@ const char *size_print(uint64_t bytes, char text[SIZE_TEXT_BYTES]) {
     /* Below 2^40 * 1000 < 2^64; rounded down, so that 1023.999 KiB never reads 1024. */
     uint64_t thousandths = part * 1000 / scale;
     if (part * 1000 % scale != 0) {
-        snprintf(text, SIZE_TEXT_BYTES, "~%" PRIu64 ".%02" PRIu64 " %s", whole, thousandths / 10,
+        snprintf(text, SIZE_TEXT_BYTES, "~%" PRIu64 ".%02u %s", whole, (unsigned)(thousandths / 10) % 100,
                  units[unit]);
         return text;
     }

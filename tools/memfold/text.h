@@ -30,7 +30,7 @@ unsigned text_columns(const char *text);
 unsigned text_clip(const char *text, unsigned columns, bool ascii_only, char *to, size_t to_bytes);
 
 /* Room for a size, its sign and its unit. */
-#define SIZE_TEXT_BYTES 32
+#define SIZE_TEXT_BYTES 40
 
 /* Writes "4 KiB", "1.5 MiB" or, where three decimals are not exact, "~1.37 GiB". */
 const char *size_print(uint64_t bytes, char text[SIZE_TEXT_BYTES]);

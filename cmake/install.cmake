@@ -1,0 +1,60 @@
+# What `cmake --install` puts where, in two components: `runtime`, for machines without LLVM, and `gen`, the
+# generator and the command. Nothing installed knows the prefix, so the tree may be moved.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(headers_dir ${CMAKE_INSTALL_INCLUDEDIR}/memfold)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/memfold)
+set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+function(memfold_install_targets component export)
+  install(TARGETS ${ARGN} EXPORT ${export}
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${component}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component}
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT ${export} FILE ${export}.cmake NAMESPACE memfold::
+    DESTINATION ${package_dir} COMPONENT ${component})
+endfunction()
+
+# A .pc file finds its prefix from its own place.
+function(memfold_install_pkgconfig component)
+  file(RELATIVE_PATH up /${pkgconfig_dir} /)
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(pc ${PROJECT_BINARY_DIR}/cmake/memfold-${component}.pc)
+  configure_file(cmake/memfold-${component}.pc.in ${pc} @ONLY)
+  install(FILES ${pc} DESTINATION ${pkgconfig_dir} COMPONENT ${component})
+endfunction()
+
+file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
+set(gen_headers aot.h embed.h jit.h layout_file.h plan.h)
+list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
+list(REMOVE_ITEM runtime_headers ${gen_headers})
+
+# ---- runtime
+memfold_install_targets(runtime memfold-runtime-targets memfold_runtime_shared memfold_runtime_static)
+memfold_install_pkgconfig(runtime)
+install(FILES ${runtime_headers} DESTINATION ${headers_dir} COMPONENT runtime)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
+
+configure_package_config_file(cmake/memfold-config.cmake.in ${PROJECT_BINARY_DIR}/cmake/memfold-config.cmake
+  INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/memfold-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/cmake/memfold-config.cmake
+  ${PROJECT_BINARY_DIR}/cmake/memfold-config-version.cmake
+  cmake/memfold_add_accessors.cmake
+  DESTINATION ${package_dir} COMPONENT runtime)
+
+# ---- gen
+if(MEMFOLD_GEN)
+  memfold_install_targets(gen memfold-gen-targets memfold_gen_shared memfold_gen_static)
+  set_target_properties(memfold PROPERTIES EXPORT_NAME command)
+  memfold_install_targets(gen memfold-command-targets memfold)
+  memfold_install_pkgconfig(gen)
+  install(FILES ${gen_headers} DESTINATION ${headers_dir} COMPONENT gen)
+  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT gen)
+  install(FILES tools/completion/memfold
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT gen)
+endif()

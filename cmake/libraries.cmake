@@ -1,0 +1,43 @@
+# The libraries that users link: the objects of one or more rooms as libmemfold-HALF.so and .a.
+# Only what a public header declares can be seen from outside. In the shared library the rest is hidden; for the
+# static one the objects are linked into a single one whose hidden symbols become local, so that an internal name
+# never meets one of the user's. Functions keep their sections, and --gc-sections still drops what is not used.
+set(version_script ${PROJECT_BINARY_DIR}/cmake/symbols.map)
+configure_file(cmake/symbols.map.in ${version_script} @ONLY)
+
+function(memfold_add_library half)
+  set(objects ${ARGN})
+  list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>")
+
+  set(shared memfold_${half}_shared)
+  add_library(${shared} SHARED ${objects})
+  target_link_options(${shared} PRIVATE LINKER:--version-script=${version_script} LINKER:-z,defs)
+  set_target_properties(${shared} PROPERTIES
+    EXPORT_NAME ${half} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+    LINK_DEPENDS ${version_script})
+
+  set(static memfold_${half}_static)
+  set(joined ${PROJECT_BINARY_DIR}/cmake/memfold-${half}.o)
+  add_custom_command(OUTPUT ${joined}
+    COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${joined} ${objects}
+    COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${joined}
+    DEPENDS ${objects} VERBATIM COMMAND_EXPAND_LISTS)
+  set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  add_library(${static} STATIC ${joined})
+  set_target_properties(${static} PROPERTIES EXPORT_NAME ${half}_static)
+
+  set_target_properties(${shared} ${static} PROPERTIES
+    OUTPUT_NAME memfold-${half} LINKER_LANGUAGE C
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+endfunction()
+
+memfold_add_library(runtime memfold_runtime)
+if(MEMFOLD_GEN)
+  memfold_add_library(gen memfold_gen memfold_layout memfold_plan)
+  target_link_libraries(memfold_gen_shared PUBLIC memfold_runtime_shared
+                                           PRIVATE memfold_llvm yaml elf)
+  # Wherever the tree is moved, the runtime lies beside the generator.
+  set_target_properties(memfold_gen_shared PROPERTIES INSTALL_RPATH $ORIGIN)
+  target_link_libraries(memfold_gen_static INTERFACE memfold_runtime_static
+    $<INSTALL_INTERFACE:LLVM-${LLVM_VERSION_MAJOR}> yaml elf)
+endif()

@@ -1,0 +1,31 @@
+# `cpack` makes two Debian packages, one per component: memfold-runtime needs nothing but the C library, memfold
+# adds the generator and the command.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "The memfold authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "compiles the memory map of a guest into machine code")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL runtime)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
+
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME memfold-runtime)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION
+  "Libraries and headers for programs whose accessors are made ahead of time or are the generic ones.")
+
+if(MEMFOLD_GEN)
+  list(APPEND CPACK_COMPONENTS_ALL gen)
+  set(CPACK_COMPONENT_GEN_DEPENDS runtime)
+  set(CPACK_COMPONENT_GEN_DESCRIPTION "The memfold command, and the generator as a library.")
+  set(CPACK_DEBIAN_GEN_PACKAGE_NAME memfold)
+  set(CPACK_DEBIAN_GEN_PACKAGE_SECTION devel)
+  set(CPACK_DEBIAN_GEN_PACKAGE_SUGGESTS llvm-${LLVM_VERSION_MAJOR}-dev)
+  # Where dpkg-shlibdeps finds the runtime that the generator is linked with; the dependency is the component's.
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
+endif()
+
+include(CPack)

@@ -1,0 +1,27 @@
+/* The inside of an mf_embed. */
+#ifndef MEMFOLD_GEN_EMBED_EMBED_H
+#define MEMFOLD_GEN_EMBED_EMBED_H
+
+#include "emit/emit.h"
+
+#include <memfold/embed.h>
+
+struct mf_embed {
+    mf_layout *layout;
+    mf_accessor_options options;         /* all but `index`, which each access chooses */
+    mf_plan plans[2][MF_ACCESSOR_COUNT]; /* by mf_index */
+    mf_plan range_plans[2];              /* by mf_operation: where a range may lie, in software */
+    ir ir;                               /* its builder is the one of the access at hand */
+};
+
+/* The i64 index of an access, unless its 32-bit address serves as it is (then NULL). */
+LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access);
+
+/* Ends the cold block where the builder stands: records the fault and goes to the client's block, or traps.
+ */
+void embed_leave(const ir *ir, const emit_site *site, LLVMBasicBlockRef client_block);
+
+/* Writes from where the client's fault block is reached: from `b_fault`, or not at all (NULL) by a trap. */
+void embed_tell_edge(const emit_site *site, LLVMBasicBlockRef b_fault, LLVMBasicBlockRef *fault_from);
+
+#endif

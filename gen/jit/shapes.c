@@ -1,0 +1,77 @@
+#include "jit/shapes.h"
+
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+
+struct shape {
+    plan_set plans;
+    mf_accessor_options options;
+    uint64_t fingerprint; /* of the layout, where the code compares it; otherwise 0 */
+    size_t references;
+    linked_set set;
+};
+
+static int compare_shapes(const void *a, const void *b) {
+    const shape *shape_a = a;
+    const shape *shape_b = b;
+    int order = plan_compare_u64(shape_a->fingerprint, shape_b->fingerprint);
+    if (order == 0)
+        order = plan_compare_options(&shape_a->options, &shape_b->options);
+    return order != 0 ? order : plan_set_compare(&shape_a->plans, &shape_b->plans);
+}
+
+static mf_status link(shapes *all, shape *made, mf_diag *diag) {
+    char prefix[192];
+    snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
+    emit_input input = {&made->plans, &made->options, made->fingerprint, prefix};
+    return linker_link(all->linker, &input, all->perf_map, &made->set, diag);
+}
+
+/* Takes `made`, which nothing is known of yet but its key. */
+static mf_status add(shapes *all, shape *made, mf_diag *diag) {
+    mf_status status = link(all, made, diag);
+    if (status != MF_OK) {
+        free(made);
+        return status;
+    }
+    if (tsearch(made, &all->root, compare_shapes) == NULL) {
+        linker_unlink(all->linker, &made->set);
+        free(made);
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
+    }
+    return MF_OK;
+}
+
+mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_options *options,
+                        shape **found, mf_diag *diag) {
+    shape *key = calloc(1, sizeof *key);
+    if (key == NULL)
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *key, "no memory for code");
+    key->options = *options;
+    key->fingerprint = options->stale == MF_STALE_CHECK ? mf_layout_fingerprint(layout) : 0;
+    mf_status status = plan_set_make(layout, options, &key->plans, diag);
+    void *known = status == MF_OK ? tfind(key, &all->root, compare_shapes) : NULL;
+    if (status != MF_OK || known != NULL) {
+        free(key);
+    } else {
+        status = add(all, key, diag);
+    }
+    if (status != MF_OK)
+        return status;
+    *found = known != NULL ? *(shape **)known : key;
+    (*found)->references++;
+    return MF_OK;
+}
+
+void shape_release(shapes *all, shape *released) {
+    if (--released->references > 0)
+        return;
+    tdelete(released, &all->root, compare_shapes);
+    linker_unlink(all->linker, &released->set);
+    free(released);
+}
+
+const mf_accessors *shape_accessors(const shape *s) {
+    return s->set.accessors;
+}
