@@ -10,6 +10,8 @@
 //
 // CHECK-DAG: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: copy/jit: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: x86_paged/generic: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: x86_paged/jit: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
 // CHECK-DAG: bulk: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}
 // CHECK: accesses: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}, layouts: {{[1-9][0-9]*}}
@@ -299,7 +301,7 @@ static void renew(round_state *w) {
         mf_layout *layout;
         mf_diag diag;
         engines_must(mf_memory_layout(s->memory, &layout, &diag), &diag, "mf_memory_layout");
-        mf_accessor_options wanted = w->options;
+        mf_accessor_options wanted = s->options;
         wanted.strategy = w->wanted_strategy;
         bool is_exact = strategy_is_exact(layout, &wanted);
         s->options.strategy = is_exact ? wanted.strategy : MF_STRATEGY_AUTO;

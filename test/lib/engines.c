@@ -57,6 +57,11 @@ static bool jit_serves(const mf_accessor_options *options) {
     return true;
 }
 
+/* The MMU knows one strategy, and no bound of its own. */
+static bool paged_jit_serves(const mf_accessor_options *options) {
+    return options->policy != MF_POLICY_BOUNDS && options->strategy == MF_STRATEGY_AUTO;
+}
+
 static engine_code jit_acquire(mf_memory *memory, const mf_accessor_options *options) {
     mf_code *code;
     mf_diag diag;
@@ -73,6 +78,8 @@ static void jit_release(engine_code code) {
 const engine ENGINES[] = {
     {"copy/generic", MF_BACKEND_COPY, generic_serves, generic_acquire, generic_release},
     {"copy/jit", MF_BACKEND_COPY, jit_serves, jit_acquire, jit_release},
+    {"x86_paged/generic", MF_BACKEND_X86_PAGED, generic_serves, generic_acquire, generic_release},
+    {"x86_paged/jit", MF_BACKEND_X86_PAGED, paged_jit_serves, jit_acquire, jit_release},
 };
 const size_t ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0];
 MF_STATIC_ASSERT(sizeof ENGINES / sizeof ENGINES[0] <= ENGINE_MAX, "ENGINE_MAX");
@@ -176,6 +183,7 @@ static void view_open(subject *s) {
 void subject_init(subject *s, const engine *engine, mf_memory *memory, const mf_accessor_options *options,
                   bool use_further_view) {
     *s = (subject){.engine = engine, .memory = memory, .options = *options};
+    s->options.backend = engine->backend;
     s->view = use_further_view ? &s->further : NULL;
     view_open(s);
     subject_renew(s);
