@@ -15,7 +15,7 @@ def blocks(text, language):
 def main():
     what, path = sys.argv[1:]
     text = open(path, encoding="utf-8").read()
-    shown = blocks(text, "c") if what == "c" else [b for b in blocks(text, "") if b.startswith("$ ")]
+    shown = blocks(text, "c") if what == "c" else [b for b in blocks(text, "") if b.startswith("$ memfold")]
     sys.stdout.write("".join(shown))
 
 
