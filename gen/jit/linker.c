@@ -9,7 +9,6 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
-#include <llvm-c/LLJITUtils.h>
 
 #include <assert.h>
 #include <stdlib.h>
@@ -54,9 +53,6 @@ static mf_status linker_start(linker *l, mf_diag *diag) {
     if (status != MF_OK)
         return status;
     l->dylib = LLVMOrcLLJITGetMainJITDylib(l->lljit);
-    status = diag_take_error(diag, LLVMOrcLLJITEnableDebugSupport(l->lljit));
-    if (status != MF_OK)
-        return status;
     return diag_take_error(diag, define_runtime_symbols(l->lljit, l->dylib));
 }
 
@@ -157,11 +153,13 @@ mf_status linker_link(linker *l, const emit_input *input, FILE *perf_map, linked
     mf_status status = compile(l, input, &object, diag);
     if (status != MF_OK)
         return status;
+    made.gdb = gdb_entry_create(object);
     if (perf_map != NULL)
         perf_function_sizes(object, input->prefix, sizes_bytes);
     status = load(l, object, input, &made, diag);
     if (status != MF_OK)
         return status;
+    gdb_entry_register(made.gdb, input->prefix, made.accessors);
     if (perf_map != NULL)
         perf_map_append(perf_map, input->prefix, made.accessors, sizes_bytes);
     *set = made;
@@ -171,6 +169,7 @@ mf_status linker_link(linker *l, const emit_input *input, FILE *perf_map, linked
 void linker_unlink(linker *l, linked_set *set) {
     if (set->entries != NULL)
         mf_exception_table_unregister(set->entries);
+    gdb_entry_destroy(set->gdb);
     LLVMConsumeError(LLVMOrcResourceTrackerRemove(set->tracker));
     LLVMOrcReleaseResourceTracker(set->tracker);
     LLVMOrcExecutionSessionRef session = LLVMOrcLLJITGetExecutionSession(l->lljit);

@@ -6,6 +6,7 @@
 #define MEMFOLD_GEN_JIT_LINKER_H
 
 #include "emit/emit.h"
+#include "jit/gdb.h"
 
 #include <memfold/accessors.h>
 #include <memfold/exception_table.h>
@@ -21,6 +22,7 @@ typedef struct linker linker;
 typedef struct linked_set {
     const mf_accessors *accessors;
     const mf_exception_entry *entries; /* of the exception table, registered; NULL if there are none */
+    gdb_entry *gdb;                    /* NULL if the host had no memory for it */
     LLVMOrcResourceTrackerRef tracker;
 } linked_set;
 
