@@ -21,7 +21,7 @@ function(memfold_add_library half)
   add_custom_command(OUTPUT ${joined}
     COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${joined} ${objects}
     COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${joined}
-    DEPENDS ${objects} VERBATIM COMMAND_EXPAND_LISTS)
+    DEPENDS ${ARGN} VERBATIM COMMAND_EXPAND_LISTS)
   set_source_files_properties(${joined} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
   add_library(${static} STATIC ${joined})
   set_target_properties(${static} PROPERTIES EXPORT_NAME ${half}_static)
@@ -40,4 +40,7 @@ if(MEMFOLD_GEN)
   set_target_properties(memfold_gen_shared PROPERTIES INSTALL_RPATH $ORIGIN)
   target_link_libraries(memfold_gen_static INTERFACE memfold_runtime_static
     $<INSTALL_INTERFACE:LLVM-${LLVM_VERSION_MAJOR}> yaml elf)
+
+  # The suite installs them.
+  add_dependencies(check memfold_runtime_shared memfold_runtime_static memfold_gen_shared memfold_gen_static)
 endif()
