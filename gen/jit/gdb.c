@@ -37,7 +37,7 @@ extern void __jit_debug_register_code(void);
 struct gdb_entry {
     struct jit_code_entry code;
     bool is_registered;
-    char file[];
+    _Alignas(Elf64_Ehdr) char file[]; /* an ELF file, whose headers are read in place */
 };
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;

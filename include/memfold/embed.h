@@ -51,7 +51,7 @@ typedef struct mf_embed_access {
     LLVMValueRef view;    /* ptr to the mf_view */
     LLVMValueRef base;    /* ptr to guest address 0, for base = argument; otherwise NULL */
     LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
-    uint32_t offset;      /* added to it without wrapping: the index may pass 2^32 and is then inaccessible */
+    uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers */
     LLVMBasicBlockRef
         fault_block; /* yours, for on_fault = return: where a fault goes when it has been recorded */
 } mf_embed_access;

@@ -26,8 +26,8 @@ typedef void mf_guard_body(mf_view *view, void *context);
  * `body` does not leave in any other way than by returning.
  *
  * On x86_paged the frame also takes the faults of any other code that touches the memory's window on this
- * thread; for accessors and other code alike the record's `address` is then the first inaccessible byte and
- * its `length` 0, because the MMU does not tell where the access began.
+ * thread. Where it was the MMU that stopped an access, an accessor's or another, the record's `address` is
+ * the first inaccessible byte and its `length` 0, because the MMU does not tell where the access began.
  *
  * A trap accessor that faults with no frame on its view panics (panic.h).
  * Thread rule: a view, and so its frames, belongs to one thread.

@@ -667,7 +667,9 @@ static void round_open(round_state *w, uint64_t seed) {
         mf_memory *memory;
         if (!ENGINES[i].serves(&w->options))
             continue;
-        mf_status status = mf_memory_create(layout, image, ENGINES[i].backend, &memory, &diag);
+        /* Accesses are spread over all edges: a huge page for each would be gigabytes. */
+        mf_memory_config config = {.backend = ENGINES[i].backend, .huge_pages = MF_HUGE_PAGES_NEVER};
+        mf_status status = mf_memory_create_with(layout, image, &config, &memory, &diag);
         engines_must(status, &diag, "mf_memory_create");
         subject_init(&w->subjects[w->subject_count++], &ENGINES[i], memory, &w->options, use_further_view);
     }
