@@ -31,7 +31,7 @@ void mf_os_zero(void *space, size_t bytes);
 #define MF_OS_HUGE_PAGE_BYTES (UINT64_C(1) << MF_OS_HUGE_PAGE_LOG2)
 void mf_os_allow_huge_pages(void *space, size_t bytes);
 
-/* Copies readable space; `to` reads as zero before. Pages that hold only zeros are not written. */
+/* Copies every page that holds more than zeros; the space is readable, and `to` reads as zero before. */
 void mf_os_copy_nonzero(void *to, const void *from, size_t bytes);
 
 /*
@@ -42,10 +42,10 @@ void mf_os_copy_nonzero(void *to, const void *from, size_t bytes);
 typedef bool mf_os_visit(void *context, size_t offset, size_t bytes);
 bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context);
 
-/* The same for readable space as a copy of what is written: visit_written with copy_nonzero. */
+/* Copies what has been written; the space is readable, and `to` reads as zero before. */
 void mf_os_copy_written(void *to, const void *from, size_t bytes);
 
-/* Lets other threads go on. `attempt` counts how often in a row, and the waits become longer. */
+/* Lets other threads go on. `attempt` counts how often in a row: after some the thread sleeps. */
 void mf_os_wait(unsigned attempt);
 
 /* From now on fork calls these three: before it, and after it in the parent and in the child. */

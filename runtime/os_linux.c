@@ -67,8 +67,8 @@ void mf_os_allow_huge_pages(void *space, size_t bytes) {
 }
 
 /*
- * Mostly what is waited for takes less than a microsecond. If not, it is a thread that must run first, so this
- * one sleeps: to yield would give whole time slices to threads that are not waited for.
+ * Mostly what is waited for takes less than a microsecond. If not, it is a thread that must run first, so
+ * this one sleeps: to yield would give whole time slices to threads that are not waited for.
  */
 void mf_os_wait(unsigned attempt) {
     if (attempt >= 64) {

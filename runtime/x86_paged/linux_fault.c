@@ -68,10 +68,16 @@ static void set_mask_of(const struct sigaction *action, int signal, const uconte
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &bits, NULL, sizeof bits);
 }
 
+/* Whether the instruction, when it is executed again, raises the same signal. */
+static bool comes_again(const siginfo_t *info) {
+    bool is_notice = info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AO;
+    return info->si_code > 0 && info->si_code != SI_KERNEL && !is_notice;
+}
+
 /*
- * The signal comes again, to this thread and unchanged, and finds the default action when the handler
- * returns. An ignored signal stays without effect unless the CPU raised it; the kernel does not let that be
- * ignored.
+ * The signal finds the default action when the handler has returned: by itself, or because it is sent to this
+ * thread again, unchanged. An ignored signal stays without effect unless the CPU raised it; the kernel does
+ * not let that be ignored.
  */
 static void act_by_default(int signal, siginfo_t *info, bool is_ignored) {
     bool was_sent = info->si_code <= 0;
@@ -80,7 +86,9 @@ static void act_by_default(int signal, siginfo_t *info, bool is_ignored) {
     }
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigaction(signal, &action, NULL);
-    syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signal, info);
+    if (!comes_again(info)) {
+        syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signal, info);
+    }
 }
 
 static void pass_on(chain *c, siginfo_t *info, ucontext_t *machine) {
@@ -104,8 +112,7 @@ static void pass_on(chain *c, siginfo_t *info, ucontext_t *machine) {
 
 /* ---- The guest's fault --------------------------------------------------------------------- */
 
-/* What the kernel reports when data at a host address cannot be accessed; what processes send looks
- * different. */
+/* What the kernel reports when data cannot be accessed. What processes send has other codes. */
 static bool is_data_fault(const siginfo_t *info, const greg_t *registers) {
     bool is_access = info->si_signo == SIGBUS ? info->si_code == BUS_ADRERR
                                               : info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR;

@@ -1,7 +1,11 @@
 /*
  * The exception tables of the process: lookups, order, interleaving, counting, and no memory.
  *
- * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
+ * Sanitizers end a program that asks for too much memory, unless they are told not to.
+ *
+ * RUN: %cc %s -o %t %runtime
+ * RUN: env ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 %t \
+ * RUN:     | FileCheck %s
  *
  * CHECK: nothing_is_there_at_first
  * CHECK-NEXT: every_entry_is_found_and_nothing_else

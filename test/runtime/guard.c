@@ -104,6 +104,9 @@ static void a_frame_belongs_to_one_view(void) {
     mf_fault fault;
     expect(!mf_guard_run(mf_memory_view(m), runs_on_a_second_view, &s, &fault));
     expect(s.reached == 20 && fault.page == 5 * PAGE && s.second.fault.kind == MF_FAULT_NONE);
+    /* The inner frame is gone with the outer one: its view has none, and can have one again. */
+    expect(mf_memory_view(m)->guard == NULL && s.second.guard == NULL);
+    expect(!mf_guard_run(&s.second, faults, &s, &fault) && fault.page == PAGE);
     mf_view_detach(&s.second);
     mf_memory_destroy(m);
 }

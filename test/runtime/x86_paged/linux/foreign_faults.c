@@ -174,6 +174,7 @@ static void wait_to_be_killed(void) {
 }
 
 static void raise_fpe(void) {
+    signal(SIGFPE, SIG_DFL);
     open_memory();
     raise(SIGFPE);
 }
