@@ -42,18 +42,17 @@ struct machine {
 struct machine machine_before, machine_after;
 uint64_t machine_host_stack;
 
-/* clang-format off: it never comes to rest over lists like these. */
-#define EACH_GPR(X)                                                                                          \
-    X("rax", "0")                                                                                            \
-    X("rbx", "8")                                                                                            \
-    X("rcx", "16") X("rdx", "24") X("rsi", "32") X("rdi", "40") X("rbp", "48") X("r8", "56") X("r9", "64")   \
-        X("r10", "72") X("r11", "80") X("r12", "88") X("r13", "96") X("r14", "104") X("r15", "112")
-#define EACH_XMM(X)                                                                                          \
-    X("0", "128")                                                                                            \
-    X("1", "144")                                                                                            \
-    X("2", "160") X("3", "176") X("4", "192") X("5", "208") X("6", "224") X("7", "240") X("8", "256")        \
-        X("9", "272") X("10", "288") X("11", "304") X("12", "320") X("13", "336") X("14", "352")             \
-            X("15", "368")
+/* The formatter never comes to rest over lists like these. */
+/* clang-format off */
+#define EACH_GPR(X) \
+    X("rax", "0") X("rbx", "8") X("rcx", "16") X("rdx", "24") X("rsi", "32") \
+    X("rdi", "40") X("rbp", "48") X("r8", "56") X("r9", "64") X("r10", "72") \
+    X("r11", "80") X("r12", "88") X("r13", "96") X("r14", "104") X("r15", "112")
+#define EACH_XMM(X) \
+    X("0", "128") X("1", "144") X("2", "160") X("3", "176") X("4", "192") \
+    X("5", "208") X("6", "224") X("7", "240") X("8", "256") X("9", "272") \
+    X("10", "288") X("11", "304") X("12", "320") X("13", "336") X("14", "352") \
+    X("15", "368")
 /* clang-format on */
 
 #define LOAD_GPR(name, offset) "movq machine_before+" offset "(%rip), %" name "\n"
