@@ -29,8 +29,9 @@ typedef void mf_guard_body(mf_view *view, void *context);
  * thread. Where it was the MMU that stopped an access, an accessor's or another, the record's `address` is
  * the first inaccessible byte and its `length` 0, because the MMU does not tell where the access began.
  *
- * A trap accessor that faults with no frame on its view panics (panic.h).
- * Thread rule: a view, and so its frames, belongs to one thread.
+ * A trap accessor that faults with no frame on its view panics (panic.h); where the MMU stopped it, the fault
+ * is not memfold's and goes on as any other SIGSEGV does. Thread rule: a view, and so its frames, belongs to
+ * one thread.
  */
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault);
 

@@ -113,7 +113,7 @@ static void a_frame_belongs_to_one_view(void) {
 
 static void frames_can_be_entered_again(void) {
     mf_memory *m = memory_of(&region, 1, (mf_heap){0});
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < 20000; i++) {
         steps s = {0};
         expect(mf_guard_run(mf_memory_view(m), i % 2 ? ends : faults, &s, NULL) == (i % 2 != 0));
     }
