@@ -195,7 +195,8 @@ static void build_site(size_t number) {
         LLVMConstInt(LLVMInt64TypeInContext(now.module.context), MF_VIEW_FAULT_OFFSET, false);
     LLVMValueRef v_field =
         LLVMBuildGEP2(b, LLVMInt8TypeInContext(now.module.context), access.view, &v_offset, 1, "");
-    LLVMBuildRet(b, LLVMBuildLoad2(b, t_i32, v_field, ""));
+    LLVMValueRef v_loaded_field = LLVMBuildLoad2(b, t_i32, v_field, "");
+    LLVMBuildRet(b, v_loaded_field);
     require_shape(s, function, fault_from);
 }
 

@@ -140,7 +140,8 @@ static void run_inlined(void) {
     LLVMValueRef arguments[] = {LLVMGetParam(s.function, 0), LLVMGetParam(s.function, 1)};
     LLVMValueRef v_result =
         LLVMBuildCall2(s.m.builder, LLVMGlobalGetValueType(callee), callee, arguments, 2, "");
-    LLVMBuildRet(s.m.builder, LLVMBuildExtractValue(s.m.builder, v_result, 1, ""));
+    LLVMValueRef v_status = LLVMBuildExtractValue(s.m.builder, v_result, 1, "");
+    LLVMBuildRet(s.m.builder, v_status);
     LLVMDIBuilderFinalize(s.debug);
     client_module_optimise(&s.m, "always-inline");
     printf("of the call that is inlined: %u at line 9\n", count_at_line(s.function, 9, &elsewhere));

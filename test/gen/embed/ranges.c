@@ -61,7 +61,8 @@ static void build_ends(const mf_embed_access *access, LLVMBasicBlockRef fault_fr
     LLVMValueRef v_offset = LLVMConstInt(LLVMInt64TypeInContext(context), MF_VIEW_FAULT_OFFSET, false);
     LLVMValueRef v_field = LLVMBuildGEP2(b, LLVMInt8TypeInContext(context), access->view, &v_offset, 1, "");
     LLVMValueRef v_kind = LLVMBuildLoad2(b, t_i32, v_field, "");
-    LLVMBuildRet(b, LLVMBuildMul(b, v_kind, v_phi, ""));
+    LLVMValueRef v_product = LLVMBuildMul(b, v_kind, v_phi, "");
+    LLVMBuildRet(b, v_product);
 }
 
 static void build_function(mf_operation operation, bool has_offset, const char *symbol) {

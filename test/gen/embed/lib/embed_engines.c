@@ -147,7 +147,8 @@ static void build_result(const session *s, LLVMValueRef v_value, LLVMValueRef v_
         return;
     }
     LLVMValueRef v_result = LLVMBuildInsertValue(b, LLVMGetPoison(s->t_result), v_value, 0, "");
-    LLVMBuildRet(b, LLVMBuildInsertValue(b, v_result, v_status, 1, ""));
+    v_result = LLVMBuildInsertValue(b, v_result, v_status, 1, "");
+    LLVMBuildRet(b, v_result);
 }
 
 static void end_function(const session *s, const mf_embed_access *access, LLVMValueRef v_value,
