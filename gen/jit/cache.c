@@ -1,58 +1,129 @@
 #include "jit/cache.h"
 
-#include "plan/set.h"
+#include <stdlib.h>
 
-#include <search.h>
-#include <string.h>
+/*
+ * Open addressing. A slot is NULL, a code, or REMOVED, and never goes back to NULL: so a probe that has
+ * passed it still finds what lies behind. A table that is half full, removed codes counted, is replaced. What
+ * readers without a lock load is sequentially consistent, as readers_drain wants it.
+ */
+struct cache_table {
+    size_t mask; /* slots - 1 */
+    size_t used; /* slots that are not NULL */
+    _Atomic(mf_code *) slots[];
+};
 
-/* ---- A total order of keys: fingerprint first, content only where fingerprints collide ---- */
+#define SMALLEST_TABLE 64
 
-static int compare_regions(mf_region a, mf_region b) {
-    int order = plan_compare_u64(a.start, b.start);
-    if (order == 0)
-        order = plan_compare_u64(a.size, b.size);
-    return order != 0 ? order : plan_compare_u64(a.access, b.access);
+static mf_code removed;
+#define REMOVED (&removed)
+
+/* The layout's fingerprint is a hash already; the options that clients mix for one layout are stirred in. */
+static size_t key_hash(const mf_layout *layout, const mf_accessor_options *options) {
+    uint64_t variant = (uint64_t)options->backend | (uint64_t)options->on_fault << 1 |
+                       (uint64_t)options->index << 2 | (uint64_t)options->base << 3;
+    return (size_t)(mf_layout_fingerprint(layout) + variant * UINT64_C(0x9E3779B97F4A7C15));
 }
 
-static int compare_layout_content(const mf_layout *a, const mf_layout *b) {
-    size_t count = mf_layout_region_count(a);
-    int order = plan_compare_u64(count, mf_layout_region_count(b));
-    for (size_t i = 0; order == 0 && i < count; i++)
-        order = compare_regions(mf_layout_region(a, i), mf_layout_region(b, i));
-    mf_heap heap_a = mf_layout_heap(a);
-    mf_heap heap_b = mf_layout_heap(b);
-    if (order == 0)
-        order = plan_compare_u64(heap_a.base, heap_b.base);
-    return order != 0 ? order : plan_compare_u64(heap_a.max_pages, heap_b.max_pages);
+static bool has_key(const mf_code *code, const mf_layout *layout, const mf_accessor_options *options) {
+    return code != REMOVED && mf_layout_equal(code->layout, layout) &&
+           mf_accessor_options_equal(&code->options, options);
 }
 
-static int compare_layouts(const mf_layout *a, const mf_layout *b) {
-    if (a == b)
-        return 0;
-    int order = plan_compare_u64(mf_layout_fingerprint(a), mf_layout_fingerprint(b));
-    return order != 0 ? order : compare_layout_content(a, b);
+mf_code *cache_lookup(cache *c, const mf_layout *layout, const mf_accessor_options *options) {
+    cache_table *table = atomic_load(&c->table);
+    if (table == NULL)
+        return NULL;
+    for (size_t i = key_hash(layout, options);; i++) {
+        mf_code *code = atomic_load(&table->slots[i & table->mask]);
+        if (code == NULL || has_key(code, layout, options))
+            return code;
+    }
 }
 
-static int compare_codes(const void *a, const void *b) {
-    const mf_code *code_a = a;
-    const mf_code *code_b = b;
-    int order = compare_layouts(code_a->layout, code_b->layout);
-    return order != 0 ? order : plan_compare_options(&code_a->options, &code_b->options);
+bool cache_take(mf_code *code) {
+    size_t references = atomic_load_explicit(&code->references, memory_order_relaxed);
+    while (references != 0)
+        if (atomic_compare_exchange_weak_explicit(&code->references, &references, references + 1,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return true;
+    return false;
 }
 
-/* ---- The tree ---- */
+mf_code *cache_take_ready(cache *c, const mf_layout *layout, const mf_accessor_options *options) {
+    reader self = readers_enter(&c->readers);
+    mf_code *code = cache_lookup(c, layout, options);
+    if (code != NULL &&
+        (atomic_load_explicit(&code->state, memory_order_acquire) != CODE_READY || !cache_take(code)))
+        code = NULL;
+    readers_leave(self);
+    return code;
+}
 
-mf_code *cache_lookup(const cache *c, const mf_layout *layout, const mf_accessor_options *options) {
-    mf_code key = {.layout = mf_layout_retain(layout), .options = *options};
-    void *found = tfind(&key, &c->root, compare_codes);
-    mf_layout_release(layout);
-    return found == NULL ? NULL : *(mf_code **)found;
+/* ---- Changes, under the lock ---- */
+
+static void table_insert(cache_table *table, mf_code *code) {
+    size_t i = key_hash(code->layout, &code->options);
+    while (atomic_load_explicit(&table->slots[i & table->mask], memory_order_relaxed) != NULL)
+        i++;
+    atomic_store(&table->slots[i & table->mask], code);
+    table->used++;
+}
+
+static cache_table *table_create(size_t slots) {
+    cache_table *table = calloc(1, sizeof *table + slots * sizeof table->slots[0]);
+    if (table != NULL)
+        table->mask = slots - 1;
+    return table;
+}
+
+/* A new table for the codes there are, a quarter full at most; the old one goes when nobody reads it. */
+static bool replace_table(cache *c) {
+    cache_table *old = atomic_load(&c->table);
+    size_t slots = SMALLEST_TABLE;
+    while (slots / 4 < c->count + 1)
+        slots *= 2;
+    cache_table *table = table_create(slots);
+    if (table == NULL)
+        return false;
+    for (size_t i = 0; old != NULL && i <= old->mask; i++) {
+        mf_code *code = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
+        if (code != NULL && code != REMOVED)
+            table_insert(table, code);
+    }
+    atomic_store(&c->table, table);
+    if (old != NULL)
+        readers_drain(&c->readers);
+    free(old);
+    return true;
 }
 
 bool cache_insert(cache *c, mf_code *code) {
-    return tsearch(code, &c->root, compare_codes) != NULL;
+    cache_table *table = atomic_load(&c->table);
+    bool is_full = table == NULL || 2 * (table->used + 1) > table->mask + 1;
+    if (is_full && !replace_table(c))
+        return false;
+    table_insert(atomic_load(&c->table), code);
+    c->count++;
+    return true;
 }
 
-void cache_remove(cache *c, const mf_code *code) {
-    tdelete(code, &c->root, compare_codes);
+void cache_remove(cache *c, mf_code *code) {
+    cache_table *table = atomic_load(&c->table);
+    for (size_t i = key_hash(code->layout, &code->options);; i++) {
+        _Atomic(mf_code *) *slot = &table->slots[i & table->mask];
+        mf_code *found = atomic_load_explicit(slot, memory_order_relaxed);
+        if (found == NULL)
+            return;
+        if (found == code) {
+            atomic_store(slot, REMOVED);
+            c->count--;
+            readers_drain(&c->readers);
+            return;
+        }
+    }
+}
+
+void cache_fini(cache *c) {
+    free(atomic_load(&c->table));
 }

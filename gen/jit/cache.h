@@ -1,10 +1,11 @@
 /*
- * The jit's cache: mf_code by layout content and options. An ordered tree of the C library; the jit's lock
- * is held around every call.
+ * The jit's cache: mf_code by layout content and options. A hash table that is read without a lock; the jit's
+ * cache_lock is held around every change.
  */
 #ifndef MEMFOLD_GEN_JIT_CACHE_H
 #define MEMFOLD_GEN_JIT_CACHE_H
 
+#include "jit/readers.h"
 #include "jit/shapes.h"
 
 #include <memfold/jit.h>
@@ -15,22 +16,40 @@ struct mf_code {
     mf_jit *jit;
     mf_layout *layout;
     mf_accessor_options options;
-    size_t references; /* under the jit's lock */
-    code_state state;  /* under the jit's lock; the rest is written before it becomes CODE_READY */
+    atomic_size_t references; /* 0: dead, never to be taken again */
+    atomic_int state;         /* code_state, changed under the jit's lock; all below is written before that */
     shape *shape;
     mf_status failure;
     mf_diag diag;
 };
 
+typedef struct cache_table cache_table;
+
+/* All zero at first. */
 typedef struct cache {
-    void *root;
+    _Atomic(cache_table *) table; /* NULL until something is inserted */
+    size_t count;                 /* of codes */
+    readers readers;
 } cache;
 
-/* The code with this key, or NULL. */
-mf_code *cache_lookup(const cache *cache, const mf_layout *layout, const mf_accessor_options *options);
+void cache_fini(cache *cache);
+
+/*
+ * The code with this key, or NULL; it may be dead. It stays allocated while the caller holds the lock or is
+ * among the readers.
+ */
+mf_code *cache_lookup(cache *cache, const mf_layout *layout, const mf_accessor_options *options);
+
+/* A reference to the code with this key if it is there and ready, otherwise NULL. Needs no lock. */
+mf_code *cache_take_ready(cache *cache, const mf_layout *layout, const mf_accessor_options *options);
+
+/* True if the code was alive and now has one more reference. */
+bool cache_take(mf_code *code);
 
 /* Adds `code`, whose key is not there yet. False if the host has no memory. */
 bool cache_insert(cache *cache, mf_code *code);
-void cache_remove(cache *cache, const mf_code *code);
+
+/* `code` is not in the cache, and no reader without a lock knows it any more. */
+void cache_remove(cache *cache, mf_code *code);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The jit: code by layout in front of shapes by plan, with a lock for each. The first lock is short: whoever
- * compiles leaves an entry behind that says so, and those who want the same wait for it.
+ * The jit: code by layout in front of shapes by plan, with a lock for each. Known code is found and counted
+ * without a lock. The first lock is short: whoever compiles leaves an entry behind that says so, and those
+ * who want the same wait for it.
  */
 #include <memfold/jit.h>
 
@@ -59,7 +60,8 @@ mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag
 void mf_jit_destroy(mf_jit *jit) {
     if (jit == NULL)
         return;
-    assert(jit->cache.root == NULL && "every mf_code is released before its jit is destroyed");
+    assert(jit->cache.count == 0 && "every mf_code is released before its jit is destroyed");
+    cache_fini(&jit->cache);
     linker_destroy(jit->shapes.linker);
     if (jit->shapes.perf_map != NULL)
         fclose(jit->shapes.perf_map);
@@ -79,7 +81,8 @@ static mf_code *code_create(mf_jit *jit, const mf_layout *layout, const mf_acces
     code->jit = jit;
     code->layout = mf_layout_retain(layout);
     code->options = *options;
-    code->references = 1;
+    atomic_init(&code->references, 1);
+    atomic_init(&code->state, CODE_COMPILING);
     return code;
 }
 
@@ -95,36 +98,41 @@ static void code_compile(mf_code *code) {
     pthread_mutex_unlock(&jit->link_lock);
 }
 
-/* ---- References, under the cache's lock ---- */
+/* ---- Known code ---- */
 
-/* A failed code leaves the cache at once, so that asking again tries again. */
+/* Frees a code without references. */
+static void bury(mf_jit *jit, mf_code *code) {
+    pthread_mutex_lock(&jit->cache_lock);
+    cache_remove(&jit->cache, code);
+    pthread_mutex_unlock(&jit->cache_lock);
+    if (code->shape != NULL) {
+        pthread_mutex_lock(&jit->link_lock);
+        shape_release(&jit->shapes, code->shape);
+        pthread_mutex_unlock(&jit->link_lock);
+    }
+    code_destroy(code);
+}
+
+/* A failed code leaves the cache at once, so that asking again tries again. Under the cache's lock. */
 static void settle(mf_jit *jit, mf_code *code) {
-    code->state = code->failure == MF_OK ? CODE_READY : CODE_FAILED;
-    if (code->state == CODE_FAILED)
+    atomic_store(&code->state, code->failure == MF_OK ? CODE_READY : CODE_FAILED);
+    if (code->failure != MF_OK)
         cache_remove(&jit->cache, code);
     pthread_cond_broadcast(&jit->compiled);
 }
 
-/* True if that was the last reference, and the code is out of the cache. */
-static bool drop_reference(mf_jit *jit, mf_code *code) {
-    if (--code->references > 0)
-        return false;
-    if (code->state == CODE_READY)
-        cache_remove(&jit->cache, code);
-    return true;
-}
-
-/* ---- Public ---- */
-
-/* Finds or adds the code with this key and takes a reference; `*is_new` tells the caller to compile it. */
+/*
+ * Finds or adds the code with this key and takes a reference; `*is_new` tells the caller to compile it.
+ * Whoever finds a dead code takes it out for the thread that is about to bury it. Under the cache's lock.
+ */
 static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                       bool *is_new) {
     mf_code *code = cache_lookup(&jit->cache, layout, options);
-    *is_new = code == NULL;
-    if (code != NULL) {
-        code->references++;
+    *is_new = code == NULL || !cache_take(code);
+    if (!*is_new)
         return code;
-    }
+    if (code != NULL)
+        cache_remove(&jit->cache, code);
     code = code_create(jit, layout, options);
     if (code != NULL && !cache_insert(&jit->cache, code)) {
         code_destroy(code);
@@ -133,21 +141,20 @@ static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_op
     return code;
 }
 
+/* ---- Public ---- */
+
 /* Takes the reference from a code that failed, and gives the reason. */
-static mf_status give_up(mf_jit *jit, mf_code *code, mf_diag *diag) {
+static mf_status give_up(mf_code *code, mf_diag *diag) {
     mf_status failure = code->failure;
     if (diag != NULL)
         *diag = code->diag;
-    pthread_mutex_lock(&jit->cache_lock);
-    bool last = drop_reference(jit, code);
-    pthread_mutex_unlock(&jit->cache_lock);
-    if (last)
-        code_destroy(code);
+    mf_code_release(code);
     return failure;
 }
 
-static mf_status get_valid(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
-                           mf_code **code, mf_diag *diag) {
+/* For code that is not ready yet, as far as was seen. */
+static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
+                                mf_code **code, mf_diag *diag) {
     bool is_new;
     pthread_mutex_lock(&jit->cache_lock);
     mf_code *claimed = claim(jit, layout, options, &is_new);
@@ -157,14 +164,14 @@ static mf_status get_valid(mf_jit *jit, const mf_layout *layout, const mf_access
         pthread_mutex_lock(&jit->cache_lock);
         settle(jit, claimed);
     }
-    while (claimed != NULL && claimed->state == CODE_COMPILING)
+    while (claimed != NULL && atomic_load(&claimed->state) == CODE_COMPILING)
         pthread_cond_wait(&jit->compiled, &jit->cache_lock);
-    bool failed = claimed != NULL && claimed->state == CODE_FAILED;
+    bool failed = claimed != NULL && atomic_load(&claimed->state) == CODE_FAILED;
     pthread_mutex_unlock(&jit->cache_lock);
     if (claimed == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     if (failed)
-        return give_up(jit, claimed, diag);
+        return give_up(claimed, diag);
     *code = claimed;
     return MF_OK;
 }
@@ -178,7 +185,11 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 #ifndef NDEBUG
     wanted.stale = MF_STALE_CHECK;
 #endif
-    return get_valid(jit, layout, &wanted, code, diag);
+    mf_code *known = cache_take_ready(&jit->cache, layout, &wanted);
+    if (known == NULL)
+        return get_or_compile(jit, layout, &wanted, code, diag);
+    *code = known;
+    return MF_OK;
 }
 
 mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,
@@ -193,25 +204,13 @@ mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_optio
 }
 
 mf_code *mf_code_retain(mf_code *code) {
-    pthread_mutex_lock(&code->jit->cache_lock);
-    code->references++;
-    pthread_mutex_unlock(&code->jit->cache_lock);
+    atomic_fetch_add_explicit(&code->references, 1, memory_order_relaxed);
     return code;
 }
 
 void mf_code_release(mf_code *code) {
-    if (code == NULL)
-        return;
-    mf_jit *jit = code->jit;
-    pthread_mutex_lock(&jit->cache_lock);
-    bool last = drop_reference(jit, code);
-    pthread_mutex_unlock(&jit->cache_lock);
-    if (!last)
-        return;
-    pthread_mutex_lock(&jit->link_lock);
-    shape_release(&jit->shapes, code->shape);
-    pthread_mutex_unlock(&jit->link_lock);
-    code_destroy(code);
+    if (code != NULL && atomic_fetch_sub_explicit(&code->references, 1, memory_order_acq_rel) == 1)
+        bury(code->jit, code);
 }
 
 const mf_accessors *mf_code_accessors(const mf_code *code) {
