@@ -78,6 +78,16 @@ static LLVMValueRef build_plain(const ir *ir, const emit_site *site, LLVMTypeRef
     return call;
 }
 
+/* The instruction has cleared the upper bits, but what assembly delivers LLVM would clear once more. */
+static void tell_upper_bits(const ir *ir, const emit_site *site, LLVMValueRef v_raw) {
+    uint32_t width = site->info->width_bytes;
+    if (width == 8 || site->info->sign_extends)
+        return;
+    LLVMValueRef v_limit = ir_const(ir->t_i64, UINT64_C(1) << 8 * width);
+    LLVMValueRef v_is_below = LLVMBuildICmp(ir->builder, LLVMIntULT, v_raw, v_limit, "is.extended");
+    ir_assume(ir, v_is_below);
+}
+
 LLVMValueRef emit_paged_load(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_fault) {
     LLVMValueRef v_host = emit_access_host(ir, site);
     LLVMTypeRef t_ptr = ir->t_ptr;
@@ -87,8 +97,10 @@ LLVMValueRef emit_paged_load(const ir *ir, const emit_site *site, LLVMBasicBlock
         b_fault == NULL
             ? build_plain(ir, site, type, instruction, "=r,*m,~{memory}", &v_host, 1)
             : build_recoverable(ir, site, type, instruction, "=r,*m,!i,~{memory}", &v_host, 1, b_fault);
-    if (site->options->endian == MF_LITTLE_ENDIAN || site->info->width_bytes == 1)
+    if (site->options->endian == MF_LITTLE_ENDIAN || site->info->width_bytes == 1) {
+        tell_upper_bits(ir, site, v_raw);
         return v_raw;
+    }
     return emit_access_extend(
         ir, site, LLVMBuildTrunc(ir->builder, v_raw, ir_int_type(ir, site->info->width_bytes), "bits"));
 }

@@ -195,6 +195,13 @@ LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef 
     return ir_call(ir, function, arguments, count, name);
 }
 
+void ir_assume(const ir *ir, LLVMValueRef v_holds) {
+    static const char NAME[] = "llvm.assume";
+    unsigned id = LLVMLookupIntrinsicID(NAME, strlen(NAME));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(ir->module, id, NULL, 0);
+    ir_call(ir, function, &v_holds, 1, "");
+}
+
 void ir_keep(const ir *ir, LLVMValueRef value) {
     LLVMTypeRef type = LLVMTypeOf(value);
     LLVMTypeRef function_type = LLVMFunctionType(ir->t_void, &type, 1, false);

@@ -80,6 +80,9 @@ LLVMValueRef ir_declare(const ir *ir, const char *symbol, LLVMTypeRef type, cons
 LLVMValueRef ir_call(const ir *ir, LLVMValueRef function, LLVMValueRef *arguments, unsigned count,
                      const char *name);
 
+/* LLVM may rely on this i1 being true from here on. */
+void ir_assume(const ir *ir, LLVMValueRef v_holds);
+
 /* Calls an overloaded intrinsic with operands and result of `type`. */
 LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef type, LLVMValueRef *arguments,
                                unsigned count, const char *name);
