@@ -161,19 +161,15 @@ static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
     return status;
 }
 
-static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const mf_layout *layout,
-                             const mf_aot_options *options, mf_emit_kind kind, mf_diag *diag) {
+static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const emit_input *input,
+                             mf_emit_kind kind, mf_diag *diag) {
     ir ir;
-    plan_set plans;
-    mf_status status = plan_set_make(layout, &options->accessors, &plans, diag);
-    emit_input input = {&plans, &options->accessors, mf_layout_fingerprint(layout), options->symbol_prefix};
+    mf_status status = ir_init(&ir, module, builder, diag);
     if (status == MF_OK)
-        status = ir_init(&ir, module, builder, diag);
-    if (status == MF_OK)
-        status = emit_set(&ir, &input, diag);
+        status = emit_set(&ir, input, diag);
     if (status == MF_OK)
         status = define_stamp(&ir, diag);
-    if (status == MF_OK && emit_entry_count(&input) > 0)
+    if (status == MF_OK && emit_entry_count(input) > 0)
         status = define_registration(&ir, diag);
     if (status != MF_OK)
         return status;
@@ -186,15 +182,21 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
                              const mf_aot_options *options, mf_emit_kind kind, char **bytes,
                              size_t *byte_count, mf_diag *diag) {
     mf_diag error;
+    plan_set plans;
+    mf_status status = plan_set_make(layout, &options->accessors, &plans, diag);
+    if (status != MF_OK)
+        return status;
+    emit_input input = {&plans, &options->accessors, mf_layout_fingerprint(layout), options->symbol_prefix};
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
-    mf_status status = fill_module(module, builder, layout, options, kind, diag);
+    status = fill_module(module, builder, &input, kind, diag);
     if (status == MF_OK)
         status = print_kind(machine, module, kind, bytes, byte_count, diag);
     LLVMDisposeBuilder(builder);
     LLVMDisposeModule(module);
     LLVMContextDispose(context);
+    plan_set_fini(&plans);
     return status;
 }
 

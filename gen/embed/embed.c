@@ -56,6 +56,7 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
     if (status == MF_OK)
         status = emit_functions(&ir, &input, defined, diag);
     LLVMDisposeBuilder(builder);
+    plan_set_fini(&plans);
     if (status != MF_OK) {
         delete_functions(defined);
         return status;
@@ -120,6 +121,21 @@ static mf_status make_plans(mf_embed *embed, mf_diag *diag) {
     return status;
 }
 
+/* Placed in the module by the first access that reads it. */
+static mf_status make_tables(mf_embed *embed, mf_diag *diag) {
+    static const mf_accessor_id FIRST[] = {MF_LOAD_U8, MF_STORE_U8};
+    mf_status status = MF_OK;
+    for (mf_operation operation = MF_LOAD; status == MF_OK && operation <= MF_STORE; operation++) {
+        const mf_plan *plan = &embed->plans[MF_INDEX_U33][FIRST[operation]];
+        plan_table table;
+        status = plan_table_make(embed->layout, plan, &table, diag);
+        if (status == MF_OK)
+            embed->tables[operation] = emit_table_make(&embed->ir, &table);
+        free(table.bytes);
+    }
+    return status;
+}
+
 /* A range is checked in software on every backend: one byte's plan on copy says where its bytes may lie. */
 static mf_status make_range_plans(mf_embed *embed, mf_diag *diag) {
     mf_accessor_options options = {.policy = embed->options.policy, .index = MF_INDEX_U33};
@@ -137,6 +153,8 @@ static mf_status embed_start(mf_embed *embed, LLVMModuleRef module, mf_diag *dia
         status = begin(&embed->ir, module, NULL, diag);
     if (status == MF_OK)
         status = make_plans(embed, diag);
+    if (status == MF_OK)
+        status = make_tables(embed, diag);
     return status == MF_OK ? make_range_plans(embed, diag) : status;
 }
 
@@ -220,6 +238,8 @@ static LLVMValueRef emit_site_at_builder(const mf_embed *embed, const ir *ir, em
                                          LLVMBasicBlockRef *fault_from) {
     mf_plan decided;
     decide_constant(embed, site, &decided);
+    if (mf_plan_table_bytes(site->plan) > 0)
+        site->v_table = emit_table_place(ir, &embed->tables[site->info->operation]);
     LLVMBasicBlockRef b_fault = NULL;
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
     emit_null_is_valid(ir, function, site->options);

@@ -10,6 +10,7 @@ struct mf_embed {
     mf_layout *layout;
     mf_accessor_options options;         /* all but `index`, which each access chooses */
     mf_plan plans[2][MF_ACCESSOR_COUNT]; /* by mf_index */
+    emit_table tables[2];                /* by mf_operation, for every index */
     mf_plan range_plans[2];              /* by mf_operation: where a range may lie, in software */
     ir ir;                               /* its builder is the one of the access at hand */
 };

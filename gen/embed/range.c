@@ -41,9 +41,8 @@ static LLVMValueRef windows_hold(const ir *ir, const emit_site *site, LLVMValueR
 
 static LLVMValueRef range_holds(const ir *ir, const emit_site *site, LLVMValueRef v_access,
                                 LLVMValueRef v_length) {
-    if (site->plan->check != MF_CHECK_PAGE_TABLE)
-        return windows_hold(ir, site, v_length);
-    return emit_range_call(ir, site, v_access);
+    return site->plan->window_count == 0 ? emit_range_call(ir, site, v_access)
+                                         : windows_hold(ir, site, v_length);
 }
 
 /* MF_ACCESS_CODE of a length that is only known when the code runs. */

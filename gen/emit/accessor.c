@@ -179,17 +179,19 @@ static void body_with_fault_edge(accessor *a) {
     build_return(a, outcomes, outcomes[1].block != NULL ? 2 : 1);
 }
 
-LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
-                           uint64_t fingerprint, const char *symbol) {
-    const mf_accessor_info *info = mf_accessor_info_get(plan->accessor);
-    accessor a = {.ir = ir, .site = {.plan = plan, .info = info, .options = options}};
+LLVMValueRef emit_accessor(const ir *ir, const emit_input *input, mf_accessor_id id, LLVMValueRef v_table,
+                           const char *symbol) {
+    const mf_plan *plan = &input->plans->plans[id];
+    const mf_accessor_options *options = input->options;
+    const mf_accessor_info *info = mf_accessor_info_get(id);
+    accessor a = {.ir = ir, .site = {.plan = plan, .info = info, .options = options, .v_table = v_table}};
     a.function = define_function(ir, info, options, symbol);
     char block_name[64];
     snprintf(block_name, sizeof block_name, "check.%s", mf_check_name(plan->check));
     ir_block_enter(ir, ir_block_append(ir, a.function, block_name));
     take_parameters(&a);
     if (options->stale == MF_STALE_CHECK)
-        emit_stale_check(ir, a.function, a.site.v_view, fingerprint);
+        emit_stale_check(ir, a.function, a.site.v_view, input->fingerprint);
     if (plan->check == MF_CHECK_ALWAYS_FAULT)
         body_always_fault(&a);
     else if (emit_guarded_has_fault_edge(&a.site))

@@ -28,19 +28,23 @@ typedef struct emit_site {
     LLVMValueRef v_base;    /* host address of guest address 0; NULL for a constant base */
     LLVMValueRef v_address; /* i32, the guest address; NULL for 33-bit indices */
     LLVMValueRef v_index;   /* i64, the guest index, never reduced */
+    LLVMValueRef v_table;   /* the plan's constant data; NULL if it has none */
     LLVMValueRef v_access;  /* i64, what the fault calls are told of the access; NULL: the accessor's width */
 } emit_site;
 
-/* v_left <predicate> v_right, of which one holding is enough. */
+/* v_left <predicate> v_right */
 typedef struct emit_comparison {
     LLVMIntPredicate predicate;
     LLVMValueRef v_left;
     LLVMValueRef v_right;
 } emit_comparison;
 
+#define EMIT_COMPARISONS_MAX 4
+
+/* What was compared on the way to the access; all of it holds there. */
 typedef struct emit_check {
-    unsigned count; /* 1 or 2 */
-    emit_comparison comparisons[2];
+    unsigned count;
+    emit_comparison comparisons[EMIT_COMPARISONS_MAX];
 } emit_check;
 
 /*
@@ -49,11 +53,12 @@ typedef struct emit_check {
  */
 bool emit_check_is_narrow(const emit_site *site);
 
-/* Emits the operands of the plan's check, which is one of those that compare. */
-emit_check emit_check_begin(const ir *ir, const emit_site *site);
-
-/* Emits the check as one i1 without branches. */
-LLVMValueRef emit_check_holds(const ir *ir, const emit_check *check);
+/*
+ * Emits the plan's check, which is one of those that compare, with its branches: to `b_access`, where the
+ * builder is left, or to `b_fault`.
+ */
+emit_check emit_check_branch(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_access,
+                             LLVMBasicBlockRef b_fault);
 
 /*
  * Emits the index again, but the start of the plan's first window (0 if it has none) if the check fails: by
@@ -121,10 +126,6 @@ void emit_fault_trap(const ir *ir, const emit_site *site);
  */
 void emit_stale_check(const ir *ir, LLVMValueRef function, LLVMValueRef v_view, uint64_t fingerprint);
 
-/* Defines the accessor of `plan` as `symbol`. */
-LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
-                           uint64_t fingerprint, const char *symbol);
-
 /* A whole set: what its code is made from. */
 typedef struct emit_input {
     const plan_set *plans;
@@ -132,6 +133,24 @@ typedef struct emit_input {
     uint64_t fingerprint; /* of the layout, for stale = check */
     const char *prefix;
 } emit_input;
+
+/* Constant data on its way into modules of one context. */
+typedef struct emit_table {
+    LLVMValueRef v_bytes; /* the context's; NULL if there are none */
+    char name[40];
+} emit_table;
+
+emit_table emit_table_make(const ir *ir, const plan_table *table);
+
+/*
+ * Defines the data in the module, private to it, unless it is there: once for all that read the same. NULL if
+ * there are no bytes. Where passes have dropped it, it comes back.
+ */
+LLVMValueRef emit_table_place(const ir *ir, const emit_table *table);
+
+/* Defines accessor `id` of the set as `symbol`; `v_table` is the table of its operation. */
+LLVMValueRef emit_accessor(const ir *ir, const emit_input *input, mf_accessor_id id, LLVMValueRef v_table,
+                           const char *symbol);
 
 /* How many entries of the exception table the set has. */
 size_t emit_entry_count(const emit_input *input);

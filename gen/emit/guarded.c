@@ -51,11 +51,8 @@ static LLVMValueRef paged_access(const ir *ir, const emit_site *site, LLVMValueR
 static LLVMValueRef checked_access(const ir *ir, emit_site *site, LLVMValueRef v_value,
                                    LLVMBasicBlockRef b_fault) {
     LLVMBasicBlockRef b_access = ir_block_follow(ir, "access");
-    emit_check check = emit_check_begin(ir, site);
-    LLVMValueRef v_ok = emit_check_holds(ir, &check);
-    ir_branch_likely(ir, v_ok, b_access, b_fault);
+    emit_check check = emit_check_branch(ir, site, b_access, b_fault);
 
-    ir_block_enter(ir, b_access);
     if (emit_check_is_narrow(site))
         widen(ir, site);
     LLVMValueRef v_index = site->v_index;

@@ -3,6 +3,7 @@
 
 #include <memfold/exception_table.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +17,53 @@ static char *symbol_make(const char *prefix, const char *name) {
     return symbol;
 }
 
+/* FNV-1a. */
+static uint64_t hash_of(const plan_table *table) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < table->byte_count; i++)
+        hash = (hash ^ table->bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+emit_table emit_table_make(const ir *ir, const plan_table *table) {
+    emit_table made = {0};
+    if (table->byte_count == 0)
+        return made;
+    made.v_bytes =
+        LLVMConstStringInContext2(ir->context, (const char *)table->bytes, table->byte_count, true);
+    snprintf(made.name, sizeof made.name, "memfold.granules.%016" PRIx64, hash_of(table));
+    return made;
+}
+
+/* A constant is one value in its context, so two tables are the same exactly if their initializers are. */
+LLVMValueRef emit_table_place(const ir *ir, const emit_table *table) {
+    if (table->v_bytes == NULL)
+        return NULL;
+    LLVMValueRef known = LLVMGetNamedGlobal(ir->module, table->name);
+    if (known != NULL && LLVMGetInitializer(known) == table->v_bytes)
+        return known;
+    LLVMValueRef global = LLVMAddGlobal(ir->module, LLVMTypeOf(table->v_bytes), table->name);
+    LLVMSetInitializer(global, table->v_bytes);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+    LLVMSetAlignment(global, 64);
+    return global;
+}
+
 mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
                          mf_diag *diag) {
+    const plan_set *plans = input->plans;
+    emit_table tables[] = {emit_table_make(ir, &plans->tables[MF_LOAD]),
+                           emit_table_make(ir, &plans->tables[MF_STORE])};
+    LLVMValueRef v_tables[] = {emit_table_place(ir, &tables[MF_LOAD]),
+                               emit_table_place(ir, &tables[MF_STORE])};
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
         char *symbol = symbol_make(input->prefix, mf_accessor_info_get(id)->name);
         if (symbol == NULL)
             return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
-        functions[id] =
-            emit_accessor(ir, &input->plans->plans[id], input->options, input->fingerprint, symbol);
+        LLVMValueRef v_table = v_tables[mf_accessor_info_get(id)->operation];
+        functions[id] = emit_accessor(ir, input, id, v_table, symbol);
         free(symbol);
     }
     return MF_OK;

@@ -60,6 +60,15 @@ static void init_types(ir *ir) {
     ir->t_load_result = LLVMStructTypeInContext(ir->context, result_fields, 2, false);
 }
 
+static LLVMValueRef branch_weights(const ir *ir, uint32_t first, uint32_t second) {
+    LLVMMetadataRef weights[] = {
+        string(ir->context, "branch_weights"),
+        LLVMValueAsMetadata(ir_const(ir->t_i32, first)),
+        LLVMValueAsMetadata(ir_const(ir->t_i32, second)),
+    };
+    return LLVMMetadataAsValue(ir->context, node(ir->context, weights, 3));
+}
+
 static void init_metadata(ir *ir) {
     ir->kind_tbaa = LLVMGetMDKindIDInContext(ir->context, "tbaa", 4);
     ir->kind_invariant_load = LLVMGetMDKindIDInContext(ir->context, "invariant.load", 14);
@@ -72,12 +81,7 @@ static void init_metadata(ir *ir) {
     ir->tbaa[IR_BYTES_TABLE] = tbaa_tag(ir, root, "memfold.table");
     ir->empty_node = LLVMMetadataAsValue(ir->context, node(ir->context, NULL, 0));
 
-    LLVMMetadataRef weights[] = {
-        string(ir->context, "branch_weights"),
-        LLVMValueAsMetadata(ir_const(ir->t_i32, 1u << 20)),
-        LLVMValueAsMetadata(ir_const(ir->t_i32, 1)),
-    };
-    ir->likely = LLVMMetadataAsValue(ir->context, node(ir->context, weights, 3));
+    ir->likely = branch_weights(ir, 1u << 20, 1);
 }
 
 static mf_status check_view_offsets(const ir *ir, mf_diag *diag) {
@@ -145,6 +149,13 @@ void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef li
     LLVMSetMetadata(branch, ir->kind_prof, ir->likely);
 }
 
+void ir_branch_weighted(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef first,
+                        LLVMBasicBlockRef second, uint32_t percent) {
+    LLVMValueRef branch = LLVMBuildCondBr(ir->builder, condition, first, second);
+    LLVMValueRef weights = branch_weights(ir, percent, 100 - percent);
+    LLVMSetMetadata(branch, ir->kind_prof, weights);
+}
+
 /* ---- Memory ---- */
 
 LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef view, ir_view_field field) {
@@ -162,6 +173,12 @@ LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer,
     LLVMValueRef value = LLVMBuildLoad2(ir->builder, type, pointer, name);
     LLVMSetAlignment(value, 1);
     LLVMSetMetadata(value, ir->kind_tbaa, ir->tbaa[bytes]);
+    return value;
+}
+
+LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, const char *name) {
+    LLVMValueRef value = LLVMBuildLoad2(ir->builder, type, pointer, name);
+    LLVMSetMetadata(value, ir->kind_invariant_load, ir->empty_node);
     return value;
 }
 

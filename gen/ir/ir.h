@@ -67,11 +67,17 @@ void ir_block_enter(const ir *ir, LLVMBasicBlockRef block);
 void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef likely,
                       LLVMBasicBlockRef other);
 
+/* `percent` of 100 times to `first`. */
+void ir_branch_weighted(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef first,
+                        LLVMBasicBlockRef second, uint32_t percent);
+
 /* ---- Memory ---- */
 LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef view, ir_view_field field);
 LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, ir_bytes bytes,
                            const char *name);
 LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef value, LLVMValueRef pointer, ir_bytes bytes);
+/* From constant data of the module, in place for its type. */
+LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, const char *name);
 
 /* ---- Calls ---- */
 

@@ -21,6 +21,11 @@ static int compare_shapes(const void *a, const void *b) {
     return order != 0 ? order : plan_set_compare(&shape_a->plans, &shape_b->plans);
 }
 
+static void shape_destroy(shape *s) {
+    plan_set_fini(&s->plans);
+    free(s);
+}
+
 static mf_status link(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
@@ -32,12 +37,12 @@ static mf_status link(shapes *all, shape *made, mf_diag *diag) {
 static mf_status add(shapes *all, shape *made, mf_diag *diag) {
     mf_status status = link(all, made, diag);
     if (status != MF_OK) {
-        free(made);
+        shape_destroy(made);
         return status;
     }
     if (tsearch(made, &all->root, compare_shapes) == NULL) {
         linker_unlink(all->linker, &made->set);
-        free(made);
+        shape_destroy(made);
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     }
     return MF_OK;
@@ -53,7 +58,7 @@ mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_
     mf_status status = plan_set_make(layout, options, &key->plans, diag);
     void *known = status == MF_OK ? tfind(key, &all->root, compare_shapes) : NULL;
     if (status != MF_OK || known != NULL) {
-        free(key);
+        shape_destroy(key);
     } else {
         status = add(all, key, diag);
     }
@@ -69,7 +74,7 @@ void shape_release(shapes *all, shape *released) {
         return;
     tdelete(released, &all->root, compare_shapes);
     linker_unlink(all->linker, &released->set);
-    free(released);
+    shape_destroy(released);
 }
 
 const mf_accessors *shape_accessors(const shape *s) {

@@ -1,4 +1,4 @@
-/* Where the heap of a layout can grow. */
+/* Where the heap of a layout can grow, and what its windows are then. */
 #ifndef MEMFOLD_GEN_PLAN_GROWTH_H
 #define MEMFOLD_GEN_PLAN_GROWTH_H
 
@@ -9,5 +9,10 @@
  * comes first, because sbrk refuses to grow over a page that is not MF_PERM_NONE. Size 0 if there are none.
  */
 mf_window plan_heap_growth(const mf_layout *layout);
+
+/* The next window of `operation` that ends above `from`, as it is when the heap is full. False if there is
+ * none. */
+bool plan_grown_window_lookup(const mf_layout *layout, mf_operation operation, uint64_t from,
+                              mf_window *window);
 
 #endif

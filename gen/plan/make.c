@@ -4,20 +4,10 @@
  * Notation: an access touches i, ..., i + w - 1 (not reduced), 0 <= i, w in {1, 2, 4, 8}. It is allowed
  * exactly if all of them lie in one window, because windows are maximal: two windows never touch.
  */
+#include "plan/cost.h"
 #include "plan/growth.h"
 
-#include <memfold/plan.h>
-
 static const mf_accessor_options DEFAULT_OPTIONS;
-
-/* Where one operation may go, as far as a check with at most two windows can use it. */
-typedef struct reach {
-    uint32_t window_count; /* constant windows, those joined to the heap left out; 3 means 3 or more */
-    mf_window windows[3];
-    bool grows;      /* the heap can grow */
-    mf_window fixed; /* the constant part of the growing window: size 0 or >= 4096, ends at the heap's base */
-    bool touches_above; /* a constant window begins where the heap's growth ends */
-} reach;
 
 mf_window plan_heap_growth(const mf_layout *layout) {
     mf_heap heap = mf_layout_heap(layout);
@@ -29,9 +19,34 @@ mf_window plan_heap_growth(const mf_layout *layout) {
     return (mf_window){start, end - start};
 }
 
-static reach reach_make(const mf_layout *layout, mf_operation operation) {
+bool plan_grown_window_lookup(const mf_layout *layout, mf_operation operation, uint64_t from,
+                              mf_window *window) {
     mf_window growth = plan_heap_growth(layout);
-    reach r = {.grows = growth.size > 0, .fixed = {growth.start, 0}};
+    uint64_t growth_end = growth.start + growth.size;
+    bool is_there = mf_layout_window_lookup(layout, operation, from, window);
+    if (growth.size == 0 || growth_end <= from)
+        return is_there;
+    if (is_there && window->start + window->size == growth.start)
+        window->size += growth.size;
+    else if (!is_there || window->start > growth.start)
+        *window = growth;
+    return true;
+}
+
+/* A constant window begins where the heap's growth ends. */
+static bool touches_growth(const mf_layout *layout, mf_operation operation, mf_window growth) {
+    uint64_t end = growth.start + growth.size;
+    mf_window above;
+    return growth.size > 0 && mf_layout_window_lookup(layout, operation, end, &above) && above.start == end;
+}
+
+plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation) {
+    mf_window growth = plan_heap_growth(layout);
+    plan_reach r = {.grows = growth.size > 0,
+                    .growth_end = growth.start + growth.size,
+                    .fixed = {growth.start, 0},
+                    .touches_above = touches_growth(layout, operation, growth),
+                    .spread = plan_spread_make(layout, operation)};
     mf_window window;
     for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window) && r.window_count < 3;
          from = window.start + window.size) {
@@ -39,8 +54,6 @@ static reach reach_make(const mf_layout *layout, mf_operation operation) {
             r.fixed = window;
             continue;
         }
-        if (r.grows && window.start == growth.start + growth.size)
-            r.touches_above = true;
         r.windows[r.window_count++] = window;
     }
     return r;
@@ -76,7 +89,7 @@ static void plan_bound(mf_plan *plan, uint64_t len, uint32_t width, mf_index ind
     }
 }
 
-static void plan_window_check(mf_plan *plan, const reach *r, uint32_t width, mf_index index) {
+static void plan_window_check(mf_plan *plan, const plan_reach *r, uint32_t width, mf_index index) {
     if (r->windows[0].start == 0) {
         plan_bound(plan, r->windows[0].size, width, index);
         return;
@@ -87,14 +100,14 @@ static void plan_window_check(mf_plan *plan, const reach *r, uint32_t width, mf_
 }
 
 /* One window counts as two that are the same, so that the strategy can be forced for a whole set. */
-static void plan_two_windows(mf_plan *plan, const reach *r, uint32_t width) {
+static void plan_two_windows(mf_plan *plan, const plan_reach *r, uint32_t width) {
     plan->check = MF_CHECK_TWO_WINDOWS;
     plan->window_count = 2;
     plan->windows[0] = plan_window(r->windows[0], width);
     plan->windows[1] = plan_window(r->windows[r->window_count - 1], width);
 }
 
-static void plan_heap(mf_plan *plan, const reach *r, uint32_t width) {
+static void plan_heap(mf_plan *plan, const plan_reach *r, uint32_t width) {
     plan->check = MF_CHECK_HEAP;
     plan->window_count = 1 + r->window_count;
     plan->windows[0] = plan_growing_window(r->fixed);
@@ -102,7 +115,25 @@ static void plan_heap(mf_plan *plan, const reach *r, uint32_t width) {
         plan->windows[1] = plan_window(r->windows[0], width);
 }
 
-/* Both ends of the access lie in pages that allow it; w <= 8 < 4096, so there is no page between them. */
+/*
+ * A granule is accessible as a whole or not at all, and w <= 8 is less than one: so an access is allowed
+ * exactly if the granules of its first and of its last byte are, because if they are two they are neighbours.
+ * For u in {0, ..., w - 2} and granule g, both powers of two,
+ *
+ *     the access straddles   <=>   (i + w - 1) mod g in {0, ..., w - 2}   =>   ((i + w - 1) & (g - w)) = 0
+ *
+ * so where the last is not so, one lookup answers for both ends. Page table: the granule is the page.
+ *
+ * The constant tables are made for the heap at its maximum. What they let through lies in one window as it
+ * will be; no window begins at growth_end, so [i, i + w - 1] lies below it or from it on, and meets what the
+ * heap has not reached exactly if heap_end <= i + w - 1 < growth_end.
+ */
+static void plan_granules(mf_plan *plan, const plan_reach *r, mf_check check) {
+    plan->check = check;
+    plan->granule_log2 = r->spread.granule_log2;
+    plan->growth_end = r->grows ? r->growth_end : 0;
+}
+
 static void plan_page_table(mf_plan *plan, mf_operation operation) {
     plan->check = MF_CHECK_PAGE_TABLE;
     plan->min_perm = operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
@@ -112,7 +143,7 @@ static void plan_page_table(mf_plan *plan, mf_operation operation) {
  * A growing window that may come to touch the constant window above it is no window of its own: an access
  * across the seam becomes legal when the heap is full. Only the page table sees that.
  */
-static const char *strategy_refusal(mf_strategy strategy, const reach *r) {
+static const char *strategy_refusal(mf_strategy strategy, const plan_reach *r) {
     switch (strategy) {
     case MF_STRATEGY_AUTO:
     case MF_STRATEGY_PAGE_TABLE:
@@ -126,15 +157,23 @@ static const char *strategy_refusal(mf_strategy strategy, const reach *r) {
                : r->touches_above    ? "a window begins where the heap ends"
                : r->window_count > 1 ? "there is more than one window besides the heap"
                                      : NULL;
+    case MF_STRATEGY_GRANULE_TABLE:
+        return r->touches_above                                    ? "a window begins where the heap ends"
+               : r->spread.granule_log2 + PLAN_TABLE_MAX_LOG2 < 32 ? "the table would take more than 128 KiB"
+                                                                   : NULL;
+    case MF_STRATEGY_GRANULE_BITMAP:
+        return r->touches_above ? "a window begins where the heap ends" : NULL;
     }
     return NULL;
 }
 
-static mf_strategy strategy_choose(const reach *r) {
-    for (mf_strategy s = MF_STRATEGY_WINDOW; s < MF_STRATEGY_PAGE_TABLE; s++)
-        if (strategy_refusal(s, r) == NULL)
-            return s;
-    return MF_STRATEGY_PAGE_TABLE;
+/* The cheapest that is exact; of those that cost the same, the last, which has the least constant data. */
+static mf_strategy strategy_choose(const plan_reach *r) {
+    mf_strategy best = MF_STRATEGY_PAGE_TABLE;
+    for (mf_strategy s = MF_STRATEGY_PAGE_TABLE; s > MF_STRATEGY_AUTO; s--)
+        if (strategy_refusal(s, r) == NULL && plan_cost(s, r) < plan_cost(best, r))
+            best = s;
+    return best;
 }
 
 /*
@@ -142,34 +181,84 @@ static mf_strategy strategy_choose(const reach *r) {
  * pages as far as an index can reach; so the MMU faults exactly if a touched page does not allow the
  * operation.
  */
-static void plan_paged(mf_plan *plan, const reach *r, uint32_t width, mf_index index) {
+static void plan_paged(mf_plan *plan, const plan_reach *r, uint32_t width, mf_index index) {
     bool whole = r->window_count == 1 && r->windows[0].size == MF_SPACE_BYTES;
     bool cannot_miss = whole && width == 1 && index == MF_INDEX_U32;
     plan->check = cannot_miss ? MF_CHECK_ALWAYS_ALLOWED : MF_CHECK_PAGED;
 }
 
-static mf_status plan_perms(const mf_layout *layout, const mf_accessor_info *info,
-                            const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
-    reach r = reach_make(layout, info->operation);
+static void plan_strategy(mf_plan *plan, const plan_reach *r, mf_strategy strategy,
+                          const mf_accessor_info *info, mf_index index) {
+    switch (strategy) {
+    case MF_STRATEGY_WINDOW:
+        plan_window_check(plan, r, info->width_bytes, index);
+        break;
+    case MF_STRATEGY_TWO_WINDOWS:
+        plan_two_windows(plan, r, info->width_bytes);
+        break;
+    case MF_STRATEGY_HEAP:
+        plan_heap(plan, r, info->width_bytes);
+        break;
+    case MF_STRATEGY_GRANULE_TABLE:
+        plan_granules(plan, r, MF_CHECK_GRANULE_TABLE);
+        break;
+    case MF_STRATEGY_GRANULE_BITMAP:
+        plan_granules(plan, r, MF_CHECK_GRANULE_BITMAP);
+        break;
+    case MF_STRATEGY_AUTO:
+    case MF_STRATEGY_PAGE_TABLE:
+        plan_page_table(plan, info->operation);
+        break;
+    }
+}
+
+/* The heap's growing window, or the constant one that holds the address. False if there is none. */
+static bool find_hot(const mf_layout *layout, const plan_reach *r, const mf_accessor_info *info,
+                     uint64_t address, mf_plan *plan) {
+    mf_window window;
+    plan->hot_grows = r->grows && r->fixed.start <= address && address < r->growth_end;
+    if (plan->hot_grows) {
+        plan->hot = plan_growing_window(r->fixed);
+        return true;
+    }
+    bool is_there = mf_layout_window_lookup(layout, info->operation, address, &window);
+    if (is_there && window.start <= address)
+        plan->hot = plan_window(window, info->width_bytes);
+    return is_there && window.start <= address;
+}
+
+/*
+ * What the hot window lets through is allowed, so whatever the check says of the rest, the answer is the
+ * same. A mask would have to hold on both ways to the access: there the check is made alone.
+ */
+static void plan_hot(mf_plan *plan, const mf_layout *layout, const plan_reach *r,
+                     const mf_accessor_options *options, mf_strategy strategy) {
+    const mf_accessor_info *info = mf_accessor_info_get(plan->accessor);
+    bool pays = plan_cost_hot(strategy, r, options->hot_percent) < plan_cost(strategy, r);
+    if (!pays || options->hot_percent == 0 || options->spectre == MF_SPECTRE_MASK)
+        return;
+    plan->has_hot = find_hot(layout, r, info, options->hot_address, plan);
+    plan->hot_percent = plan->has_hot ? options->hot_percent : 0;
+}
+
+static mf_status plan_perms(const mf_layout *layout, const plan_reach *r, const mf_accessor_options *options,
+                            mf_plan *plan, mf_diag *diag) {
+    const mf_accessor_info *info = mf_accessor_info_get(plan->accessor);
     mf_strategy strategy = options->strategy;
-    const char *refusal = strategy_refusal(strategy, &r);
+    const char *refusal = strategy_refusal(strategy, r);
     if (refusal != NULL)
         return mf_diag_set(diag, MF_INEXACT_STRATEGY, (uint64_t)strategy,
                            "the strategy is not exact for %s: %s", info->name, refusal);
     if (strategy == MF_STRATEGY_AUTO)
-        strategy = strategy_choose(&r);
-    if (r.window_count == 0 && !r.grows)
+        strategy = strategy_choose(r);
+    if (r->window_count == 0 && !r->grows) {
         plan->check = MF_CHECK_ALWAYS_FAULT;
-    else if (options->backend == MF_BACKEND_X86_PAGED)
-        plan_paged(plan, &r, info->width_bytes, options->index);
-    else if (strategy == MF_STRATEGY_WINDOW)
-        plan_window_check(plan, &r, info->width_bytes, options->index);
-    else if (strategy == MF_STRATEGY_TWO_WINDOWS)
-        plan_two_windows(plan, &r, info->width_bytes);
-    else if (strategy == MF_STRATEGY_HEAP)
-        plan_heap(plan, &r, info->width_bytes);
-    else
-        plan_page_table(plan, info->operation);
+    } else if (options->backend == MF_BACKEND_X86_PAGED) {
+        plan_paged(plan, r, info->width_bytes, options->index);
+    } else {
+        plan_strategy(plan, r, strategy, info, options->index);
+        plan_hot(plan, layout, r, options, strategy);
+    }
     return MF_OK;
 }
 
@@ -183,17 +272,13 @@ static void plan_bounds(const mf_layout *layout, const mf_accessor_info *info, m
     plan_bound(plan, plan->limit, info->width_bytes, index);
 }
 
-mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
-                       mf_plan *plan, mf_diag *diag) {
+mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_accessor_id id,
+                           const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
     const mf_accessor_info *info = mf_accessor_info_get(id);
-    if (options == NULL)
-        options = &DEFAULT_OPTIONS;
-    mf_status status = mf_accessor_options_validate(options, diag);
-    if (status != MF_OK)
-        return status;
     mf_plan made = {.accessor = id, .check = MF_CHECK_ALWAYS_ALLOWED};
+    mf_status status = MF_OK;
     if (options->policy == MF_POLICY_PERMS)
-        status = plan_perms(layout, info, options, &made, diag);
+        status = plan_perms(layout, reach, options, &made, diag);
     else if (options->policy == MF_POLICY_BOUNDS)
         plan_bounds(layout, info, options->index, &made);
     if (status != MF_OK)
@@ -201,4 +286,15 @@ mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_acce
     made.may_fault = made.check != MF_CHECK_ALWAYS_ALLOWED;
     *plan = made;
     return MF_OK;
+}
+
+mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
+                       mf_plan *plan, mf_diag *diag) {
+    if (options == NULL)
+        options = &DEFAULT_OPTIONS;
+    mf_status status = mf_accessor_options_validate(options, diag);
+    if (status != MF_OK)
+        return status;
+    plan_reach reach = plan_reach_make(layout, mf_accessor_info_get(id)->operation);
+    return plan_make_within(layout, &reach, id, options, plan, diag);
 }

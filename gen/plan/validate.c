@@ -1,6 +1,8 @@
 /* Options that are values of their types and go together. */
 #include <memfold/plan.h>
 
+#include <inttypes.h>
+
 typedef struct range {
     const char *option;
     int value;
@@ -45,6 +47,12 @@ mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_di
     if (options->base != MF_BASE_CONSTANT && options->base_address != 0)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->base_address,
                            "a base address needs base = constant");
+    if (options->hot_percent > 100)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->hot_percent,
+                           "option hot_percent has no value %" PRIu32, options->hot_percent);
+    if (options->hot_percent == 0 && options->hot_address != 0)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->hot_address,
+                           "a hot address needs a hot percentage");
     if (options->policy != MF_POLICY_PERMS && options->strategy != MF_STRATEGY_AUTO)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->strategy,
                            "a strategy needs policy = perms");

@@ -58,15 +58,21 @@ typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
 /* Which check to use. AUTO takes the cheapest; another is refused where it is not exact for the layout. */
 typedef enum mf_strategy {
     MF_STRATEGY_AUTO = 0,
-    MF_STRATEGY_WINDOW,      /* one window: one subtraction and one unsigned comparison */
-    MF_STRATEGY_TWO_WINDOWS, /* two of them */
-    MF_STRATEGY_HEAP,        /* a window that ends at the live heap end, and at most one constant window */
-    MF_STRATEGY_PAGE_TABLE   /* the memory's live permission table, at both ends of the access */
+    MF_STRATEGY_WINDOW,         /* one window: one subtraction and one unsigned comparison */
+    MF_STRATEGY_TWO_WINDOWS,    /* two of them */
+    MF_STRATEGY_HEAP,           /* a window that ends at the live heap end, and at most one constant window */
+    MF_STRATEGY_GRANULE_TABLE,  /* constant data, a byte for each granule of 32 KiB or more */
+    MF_STRATEGY_GRANULE_BITMAP, /* constant data, a bit for each granule of 4 KiB or more */
+    MF_STRATEGY_PAGE_TABLE      /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
 /* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
 typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
 
+/*
+ * The hot window is a hint. Accesses in it are let through by a comparison of their own before any other
+ * check is made, where that pays; what is allowed does not change.
+ */
 typedef struct mf_accessor_options {
     mf_backend backend;
     mf_policy policy;
@@ -78,6 +84,8 @@ typedef struct mf_accessor_options {
     mf_strategy strategy;
     mf_stale stale;
     uint64_t base_address; /* for MF_BASE_CONSTANT; 0 otherwise */
+    uint32_t hot_address;  /* the window that holds this address gets ... */
+    uint32_t hot_percent;  /* ... so many of 100 accesses; 0: nothing is known, and then the address is 0 */
 } mf_accessor_options;
 
 /* True if `a` and `b` ask for the same code. Pure; any thread. */

@@ -24,7 +24,10 @@ typedef enum mf_check {
     MF_CHECK_BOUND,          /* index <= windows[0].last */
     MF_CHECK_WINDOW,         /* index - windows[0].start <= windows[0].last */
     MF_CHECK_TWO_WINDOWS,    /* the same for windows[0] or windows[1] */
-    MF_CHECK_HEAP,      /* windows[0] ends at the live heap end; windows[1] as above if window_count is 2 */
+    MF_CHECK_HEAP, /* windows[0] ends at the live heap end; windows[1] as above if window_count is 2 */
+    MF_CHECK_GRANULE_TABLE,  /* constant table[index >> granule_log2] and the same for the last byte are both
+                                1, nothing is touched from 2^32 on, nor in [live heap end, growth_end) */
+    MF_CHECK_GRANULE_BITMAP, /* the same with bits for bytes: bit n is bit n % 8 of byte n / 8 */
     MF_CHECK_PAGE_TABLE /* live perms[index >> 12] and perms[(index + width - 1) >> 12] both >= min_perm */
 } mf_check;
 
@@ -45,9 +48,15 @@ typedef struct mf_plan {
     mf_check check;
     uint32_t window_count;
     mf_plan_window windows[2];
-    uint64_t limit;   /* bounds policy: end of the accessible space; otherwise 0 */
-    mf_perm min_perm; /* page table: MF_PERM_RO for loads, MF_PERM_RW for stores */
-    bool may_fault;   /* the accessor has a fault edge */
+    uint32_t granule_log2; /* granule table and bitmap: bytes that one entry stands for; otherwise 0 */
+    uint64_t growth_end;   /* granule table and bitmap: where the heap's growth ends; 0 if it cannot grow */
+    uint64_t limit;        /* bounds policy: end of the accessible space; otherwise 0 */
+    mf_perm min_perm;      /* page table: MF_PERM_RO for loads, MF_PERM_RW for stores */
+    bool may_fault;        /* the accessor has a fault edge */
+    bool has_hot;          /* an access inside `hot` is allowed, and asked for before the check */
+    bool hot_grows;        /* `hot` ends at the live heap end, as windows[0] of MF_CHECK_HEAP */
+    mf_plan_window hot;
+    uint32_t hot_percent; /* of 100 accesses, as far as is known */
 } mf_plan;
 
 /* The name of a check: "always-fault", "window", ... Static storage. Any thread. */
@@ -60,6 +69,16 @@ const char *mf_check_name(mf_check check);
  */
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag);
+
+/* The bytes of the plan's constant table: at most 128 KiB, and 0 if its check reads none. Pure; any thread.
+ */
+size_t mf_plan_table_bytes(const mf_plan *plan);
+
+/*
+ * Writes the constant table of `plan`, a plan for `layout`: mf_plan_table_bytes bytes, the same for all
+ * accessors of one operation. Pure; any thread.
+ */
+void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *bytes);
 
 /* What a plan says of one index that is known beforehand. */
 typedef enum mf_decision {

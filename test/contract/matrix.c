@@ -34,6 +34,21 @@
 // CHECK-NEXT: heap-up-to-region: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: page-table: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: page-table-forced: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: page-table-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: page-table-hot-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: page-table-hot-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: two-windows-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: heap-and-window-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-table: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-table-ends: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-table-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-table-heap-empty: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-table-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-bitmap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-bitmap-ends: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-bitmap-large: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-bitmap-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: granule-bitmap-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: bounds: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: bounds-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: bounds-whole-space: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
@@ -56,7 +71,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SCENE_REGIONS_MAX 5
+#define SCENE_REGIONS_MAX 6
 #define ADDRESSES_MAX 640
 /* How far from an edge an access of at most 8 bytes still says something. */
 #define EDGE_REACH 9
@@ -71,7 +86,8 @@ typedef struct scene {
     mf_region regions[SCENE_REGIONS_MAX];
     mf_heap heap;
     uint64_t sbrk_bytes;
-    bool is_whole_space; /* then a byte at a 32-bit address is always allowed instead */
+    uint32_t hot_address; /* 0: nothing is known */
+    bool is_whole_space;  /* then a byte at a 32-bit address is always allowed instead */
 } scene;
 
 #define RO MF_READ_ONLY
@@ -120,6 +136,47 @@ static const scene SCENES[] = {
                  {0xFFFFF000, 0x1000, RW}}},
     {"page-table-forced", BOTH(PAGE_TABLE), .strategy = MF_STRATEGY_PAGE_TABLE,
      .regions = {{0x20000, 0x3000, RW}}},
+    {"page-table-hot", BOTH(PAGE_TABLE), .hot_address = 0x11000,
+     .regions = {{0, 0x1000, RW}, {0x3000, 0x1000, RO}, {0x10000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}},
+    {"page-table-hot-heap", BOTH(PAGE_TABLE), .hot_address = 0x31000, .strategy = MF_STRATEGY_PAGE_TABLE,
+     .regions = {{0x10000, 0x2000, RW}}, .heap = {0x30000, 4}, .sbrk_bytes = 0x1001},
+    {"page-table-hot-heap-full", BOTH(PAGE_TABLE), .hot_address = 0x10000, .regions = {{0x12000, 0x1000, RW}},
+     .heap = {0x10000, 2}, .sbrk_bytes = 0x2000},
+    {"two-windows-hot", BOTH(TWO_WINDOWS), .hot_address = 0xFFFFF000,
+     .regions = {{0x20000, 0x1000, RW}, {0xFFFFF000, 0x1000, RW}}},
+    {"heap-and-window-hot", BOTH(HEAP), .hot_address = 0x4000, .regions = {{0, 0x2000, RW}},
+     .heap = {0x4000, 4}},
+    {"granule-table", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE,
+     .regions = {{0x10000, 0x8000, RW},
+                 {0x20000, 0x10000, RO},
+                 {0x30000, 0x8000, RW},
+                 {0x7FFF8000, 0x10000, RW},
+                 {0xFFF00000, 0x10000, RO}}},
+    {"granule-table-ends", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE,
+     .regions = {{0, 0x10000, RW}, {0x40000, 0x10000, RO}, {0xFFFF0000, 0x10000, RW}}},
+    {"granule-table-heap", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE,
+     .regions = {{0x10000, 0x8000, RW}, {0x40000, 0x10000, RO}, {0xFFFF0000, 0x10000, RW}},
+     .heap = {0x18000, 8}, .sbrk_bytes = 0x2001},
+    {"granule-table-heap-empty", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE,
+     .regions = {{0x40000, 0x10000, RO}, {0xFFFF0000, 0x10000, RW}}, .heap = {0x18000, 8}},
+    {"granule-table-hot", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE, .hot_address = 0x40000,
+     .regions = {{0, 0x10000, RW}, {0x40000, 0x10000, RW}, {0xFFFF0000, 0x10000, RW}}},
+    {"granule-bitmap", BOTH(GRANULE_BITMAP), .strategy = MF_STRATEGY_GRANULE_BITMAP,
+     .regions = {{0x1000, 0x1000, RW},
+                 {0x2000, 0x1000, RO},
+                 {0x3000, 0x1000, RW},
+                 {0x1F000, 0x2000, RW},
+                 {0x3F000, 0x1000, RO},
+                 {0x7FFFF000, 0x2000, RW}}},
+    {"granule-bitmap-ends", BOTH(GRANULE_BITMAP), .strategy = MF_STRATEGY_GRANULE_BITMAP,
+     .regions = {{0, 0x1000, RW}, {0x20000, 0x1000, RO}, {0xFFFFF000, 0x1000, RW}}},
+    {"granule-bitmap-large", BOTH(GRANULE_BITMAP), .strategy = MF_STRATEGY_GRANULE_BITMAP,
+     .regions = {{0, 0x4000000, RW}, {0x10000000, 0x4000000, RO}, {0xFC000000, 0x4000000, RW}}},
+    {"granule-bitmap-heap", BOTH(GRANULE_BITMAP), .strategy = MF_STRATEGY_GRANULE_BITMAP,
+     .regions = {{0, 0x1000, RW}, {0x20000, 0x1000, RO}, {0xFFFFF000, 0x1000, RW}}, .heap = {0x21000, 3},
+     .sbrk_bytes = 0x1001},
+    {"granule-bitmap-heap-full", BOTH(GRANULE_BITMAP), .strategy = MF_STRATEGY_GRANULE_BITMAP,
+     .regions = {{0, 0x1000, RW}, {0x20000, 0x1000, RW}}, .heap = {0xFFFFD000, 3}, .sbrk_bytes = 0x3000},
     {"bounds", BOTH(BOUND), .policy = MF_POLICY_BOUNDS,
      .regions = {{0x2000, 0x1000, RO}, {0x5000, 0x1000, RW}}},
     {"bounds-heap", BOTH(BOUND), .policy = MF_POLICY_BOUNDS, .regions = {{0x2000, 0x1000, RW}},
@@ -268,7 +325,8 @@ static void require_checks(const stage *t) {
         const mf_accessor_info *info = mf_accessor_info_get(id);
         engines_must(mf_plan_make(t->layout, id, &t->options, &plan, &diag), &diag, "mf_plan_make");
         mf_check wanted = expected_check(t->scene, info, t->options.index);
-        if (plan.check == wanted)
+        bool wants_hot = t->options.hot_percent > 0 && t->options.spectre == MF_SPECTRE_NONE;
+        if (plan.check == wanted && plan.has_hot == wants_hot)
             continue;
         printf("%s: the check of %s is %s, not %s\n", t->scene->name, info->name, mf_check_name(plan.check),
                mf_check_name(wanted));
@@ -329,6 +387,8 @@ static mf_accessor_options options_of(const scene *scene, unsigned bits, mf_base
     return (mf_accessor_options){
         .policy = scene->policy,
         .strategy = scene->strategy,
+        .hot_address = scene->hot_address,
+        .hot_percent = scene->hot_address == 0 ? 0 : 99,
         .base = base,
         .on_fault = bits & 1 ? MF_ON_FAULT_TRAP : MF_ON_FAULT_RETURN,
         .index = bits & 2 ? MF_INDEX_U33 : MF_INDEX_U32,

@@ -80,6 +80,7 @@ static void options_are_equal_field_by_field(void) {
         {.base = MF_BASE_ARGUMENT},   {.index = MF_INDEX_U33},
         {.spectre = MF_SPECTRE_MASK}, {.strategy = MF_STRATEGY_HEAP},
         {.stale = MF_STALE_CHECK},    {.base_address = 1},
+        {.hot_address = 1},           {.hot_percent = 1},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         mf_accessor_options same = others[i];

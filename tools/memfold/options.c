@@ -5,6 +5,8 @@
 #include <memfold/plan.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Above the characters, so that argp gives these options no short form. */
 enum option_key {
@@ -18,7 +20,8 @@ enum option_key {
     KEY_INDEX,
     KEY_SPECTRE,
     KEY_STRATEGY,
-    KEY_STALE
+    KEY_STALE,
+    KEY_HOT
 };
 
 /* The choices of an option stand in the order of its enum, the default first. */
@@ -36,8 +39,10 @@ static const struct argp_option accessor_options[] = {
     {"base-address", KEY_BASE_ADDRESS, "ADDRESS", 0, "That address, for --base=constant (default 0)", 1},
     {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
-    {"strategy", KEY_STRATEGY, "auto|window|two-windows|heap|page-table", 0,
+    {"strategy", KEY_STRATEGY, "auto|window|two-windows|heap|granule-table|granule-bitmap|page-table", 0,
      "Which check to use (auto: the cheapest exact one)", 1},
+    {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
+     1},
     {"stale", KEY_STALE, "trust|check", 0, "Whether accessors compare their layout with the memory's", 1},
     {0}};
 
@@ -75,6 +80,21 @@ static uint64_t base_address_take(const char *word) {
     usage_error("'%s' for --base-address is out of range", word);
 }
 
+/* "ADDRESS:PERCENT" */
+static void hot_take(mf_accessor_options *options, const char *word) {
+    const char *colon = strchr(word, ':');
+    uint64_t address = 0;
+    uint64_t percent = 0;
+    char *address_word = colon == NULL ? NULL : strndup(word, (size_t)(colon - word));
+    bool is_good = address_word != NULL && number_parse(address_word, UINT32_MAX, &address) == NUMBER_OK &&
+                   number_parse(colon + 1, 100, &percent) == NUMBER_OK && percent > 0;
+    free(address_word);
+    if (!is_good)
+        usage_error("'%s' for --hot is not an address, ':' and a percentage of 1 to 100", word);
+    options->hot_address = (uint32_t)address;
+    options->hot_percent = (uint32_t)percent;
+}
+
 static void choice_store(mf_accessor_options *options, int key, int choice) {
     switch ((enum option_key)key) {
     case KEY_BACKEND:
@@ -106,6 +126,7 @@ static void choice_store(mf_accessor_options *options, int key, int choice) {
         break;
     case KEY_FORMAT:
     case KEY_BASE_ADDRESS:
+    case KEY_HOT:
         break;
     }
 }
@@ -122,6 +143,8 @@ static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     mf_accessor_options *options = state->input;
     if (key == KEY_BASE_ADDRESS)
         options->base_address = base_address_take(word);
+    else if (key == KEY_HOT)
+        hot_take(options, word);
     else if (key >= KEY_BACKEND && key <= KEY_STALE)
         choice_store(options, key, keyed_choice_take(accessor_options, key, word));
     else if (key == ARGP_KEY_END)

@@ -6,7 +6,7 @@
 // record and memory against the reference.
 //
 // CHECK: always-fault: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-COUNT-19: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-COUNT-22: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: none: {{[1-9][0-9]*}} accesses, 0 faults
 // CHECK-NEXT: copy/define: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/builder: {{[1-9][0-9]*}} accesses
@@ -142,6 +142,7 @@ static void run_scene(const scene *scene) {
     for (unsigned bits = 0; bits < 8; bits++, round++) {
         now.options = (mf_accessor_options){
             .policy = scene->policy,
+            .strategy = scene->strategy,
             .base = (mf_base)(round % 3),
             .on_fault = bits & 1 ? MF_ON_FAULT_TRAP : MF_ON_FAULT_RETURN,
             .index = bits & 2 ? MF_INDEX_U33 : MF_INDEX_U32,

@@ -36,7 +36,29 @@ static bool growing_window_allows(mf_plan_window window, uint64_t index, uint32_
     return index - window.start < span;
 }
 
-static bool plan_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
+/* The table of the plan at hand. */
+static uint8_t table[1 << 17];
+
+static bool granule_allows(const mf_plan *plan, uint64_t byte) {
+    uint64_t granule = byte >> plan->granule_log2;
+    if (byte >= MF_SPACE_BYTES)
+        return false;
+    return plan->check == MF_CHECK_GRANULE_TABLE ? table[granule] == 1
+                                                 : (table[granule / 8] >> granule % 8 & 1) == 1;
+}
+
+static bool granules_allow(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
+    uint64_t last = index + width - 1;
+    bool is_grown = plan->growth_end == 0 || last < heap_end || last >= plan->growth_end;
+    return granule_allows(plan, index) && granule_allows(plan, last) && is_grown;
+}
+
+static bool hot_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
+    return plan->has_hot && (plan->hot_grows ? growing_window_allows(plan->hot, index, width, heap_end)
+                                             : window_allows(plan->hot, index));
+}
+
+static bool check_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
     switch (plan->check) {
     case MF_CHECK_ALWAYS_FAULT:
         return false;
@@ -53,11 +75,18 @@ static bool plan_allows(const mf_plan *plan, uint64_t index, uint32_t width, uin
     case MF_CHECK_HEAP:
         return growing_window_allows(plan->windows[0], index, width, heap_end) ||
                (plan->window_count == 2 && window_allows(plan->windows[1], index));
+    case MF_CHECK_GRANULE_TABLE:
+    case MF_CHECK_GRANULE_BITMAP:
+        return granules_allow(plan, index, width, heap_end);
     case MF_CHECK_PAGE_TABLE:
         return live[index >> MF_PAGE_LOG2] >= plan->min_perm &&
                live[(index + width - 1) >> MF_PAGE_LOG2] >= plan->min_perm;
     }
     abort();
+}
+
+static bool plan_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
+    return hot_allows(plan, index, width, heap_end) || check_allows(plan, index, width, heap_end);
 }
 
 /* ---- Layouts: one letter a page from page 0 on; then the same with an end at 2^32 ---- */
@@ -69,11 +98,39 @@ typedef struct sample {
 } sample;
 
 static const sample SAMPLES[] = {
-    {"*", 0},        {"", 0},          {"r", 0},        {"w", 0},         {"..w", 0},         {".rw.", 0},
-    {"w.w", 0},      {".rw..r", 0},    {"w.w.w", 0},    {"rwrw", 0},      {"hhh", 0},         {".hhh", 0},
-    {"whhh", 0},     {"rhhh", 0},      {"w.hhh", 0},    {"whhhw", 0},     {"hhh.w", 0},       {"hhhr", 0},
-    {"whhhr", 0},    {"w.hhh.w", 0},   {"whhh.w", 0},   {"rwhhh.r", 0},   {"r.w.hhh", 0},     {"w", 0xfffff},
-    {"wr", 0xffffe}, {"r.w", 0xffffd}, {"hh", 0xffffe}, {"whh", 0xffffd}, {"r.whh", 0xffffb},
+    {"*", 0},
+    {"", 0},
+    {"r", 0},
+    {"w", 0},
+    {"..w", 0},
+    {".rw.", 0},
+    {"w.w", 0},
+    {".rw..r", 0},
+    {"w.w.w", 0},
+    {"rwrw", 0},
+    {"hhh", 0},
+    {".hhh", 0},
+    {"whhh", 0},
+    {"rhhh", 0},
+    {"w.hhh", 0},
+    {"whhhw", 0},
+    {"hhh.w", 0},
+    {"hhhr", 0},
+    {"whhhr", 0},
+    {"w.hhh.w", 0},
+    {"whhh.w", 0},
+    {"rwhhh.r", 0},
+    {"r.w.hhh", 0},
+    {"w", 0xfffff},
+    {"wwwwwwww", 0},
+    {"wwwwwwwwwwwwwwww........rrrrrrrr", 8},
+    {"wwwwwwww", 0xffff8},
+    {"........hhhhhhhh", 0xffff0},
+    {"wr", 0xffffe},
+    {"r.w", 0xffffd},
+    {"hh", 0xffffe},
+    {"whh", 0xffffd},
+    {"r.whh", 0xffffb},
 };
 
 static void map(mf_layout_builder *builder, uint64_t first_page, uint64_t page_count, mf_access access) {
@@ -113,7 +170,7 @@ static mf_layout *layout_make(const sample *s, uint64_t *heap_base, uint32_t *he
 /* ---- The comparison ---- */
 
 static unsigned long compared, disagreements;
-static unsigned long used[MF_CHECK_PAGE_TABLE + 1];
+static unsigned long used[MF_CHECK_PAGE_TABLE + 1], used_hot[2];
 
 /* What is decided beforehand holds at every heap end, and without a heap everything is decided. */
 static bool decision_holds(const mf_layout *layout, const mf_plan *plan, uint64_t index, bool wanted) {
@@ -159,21 +216,36 @@ static void compare_edges(const mf_layout *layout, const mf_plan *plan, mf_index
         compare_at(layout, plan, 2 * MF_SPACE_BYTES - delta, heap_end, s);
 }
 
+static void compare_options(const sample *s, const mf_layout *layout, uint64_t heap_end,
+                            const mf_accessor_options *options) {
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
+        mf_plan plan;
+        mf_status status = mf_plan_make(layout, id, options, &plan, NULL);
+        if (status == MF_INEXACT_STRATEGY && options->strategy != MF_STRATEGY_AUTO &&
+            options->strategy != MF_STRATEGY_PAGE_TABLE)
+            continue;
+        if (status != MF_OK || mf_plan_table_bytes(&plan) > sizeof table)
+            abort();
+        used[plan.check]++;
+        if (plan.has_hot)
+            used_hot[plan.hot_grows]++;
+        mf_plan_fill_table(layout, &plan, table);
+        compare_edges(layout, &plan, options->index, heap_end, s);
+    }
+}
+
+/* Each page in its turn is in the hot window. */
 static void compare_strategies(const sample *s, const mf_layout *layout, uint64_t heap_end) {
     for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_PAGE_TABLE; strategy++)
-        for (mf_index index = MF_INDEX_U32; index <= MF_INDEX_U33; index++)
-            for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
-                mf_accessor_options options = {.index = index, .strategy = strategy};
-                mf_plan plan;
-                mf_status status = mf_plan_make(layout, id, &options, &plan, NULL);
-                if (status == MF_INEXACT_STRATEGY && strategy != MF_STRATEGY_AUTO &&
-                    strategy != MF_STRATEGY_PAGE_TABLE)
-                    continue;
-                if (status != MF_OK)
-                    abort();
-                used[plan.check]++;
-                compare_edges(layout, &plan, index, heap_end, s);
+        for (mf_index index = MF_INDEX_U32; index <= MF_INDEX_U33; index++) {
+            mf_accessor_options options = {.index = index, .strategy = strategy};
+            compare_options(s, layout, heap_end, &options);
+            options.hot_percent = 99;
+            for (uint64_t page = 0; s->pages[page] != '\0'; page += 2) {
+                options.hot_address = (uint32_t)((s->first_page + page) * MF_PAGE_SIZE);
+                compare_options(s, layout, heap_end, &options);
             }
+        }
 }
 
 static void compare_sample(const sample *s) {
@@ -194,6 +266,8 @@ int main(void) {
     for (mf_check check = 0; check <= MF_CHECK_PAGE_TABLE; check++)
         if (check != MF_CHECK_PAGED)
             printf("%s %s\n", mf_check_name(check), used[check] > 0 ? "compared" : "NOT SEEN");
+    printf("hot windows %s, growing ones %s\n", used_hot[0] > 0 ? "compared" : "NOT SEEN",
+           used_hot[1] > 0 ? "compared" : "NOT SEEN");
     printf("%lu disagreements in more than %d00000\n", disagreements, compared > 500000 ? 5 : 0);
     return disagreements != 0;
 }
@@ -205,5 +279,8 @@ int main(void) {
 // CHECK: window compared
 // CHECK: two-windows compared
 // CHECK: heap compared
+// CHECK: granule-table compared
+// CHECK: granule-bitmap compared
 // CHECK: page-table compared
+// CHECK: hot windows compared, growing ones compared
 // CHECK: 0 disagreements in more than 500000

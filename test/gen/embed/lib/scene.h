@@ -17,6 +17,7 @@ typedef struct scene {
     mf_region regions[SCENE_REGIONS_MAX];
     mf_heap heap;
     uint64_t sbrk_bytes;
+    mf_strategy strategy; /* of the accesses; ranges have none */
 } scene;
 
 /* The scenes that every test of embedded code goes through: one for each check. */

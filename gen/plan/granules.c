@@ -1,0 +1,92 @@
+#include "plan/granules.h"
+#include "plan/growth.h"
+
+#include <string.h>
+
+/* So that a bitmap has at least one word. */
+#define GRANULE_MAX_LOG2 26
+#define LINE_LOG2 6
+
+/* The lines of 2^log2 guest bytes each that windows meet; windows come in ascending order. */
+typedef struct line_count {
+    uint32_t log2;
+    uint32_t count;
+    uint64_t next; /* the first line that has not been counted */
+} line_count;
+
+static void count_lines(line_count *lines, mf_window window) {
+    uint64_t first = window.start >> lines->log2;
+    uint64_t end = ((window.start + window.size - 1) >> lines->log2) + 1;
+    first = first > lines->next ? first : lines->next;
+    lines->count += (uint32_t)(end > first ? end - first : 0);
+    lines->next = end;
+}
+
+/*
+ * Every window begins and ends at a multiple of the granule, so none meets a granule without holding it.
+ * Edges are multiples of a page: at one granule a page there is nothing left to be found.
+ */
+static uint32_t find_granule(const mf_layout *layout, mf_operation operation) {
+    uint64_t edges = UINT64_C(1) << GRANULE_MAX_LOG2;
+    mf_window window;
+    for (uint64_t from = 0;
+         (edges & MF_PAGE_SIZE) == 0 && plan_grown_window_lookup(layout, operation, from, &window);
+         from = window.start + window.size)
+        edges |= window.start | window.size;
+    return (uint32_t)__builtin_ctzll(edges);
+}
+
+plan_spread plan_spread_make(const mf_layout *layout, mf_operation operation) {
+    uint32_t log2 = find_granule(layout, operation);
+    line_count lines = {.log2 = MF_PAGE_LOG2 + LINE_LOG2};
+    line_count pages = {.log2 = 2 * MF_PAGE_LOG2};
+    line_count table = {.log2 = log2 + LINE_LOG2};
+    line_count bitmap = {.log2 = log2 + LINE_LOG2 + 3};
+    mf_window window;
+    for (uint64_t from = 0; plan_grown_window_lookup(layout, operation, from, &window);
+         from = window.start + window.size) {
+        count_lines(&lines, window);
+        count_lines(&pages, window);
+        count_lines(&table, window);
+        count_lines(&bitmap, window);
+    }
+    return (plan_spread){log2, lines.count, pages.count, table.count, bitmap.count};
+}
+
+/* ---- Tables ---- */
+
+size_t mf_plan_table_bytes(const mf_plan *plan) {
+    size_t granules = (size_t)(MF_SPACE_BYTES >> plan->granule_log2);
+    if (plan->check == MF_CHECK_GRANULE_TABLE)
+        return granules;
+    return plan->check == MF_CHECK_GRANULE_BITMAP ? granules / 8 : 0;
+}
+
+/* Sets bits first, ..., end - 1. */
+static void set_bits(uint8_t *bytes, uint64_t first, uint64_t end) {
+    while (first < end && first % 8 != 0) {
+        bytes[first / 8] |= (uint8_t)(1 << first % 8);
+        first++;
+    }
+    memset(&bytes[first / 8], 0xff, (size_t)((end - first) / 8));
+    for (first = end - (end - first) % 8; first < end; first++)
+        bytes[first / 8] |= (uint8_t)(1 << first % 8);
+}
+
+void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *bytes) {
+    mf_operation operation = mf_accessor_info_get(plan->accessor)->operation;
+    size_t byte_count = mf_plan_table_bytes(plan);
+    mf_window window;
+    if (byte_count == 0)
+        return;
+    memset(bytes, 0, byte_count);
+    for (uint64_t from = 0; plan_grown_window_lookup(layout, operation, from, &window);
+         from = window.start + window.size) {
+        uint64_t first = window.start >> plan->granule_log2;
+        uint64_t end = (window.start + window.size) >> plan->granule_log2;
+        if (plan->check == MF_CHECK_GRANULE_TABLE)
+            memset(&bytes[first], 1, (size_t)(end - first));
+        else
+            set_bits(bytes, first, end);
+    }
+}
