@@ -21,6 +21,7 @@ int map_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
 int emit_main(int argc, char **argv);
 int run_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 /* The words of a command line that are not options: `count` of them, all required. */
 struct operands {

@@ -8,7 +8,8 @@
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {{"map", map_main}, {"plan", plan_main}, {"emit", emit_main}, {"run", run_main}};
+} commands[] = {
+    {"map", map_main}, {"plan", plan_main}, {"emit", emit_main}, {"run", run_main}, {"bench", bench_main}};
 
 /* What is left of the command line once the command is found. */
 struct invocation {
@@ -53,6 +54,7 @@ static const char main_doc[] = "Compiles the memory map of a 32-bit guest into m
                                "  plan LAYOUT        the check of every accessor and its constants\n"
                                "  emit LAYOUT        the accessors as IR, assembly, object or C header\n"
                                "  run LAYOUT SCRIPT  perform the accesses of a script\n"
+                               "  bench [LAYOUT]     measure accesses beside what others do\n"
                                "\n"
                                "LAYOUT is a YAML description or an ELF file, '-' is standard input.\n"
                                "'memfold COMMAND --help' explains a command.\v"

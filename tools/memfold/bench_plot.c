@@ -1,0 +1,270 @@
+/*
+ * The picture: ns per access against the number of regions, one line per engine, drawn by gnuplot. Each line
+ * is named at its end, in its own colour; memfold's are thick, and names that would overlap are moved apart.
+ */
+#include "bench.h"
+
+#include "output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Told apart also by those who see few colours; memfold has the strong ones. */
+static const struct look {
+    const char *engine;
+    const char *colour;
+    double width;
+    const char *dashes;
+} looks[] = {
+    {"inlined-copy", "#d1242f", 4.5, "1"}, {"inlined-paged", "#0b62c4", 4.5, "1"},
+    {"called-copy", "#f08a5d", 3, "1"},    {"called-paged", "#6aa9ee", 3, "1"},
+    {"raw", "#111111", 2, "'-'"},          {"mprotect", "#777777", 1.5, "'-'"},
+    {"seed", "#a09a00", 1.5, "'.'"},       {"list", "#8a5a2b", 1.5, "1"},
+    {"search", "#7b3fa0", 1.5, "1"},       {"bytes", "#118a5c", 1.5, "1"},
+    {"tlb", "#c0409a", 1.5, "1"},          {"generic", "#555577", 1.5, "'.'"},
+};
+static const struct look other_look = {"", "#2a9d8f", 2, "'_'"};
+
+static const struct look *look_of(const char *engine) {
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
+        if (strcmp(looks[i].engine, engine) == 0)
+            return &looks[i];
+    return &other_look;
+}
+
+/* ---- The points ---- */
+
+/* What one picture shows. */
+struct plot {
+    const struct report *report;
+    enum pattern pattern;
+    enum working_set set;
+};
+
+static bool shown(const struct plot *plot, const struct cell *cell) {
+    return cell->layout->regions > 0 && cell->pattern == plot->pattern && cell->set == plot->set;
+}
+
+/* The ns at the largest number of regions, where the line's name goes; 0 if it has no point. */
+static double last_value(const struct plot *plot, size_t engine, uint64_t *regions) {
+    double value = 0;
+    *regions = 0;
+    for (size_t i = 0; i < plot->report->cell_count; i++) {
+        const struct cell *cell = &plot->report->cells[i];
+        if (shown(plot, cell) && cell->engines[engine].there && cell->layout->regions >= *regions) {
+            value = cell->engines[engine].ns.median;
+            *regions = cell->layout->regions;
+        }
+    }
+    return value;
+}
+
+/* ---- Names at the ends ---- */
+
+struct label {
+    size_t engine;
+    uint64_t regions;
+    double at; /* log10 of the ns where the name stands */
+};
+
+static int by_height(const void *a, const void *b) {
+    double left = ((const struct label *)a)->at;
+    double right = ((const struct label *)b)->at;
+    return (left > right) - (left < right);
+}
+
+/* From the lowest up, each name keeps its distance to the one below. */
+static void move_apart(struct label *labels, size_t count, double distance) {
+    qsort(labels, count, sizeof *labels, by_height);
+    for (size_t i = 1; i < count; i++)
+        if (labels[i].at < labels[i - 1].at + distance)
+            labels[i].at = labels[i - 1].at + distance;
+}
+
+static size_t make_labels(const struct plot *plot, struct label labels[MOST_ENGINES], double *top) {
+    size_t count = 0;
+    *top = 0;
+    for (size_t i = 0; i < plot->report->engines->count; i++) {
+        uint64_t regions;
+        double value = last_value(plot, i, &regions);
+        if (value <= 0)
+            continue;
+        labels[count++] = (struct label){i, regions, log10(value)};
+        if (log10(value) > *top)
+            *top = log10(value);
+    }
+    return count;
+}
+
+static void print_labels(const struct plot *plot, FILE *to) {
+    enum { NAMES_HIGH = 26 };
+    struct label labels[MOST_ENGINES];
+    double top;
+    size_t count = make_labels(plot, labels, &top);
+    move_apart(labels, count, (top + 1) / NAMES_HIGH);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = plot->report->engines->all[labels[i].engine].name;
+        const struct look *look = look_of(name);
+        fprintf(to, "set label \"%s\" at first %.1f, %.6g left textcolor rgb '%s'%s\n", name,
+                (double)labels[i].regions * 1.12, pow(10, labels[i].at), look->colour,
+                look->width > 2 ? " font ',14'" : "");
+    }
+}
+
+/* ---- The script ---- */
+
+static void print_data(const struct plot *plot, size_t engine, FILE *to) {
+    fprintf(to, "$engine%zu << END\n", engine);
+    for (size_t i = 0; i < plot->report->cell_count; i++) {
+        const struct cell *cell = &plot->report->cells[i];
+        if (shown(plot, cell) && cell->engines[engine].there)
+            fprintf(to, "%llu %.5g\n", (unsigned long long)cell->layout->regions,
+                    cell->engines[engine].ns.median);
+    }
+    fputs("END\n", to);
+}
+
+static void print_frame(const struct plot *plot, FILE *to) {
+    fputs("set terminal svg size 1000,640 dynamic background '#ffffff' font 'Helvetica,13'\n"
+          "set encoding utf8\n"
+          "set logscale x 2\n"
+          "set logscale y 10\n"
+          "set xlabel 'regions of the layout'\n"
+          "set ylabel 'ns per access'\n"
+          "set border 3 linecolor rgb '#888888'\n"
+          "set tics nomirror textcolor rgb '#333333'\n"
+          "set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, '1024' 1024, '2048' 2048, '4096' 4096)\n"
+          "set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)\n"
+          "set grid ytics linecolor rgb '#e4e4e4'\n"
+          "set rmargin 18\n"
+          "unset key\n",
+          to);
+    fprintf(to, "set title \"What one guest access costs\\n{/*0.85 %s; working set %s; lower is better}\"\n",
+            pattern_titles[plot->pattern], set_names[plot->set]);
+}
+
+/* The thick lines come last, over the others. */
+static void print_lines(const struct plot *plot, FILE *to) {
+    const struct engine_list *engines = plot->report->engines;
+    const char *separator = "plot";
+    uint64_t regions;
+    for (int thick = 0; thick <= 1; thick++)
+        for (size_t i = 0; i < engines->count; i++) {
+            const struct look *look = look_of(engines->all[i].name);
+            if ((look->width > 2) != (thick == 1) || last_value(plot, i, &regions) <= 0)
+                continue;
+            fprintf(to,
+                    "%s $engine%zu using 1:2 with linespoints linecolor rgb '%s' linewidth %.1f dashtype %s "
+                    "pointtype 7 pointsize %.2f",
+                    separator, i, look->colour, look->width, look->dashes, thick == 1 ? 0.6 : 0.35);
+            separator = ",";
+        }
+    fputc('\n', to);
+}
+
+/* The first cell that is drawn says which pattern and working set the picture has. */
+static bool choose(struct plot *plot) {
+    for (size_t i = 0; i < plot->report->cell_count; i++) {
+        const struct cell *cell = &plot->report->cells[i];
+        plot->pattern = cell->pattern;
+        plot->set = cell->set;
+        if (shown(plot, cell))
+            return true;
+    }
+    return false;
+}
+
+static void print_script(const struct plot *plot, FILE *to) {
+    print_frame(plot, to);
+    for (size_t i = 0; i < plot->report->engines->count; i++)
+        print_data(plot, i, to);
+    print_labels(plot, to);
+    print_lines(plot, to);
+}
+
+/* ---- gnuplot ---- */
+
+/* Its standard output is our file. */
+static FILE *gnuplot_start(int output, pid_t *child) {
+    int ends[2];
+    if (pipe(ends) != 0)
+        return NULL;
+    fflush(NULL);
+    *child = fork();
+    if (*child == 0) {
+        dup2(ends[0], STDIN_FILENO);
+        dup2(output, STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execlp("gnuplot", "gnuplot", "-", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[0]);
+    if (*child < 0) {
+        close(ends[1]);
+        return NULL;
+    }
+    return fdopen(ends[1], "w");
+}
+
+static int gnuplot_end(pid_t child) {
+    int status;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool draw(const struct plot *plot, FILE *to) {
+    pid_t child;
+    FILE *script = gnuplot_start(fileno(to), &child);
+    if (script == NULL) {
+        fail_print(NULL, 0, "bench: cannot start gnuplot: %s", strerror(errno));
+        return false;
+    }
+    print_script(plot, script);
+    fclose(script);
+    int code = gnuplot_end(child);
+    if (code == 127)
+        fail_print(NULL, 0, "bench: --plot needs gnuplot, which is not installed (Debian: gnuplot-nox)");
+    else if (code != 0)
+        fail_print(NULL, 0, "bench: gnuplot failed");
+    return code == 0;
+}
+
+/* Copies all of `from`, which has been written. */
+static bool copy_file(FILE *from, FILE *to) {
+    char bytes[4096];
+    size_t count;
+    rewind(from);
+    while ((count = fread(bytes, 1, sizeof bytes, from)) > 0)
+        if (fwrite(bytes, 1, count, to) != count)
+            return false;
+    return ferror(from) == 0;
+}
+
+/* A picture that fails does not touch the file. */
+bool report_plot(const struct report *report, const char *path) {
+    struct plot plot = {.report = report};
+    struct output output;
+    if (!choose(&plot)) {
+        fail_print(NULL, 0, "bench: --plot needs layouts of --regions");
+        return false;
+    }
+    FILE *picture = tmpfile();
+    if (picture == NULL) {
+        fail_print(NULL, 0, "bench: no temporary file: %s", strerror(errno));
+        return false;
+    }
+    bool written = draw(&plot, picture) && output_open(&output, path);
+    if (written) {
+        bool copied = copy_file(picture, output.stream);
+        written = output_finish(&output) && copied;
+    }
+    fclose(picture);
+    return written;
+}
