@@ -105,7 +105,7 @@ static void print_labels(const struct plot *plot, FILE *to) {
     struct label labels[MOST_ENGINES];
     double top;
     size_t count = make_labels(plot, labels, &top);
-    move_apart(labels, count, (top + 1) / NAMES_HIGH);
+    move_apart(labels, count, (top + 1) / (double)NAMES_HIGH);
     for (size_t i = 0; i < count; i++) {
         const char *name = plot->report->engines->all[labels[i].engine].name;
         const struct look *look = look_of(name);

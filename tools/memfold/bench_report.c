@@ -106,7 +106,7 @@ static void print_table(const struct group *group, const struct table *table, FI
 
 static void print_group(const struct group *group, FILE *to) {
     const struct cell *first = next_cell(group, group->report->cells);
-    char over[32];
+    char over[ENGINE_NAME_BYTES + sizeof "over "];
     if (first == NULL)
         return;
     const char *baseline = group->report->engines->all[first->baseline].name;

@@ -1,0 +1,74 @@
+/*
+ * The page tables of an x86-64 CPU with four levels (Intel SDM volume 3A, 4.5), for pages whose permission
+ * changes and whose bytes stay. It knows frames and virtual addresses, no windows and no guests.
+ *
+ *  63        48 47       39 38       30 29       21 20       12 11         0
+ * | sign       | level 4   | level 3   | level 2   | level 1   | in the page |   4 KiB leaf
+ * | sign       | level 4   | level 3   | level 2   | in the huge page        |   2 MiB leaf
+ *
+ * A page has no frame, or it has one: then its bytes are kept whatever its permission is. A page that may not
+ * be accessed but has a frame is an entry that is not present and holds the frame's address.
+ *
+ * Thread rule: one at a time on one set of tables, on the CPU that uses them; others are the kernel's to
+ * stop.
+ */
+#ifndef MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
+#define MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
+
+#include <memfold/abi.h>
+
+#include <stdbool.h>
+
+/* No frame has this address. */
+#define MF_NO_FRAME UINT64_MAX
+
+#define MF_HUGE_LEAF_PAGES 512
+
+/* Where frames come from. Physical address p can be read and written at direct_map + p. */
+typedef struct mf_frame_source {
+    unsigned char *direct_map;
+    void *context;
+    uint64_t (*take)(void *context); /* a frame of 4096 bytes, or MF_NO_FRAME */
+    uint64_t (*take_huge)(
+        void *context); /* 512 frames in a row, aligned to 2 MiB, or MF_NO_FRAME; NULL: none */
+    void (*give)(void *context, uint64_t frame); /* one frame, also of a huge one */
+} mf_frame_source;
+
+/* Below `root` tables are made as needed; those that others have made are used and left alone. */
+typedef struct mf_bare_tables {
+    const mf_frame_source *frames;
+    uint64_t root; /* physical address of the level-4 table */
+    bool is_user;  /* ring 3 may access the pages, too */
+} mf_bare_tables;
+
+/* Pages from `start` on, which is a multiple of 4096. They do not leave the half of the space they begin in.
+ */
+typedef struct mf_bare_run {
+    uint64_t start;
+    uint64_t pages;
+} mf_bare_run;
+
+/*
+ * The pages have `perm` and keep their bytes; pages without a frame are given one, of zeros, unless `perm` is
+ * NONE. They are never executable, which takes effect with EFER.NXE. False if frames run out, and then all is
+ * as before.
+ */
+bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm);
+
+/* Whether all pages have `perm` for the CPU. */
+bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm);
+
+/* The pages are zero. Those that cannot be accessed have no frame any more. */
+void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run);
+
+/* The pages have no frame, and tables that were made for them and map nothing else are given back. */
+void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run);
+
+/*
+ * Calls `visit` for parts of the run in ascending order that hold every page with a frame, until it returns
+ * false; then so does this.
+ */
+typedef bool mf_bare_visit(void *context, mf_bare_run part);
+bool mf_bare_tables_visit(const mf_bare_tables *tables, mf_bare_run run, mf_bare_visit *visit, void *context);
+
+#endif

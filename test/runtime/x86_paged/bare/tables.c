@@ -1,0 +1,352 @@
+/*
+ * Page tables in memory that only looks like a machine's, read by a walker of its own: permissions, bytes,
+ * what the CPU must forget, huge leaves, frames that run out at every step, and every frame given back.
+ *
+ * RUN: %cc -I%source/runtime/x86_paged %s %source/runtime/x86_paged/bare_tables.c -o %t && %t | FileCheck %s
+ *
+ * CHECK: permissions_and_bytes_follow_a_model
+ * CHECK-NEXT: frames_that_run_out_leave_all_as_it_was
+ * CHECK-NEXT: a_huge_leaf_is_made_and_split
+ * CHECK-NEXT: tables_of_others_stay
+ * CHECK-NEXT: the_top_of_a_half
+ */
+#include "bare_cpu.h"
+#include "bare_tables.h"
+#include "random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                  \
+            exit(1);                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+/* ---- The machine ---- */
+
+enum { FRAMES = 8192 };
+
+/* The machine's memory begins at a physical address that is not 0. */
+#define MEMORY_START UINT64_C(0x7fc0000000)
+
+static _Alignas(4096) unsigned char memory[FRAMES][MF_PAGE_SIZE];
+static bool is_taken[FRAMES];
+static unsigned taken;
+static unsigned most_taken; /* more are refused */
+static bool has_huge;
+
+static uint64_t take(void *context) {
+    CHECK(context == is_taken);
+    if (taken >= most_taken) {
+        return MF_NO_FRAME;
+    }
+    for (unsigned i = FRAMES; i-- > 0;) {
+        if (!is_taken[i]) {
+            is_taken[i] = true;
+            taken++;
+            memset(memory[i], 0xcc, MF_PAGE_SIZE);
+            return MEMORY_START + (uint64_t)i * MF_PAGE_SIZE;
+        }
+    }
+    return MF_NO_FRAME;
+}
+
+static uint64_t take_huge(void *context) {
+    CHECK(context == is_taken);
+    for (unsigned i = 0; has_huge && taken + 512 <= most_taken && i < FRAMES; i += 512) {
+        bool is_free = true;
+        for (unsigned j = i; j < i + 512; j++) {
+            is_free = is_free && !is_taken[j];
+        }
+        if (is_free) {
+            memset(&is_taken[i], true, 512);
+            memset(memory[i], 0xcc, (size_t)512 * MF_PAGE_SIZE);
+            taken += 512;
+            return MEMORY_START + (uint64_t)i * MF_PAGE_SIZE;
+        }
+    }
+    return MF_NO_FRAME;
+}
+
+static void give(void *context, uint64_t frame) {
+    uint64_t i = (frame - MEMORY_START) / MF_PAGE_SIZE;
+    CHECK(context == is_taken && frame % MF_PAGE_SIZE == 0 && i < FRAMES && is_taken[i]);
+    is_taken[i] = false;
+    taken--;
+}
+
+/* ---- The CPU: a walker that knows nothing of ours, and a TLB that remembers until it is told ---- */
+
+typedef struct translation {
+    bool is_present, is_writable, is_user, no_execute, is_huge;
+    uint64_t physical;
+} translation;
+
+static uint64_t root;
+
+static uint64_t word_at(uint64_t physical) {
+    uint64_t word;
+    CHECK(physical - MEMORY_START < sizeof memory);
+    memcpy(&word, (unsigned char *)memory + (physical - MEMORY_START), sizeof word);
+    return word;
+}
+
+static translation walk(uint64_t address) {
+    translation t = {.is_writable = true, .is_user = true};
+    uint64_t table = root;
+    for (unsigned shift = 39;; shift -= 9) {
+        uint64_t word = word_at(table + (address >> shift & 511) * 8);
+        if ((word & 1) == 0) {
+            return (translation){0};
+        }
+        t.is_writable = t.is_writable && (word >> 1 & 1) != 0;
+        t.is_user = t.is_user && (word >> 2 & 1) != 0;
+        t.no_execute = t.no_execute || word >> 63 != 0;
+        t.is_huge = shift == 21 && (word >> 7 & 1) != 0;
+        uint64_t frame = word & UINT64_C(0xffffffffff000);
+        if (shift == 12 || t.is_huge) {
+            uint64_t mask = (UINT64_C(1) << shift) - 1;
+            CHECK((frame & mask) == 0);
+            t.is_present = true;
+            t.physical = frame | (address & mask);
+            return t;
+        }
+        table = frame;
+    }
+}
+
+static unsigned char *host_of(uint64_t address) {
+    translation t = walk(address);
+    return t.is_present ? (unsigned char *)memory + (t.physical - MEMORY_START) : NULL;
+}
+
+static mf_perm perm_at(uint64_t address) {
+    translation t = walk(address);
+    CHECK(!t.is_present || (t.no_execute && t.is_user));
+    return !t.is_present ? MF_PERM_NONE : t.is_writable ? MF_PERM_RW : MF_PERM_RO;
+}
+
+enum { PAGES = 1600 };
+#define START (UINT64_C(0x40000000) + 5 * MF_PAGE_SIZE)
+
+static translation cached[PAGES];
+
+void mf_cpu_forget_page(uint64_t address) {
+    /* A huge page is forgotten as a whole. */
+    for (uint64_t i = 0; i < PAGES; i++) {
+        uint64_t at = START + i * MF_PAGE_SIZE;
+        bool same_huge = cached[i].is_huge && at >> 21 == address >> 21;
+        if (at >> 12 == address >> 12 || same_huge) {
+            cached[i] = (translation){0};
+        }
+    }
+}
+
+/* The CPU uses what it remembers: that must allow no more than the tables, and lead to the same bytes. */
+static void check_cached(void) {
+    for (uint64_t i = 0; i < PAGES; i++) {
+        translation now = walk(START + i * MF_PAGE_SIZE);
+        translation old = cached[i];
+        CHECK(!old.is_present || (now.is_present && now.physical == old.physical));
+        CHECK(!old.is_present || !old.is_writable || now.is_writable);
+        cached[i] = now;
+    }
+}
+
+/* ---- Tables ---- */
+
+static const mf_frame_source frames = {(unsigned char *)memory - MEMORY_START, is_taken, take, take_huge,
+                                       give};
+static mf_bare_tables tables = {.frames = &frames, .is_user = true};
+
+static void begin(bool huge) {
+    CHECK(taken == 0);
+    most_taken = FRAMES;
+    has_huge = huge;
+    memset(cached, 0, sizeof cached);
+    root = take(is_taken);
+    memset((unsigned char *)memory + (root - MEMORY_START), 0, MF_PAGE_SIZE);
+    tables.root = root;
+}
+
+static mf_bare_run run_of(uint64_t first, uint64_t pages) {
+    return (mf_bare_run){START + first * MF_PAGE_SIZE, pages};
+}
+
+/* Everything is given back but the root. */
+static void end(void) {
+    most_taken = FRAMES;
+    mf_bare_tables_clear(&tables, run_of(0, PAGES));
+    check_cached();
+    CHECK(taken == 1);
+    give(is_taken, root);
+}
+
+typedef struct model {
+    unsigned char perm[PAGES];
+    unsigned char byte[PAGES];
+} model;
+
+static void compare(const model *m) {
+    for (uint64_t i = 0; i < PAGES; i++) {
+        uint64_t address = START + i * MF_PAGE_SIZE;
+        CHECK(perm_at(address) == (mf_perm)m->perm[i]);
+        const unsigned char *host = host_of(address);
+        CHECK(host == NULL || (host[0] == m->byte[i] && host[4095] == m->byte[i] && host[2000] == 0));
+    }
+}
+
+static bool see(void *context, mf_bare_run part) {
+    unsigned char *seen = context;
+    for (uint64_t i = 0; i < part.pages; i++) {
+        seen[(part.start - START) / MF_PAGE_SIZE + i] = 1;
+    }
+    return true;
+}
+
+static void check_visit(const model *m) {
+    static unsigned char seen[PAGES];
+    memset(seen, 0, sizeof seen);
+    CHECK(mf_bare_tables_visit(&tables, run_of(0, PAGES), see, seen));
+    for (uint64_t i = 0; i < PAGES; i++) {
+        CHECK(seen[i] != 0 || (m->byte[i] == 0 && m->perm[i] == MF_PERM_NONE));
+    }
+}
+
+static void write_page(model *m, uint64_t i, unsigned char byte) {
+    unsigned char *host = host_of(START + i * MF_PAGE_SIZE);
+    if (m->perm[i] == MF_PERM_RW) {
+        host[0] = host[4095] = m->byte[i] = byte;
+    }
+}
+
+static void change(model *m, random_source *random) {
+    uint64_t first = random_below(random, PAGES);
+    uint64_t count = random_below(random, random_one_in(random, 4) ? PAGES : 20);
+    count = count < PAGES - first ? count : PAGES - first;
+    mf_bare_run run = run_of(first, count);
+    mf_perm perm = (mf_perm)random_below(random, 3);
+    if (random_one_in(random, 8)) {
+        mf_bare_tables_zero(&tables, run);
+        memset(m->byte + first, 0, count);
+    } else if (random_one_in(random, 30)) {
+        mf_bare_tables_protect(&tables, run, MF_PERM_NONE);
+        mf_bare_tables_clear(&tables, run);
+        memset(m->byte + first, 0, count);
+        memset(m->perm + first, MF_PERM_NONE, count);
+    } else if (mf_bare_tables_protect(&tables, run, perm)) {
+        memset(m->perm + first, (int)perm, count);
+        CHECK(mf_bare_tables_have(&tables, run, perm));
+    } else {
+        CHECK(taken + 513 > most_taken || most_taken < FRAMES);
+    }
+    for (int i = 0; i < 20; i++) {
+        write_page(m, random_below(random, PAGES), (unsigned char)random_below(random, 256));
+    }
+}
+
+static void permissions_and_bytes_follow_a_model(void) {
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        random_source random = {seed};
+        static model m;
+        memset(&m, 0, sizeof m);
+        begin(seed % 2 == 0);
+        for (int i = 0; i < 250; i++) {
+            most_taken = seed > 4 ? 100 + (unsigned)random_below(&random, 2000) : FRAMES;
+            change(&m, &random);
+            compare(&m);
+            check_cached();
+            check_visit(&m);
+        }
+        end();
+    }
+}
+
+static void frames_that_run_out_leave_all_as_it_was(void) {
+    unsigned failures = 0;
+    for (unsigned room = 0;; room++) {
+        begin(room % 2 == 0);
+        CHECK(mf_bare_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
+        memset(host_of(START + 701 * MF_PAGE_SIZE), 7, 1);
+        unsigned before = taken;
+        most_taken = taken + room;
+        bool done = mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RO);
+        CHECK(perm_at(START) == (done ? MF_PERM_RO : MF_PERM_NONE));
+        CHECK(perm_at(START + 701 * MF_PAGE_SIZE) == (done ? MF_PERM_RO : MF_PERM_RW));
+        CHECK(*host_of(START + 701 * MF_PAGE_SIZE) == 7);
+        CHECK(done || taken == before);
+        failures += !done;
+        end();
+        if (done) {
+            break;
+        }
+    }
+    CHECK(failures >= PAGES - 3);
+}
+
+static void a_huge_leaf_is_made_and_split(void) {
+    begin(true);
+    uint64_t first = 512 - 5; /* START is 5 pages above a boundary */
+    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_RW));
+    CHECK(walk(START + first * MF_PAGE_SIZE).is_huge && taken == 1 + 2 + 512);
+    host_of(START + (first + 100) * MF_PAGE_SIZE)[9] = 42;
+    check_cached();
+    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_NONE));
+    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_RO));
+    CHECK(walk(START + first * MF_PAGE_SIZE).is_huge &&
+          host_of(START + (first + 100) * MF_PAGE_SIZE)[9] == 42);
+    check_cached();
+    most_taken = taken;
+    CHECK(!mf_bare_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
+    most_taken++;
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
+    check_cached();
+    CHECK(!walk(START + first * MF_PAGE_SIZE).is_huge &&
+          perm_at(START + (first + 8) * MF_PAGE_SIZE) == MF_PERM_RO);
+    CHECK(host_of(START + (first + 100) * MF_PAGE_SIZE)[9] == 42);
+    end();
+}
+
+/* A table that the kernel made is neither given back nor counted as ours. */
+static void tables_of_others_stay(void) {
+    begin(false);
+    uint64_t theirs = take(is_taken);
+    memset((unsigned char *)memory + (theirs - MEMORY_START), 0, MF_PAGE_SIZE);
+    uint64_t word = theirs | 7;
+    memcpy((unsigned char *)memory + (root - MEMORY_START), &word, sizeof word);
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 4), MF_PERM_RW) && taken == 2 + 2 + 4);
+    mf_bare_tables_clear(&tables, run_of(0, 4));
+    CHECK(taken == 2 && word_at(root) == word);
+    give(is_taken, theirs);
+    give(is_taken, root);
+}
+
+static void the_top_of_a_half(void) {
+    begin(false);
+    mf_bare_run low = {UINT64_C(0x7fffffffe000), 2};
+    mf_bare_run high = {UINT64_C(0xffffffffffffe000), 2};
+    CHECK(mf_bare_tables_protect(&tables, low, MF_PERM_RW) &&
+          mf_bare_tables_protect(&tables, high, MF_PERM_RO));
+    CHECK(perm_at(UINT64_C(0x7ffffffff000)) == MF_PERM_RW &&
+          perm_at(UINT64_C(0xfffffffffffff000)) == MF_PERM_RO);
+    CHECK(mf_bare_tables_have(&tables, low, MF_PERM_RW) && !mf_bare_tables_have(&tables, high, MF_PERM_RW));
+    mf_bare_tables_clear(&tables, low);
+    mf_bare_tables_clear(&tables, high);
+    end();
+}
+
+int main(void) {
+#define RUN(test)                                                                                            \
+    test();                                                                                                  \
+    puts(#test)
+    RUN(permissions_and_bytes_follow_a_model);
+    RUN(frames_that_run_out_leave_all_as_it_was);
+    RUN(a_huge_leaf_is_made_and_split);
+    RUN(tables_of_others_stay);
+    RUN(the_top_of_a_half);
+    return 0;
+}
