@@ -207,6 +207,30 @@ static emit_comparison compare_bit(const ir *ir, const emit_site *site, LLVMValu
     return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i32, 0)};
 }
 
+/*
+ * Bit (v_byte - start) >> granule_log2 of the plan's constant. That the access lies in the hull has been
+ * compared before; what is only speculated takes some other bit.
+ */
+static emit_comparison compare_immediate_bit(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
+    const mf_plan *plan = site->plan;
+    LLVMValueRef v_start = ir_const(ir->t_i64, plan->windows[0].start);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_byte, v_start, "offset");
+    LLVMValueRef v_number = number_of(ir, v_offset, plan->granule_log2);
+    LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_number, ir_const(ir->t_i64, 63), "shift");
+    LLVMValueRef v_bits = ir_const(ir->t_i64, plan->bits);
+    LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_bits, v_shift, "shifted");
+    LLVMValueRef v_bit = LLVMBuildAnd(ir->builder, v_shifted, ir_const(ir->t_i64, 1), "bit");
+    return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i64, 0)};
+}
+
+static emit_comparison compare_first_immediate(const ir *ir, const emit_site *site) {
+    return compare_immediate_bit(ir, site, site->v_index);
+}
+
+static emit_comparison compare_last_immediate(const ir *ir, const emit_site *site) {
+    return compare_immediate_bit(ir, site, last_byte(ir, site));
+}
+
 static emit_comparison compare_granule(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
     return site->plan->check == MF_CHECK_GRANULE_TABLE ? compare_byte(ir, site, v_byte)
                                                        : compare_bit(ir, site, v_byte);
@@ -222,7 +246,8 @@ static emit_comparison compare_last_granule(const ir *ir, const emit_site *site)
 
 /* ---- The steps of each check ---- */
 
-#define STEPS_MAX 4
+/* A window or the space, the heap, both ends; and NULL. */
+#define STEPS_MAX 5
 
 typedef struct steps {
     check_step all[STEPS_MAX]; /* ended by NULL, like the next */
@@ -245,8 +270,11 @@ static steps steps_of_lookup(const emit_site *site, check_step first, check_step
     steps made = {0};
     unsigned count = 0;
     bool may_straddle = site->info->width_bytes > 1;
-    bool is_constant = site->plan->check != MF_CHECK_PAGE_TABLE;
+    bool is_immediate = site->plan->check == MF_CHECK_IMMEDIATE_BITMAP;
+    bool is_constant = site->plan->check != MF_CHECK_PAGE_TABLE && !is_immediate;
     bool is_bounded = is_constant && (site->v_address == NULL || (may_straddle && is_masked(site)));
+    if (is_immediate)
+        made.all[count++] = compare_window;
     if (is_bounded)
         made.all[count++] = compare_space;
     if (site->plan->growth_end != 0)
@@ -270,6 +298,8 @@ static steps steps_of(const emit_site *site) {
         return (steps){.all = {compare_outer, compare_hole}};
     case MF_CHECK_HEAP:
         return steps_of_heap(site->plan);
+    case MF_CHECK_IMMEDIATE_BITMAP:
+        return steps_of_lookup(site, compare_first_immediate, compare_last_immediate);
     case MF_CHECK_GRANULE_TABLE:
     case MF_CHECK_GRANULE_BITMAP:
         return steps_of_lookup(site, compare_first_granule, compare_last_granule);

@@ -10,6 +10,8 @@
 #define COST_HEAP 20
 /* What is computed from the heap end leaves loops, which a lookup does not. */
 #define COST_HEAP_AND_WINDOW 30
+/* A window, and a bit of a constant; whether the access straddles. */
+#define COST_IMMEDIATE 50
 /* The first byte's entry, and whether the access straddles; then what a bit costs more than a byte. */
 #define COST_LOOKUP 32
 #define COST_BIT 30
@@ -49,6 +51,8 @@ uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach) {
         return COST_TWO_WINDOWS;
     case MF_STRATEGY_HEAP:
         return reach->window_count == 0 ? COST_HEAP : COST_HEAP_AND_WINDOW;
+    case MF_STRATEGY_IMMEDIATE_BITMAP:
+        return COST_IMMEDIATE + growth;
     case MF_STRATEGY_GRANULE_TABLE:
         return COST_LOOKUP + growth + cost_of_lines(spread->table_lines);
     case MF_STRATEGY_GRANULE_BITMAP:

@@ -36,8 +36,27 @@ static uint32_t find_granule(const mf_layout *layout, mf_operation operation) {
     return (uint32_t)__builtin_ctzll(edges);
 }
 
+/* Bits first, ..., end - 1; 0 < end - first, end <= 64. */
+static uint64_t bits_between(uint64_t first, uint64_t end) {
+    return (~UINT64_C(0) >> (64 - (end - first))) << first;
+}
+
+static void add_to_hull(plan_spread *spread, mf_window window) {
+    mf_window hull = spread->hull;
+    if (hull.size == 0)
+        hull.start = window.start;
+    hull.size = window.start + window.size - hull.start;
+    if (hull.size >> spread->granule_log2 <= 64)
+        spread->bits |= bits_between((window.start - hull.start) >> spread->granule_log2,
+                                     hull.size >> spread->granule_log2);
+    else
+        spread->bits = 0;
+    spread->hull = hull;
+}
+
 plan_spread plan_spread_make(const mf_layout *layout, mf_operation operation) {
     uint32_t log2 = find_granule(layout, operation);
+    plan_spread spread = {.granule_log2 = log2};
     line_count lines = {.log2 = MF_PAGE_LOG2 + LINE_LOG2};
     line_count pages = {.log2 = 2 * MF_PAGE_LOG2};
     line_count table = {.log2 = log2 + LINE_LOG2};
@@ -49,8 +68,13 @@ plan_spread plan_spread_make(const mf_layout *layout, mf_operation operation) {
         count_lines(&pages, window);
         count_lines(&table, window);
         count_lines(&bitmap, window);
+        add_to_hull(&spread, window);
     }
-    return (plan_spread){log2, lines.count, pages.count, table.count, bitmap.count};
+    spread.page_lines = lines.count;
+    spread.page_pages = pages.count;
+    spread.table_lines = table.count;
+    spread.bitmap_lines = bitmap.count;
+    return spread;
 }
 
 /* ---- Tables ---- */

@@ -18,6 +18,8 @@ typedef struct plan_spread {
     uint32_t page_pages;   /* host pages of it */
     uint32_t table_lines;  /* of a granule table */
     uint32_t bitmap_lines; /* of a granule bitmap */
+    mf_window hull;        /* from the first byte of the lowest window to the last of the highest */
+    uint64_t bits;         /* of the granules of the hull, the lowest first; 0 if they are more than 64 */
 } plan_spread;
 
 plan_spread plan_spread_make(const mf_layout *layout, mf_operation operation);

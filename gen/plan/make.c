@@ -134,6 +134,17 @@ static void plan_granules(mf_plan *plan, const plan_reach *r, mf_check check) {
     plan->growth_end = r->grows ? r->growth_end : 0;
 }
 
+/*
+ * The same where all windows lie in 64 granules: granules are counted from the first byte of the lowest
+ * window, and the access lies in the hull of the windows, so both its granules have a bit.
+ */
+static void plan_immediate_bitmap(mf_plan *plan, const plan_reach *r, uint32_t width) {
+    plan_granules(plan, r, MF_CHECK_IMMEDIATE_BITMAP);
+    plan->window_count = 1;
+    plan->windows[0] = plan_window(r->spread.hull, width);
+    plan->bits = r->spread.bits;
+}
+
 static void plan_page_table(mf_plan *plan, mf_operation operation) {
     plan->check = MF_CHECK_PAGE_TABLE;
     plan->min_perm = operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
@@ -157,6 +168,11 @@ static const char *strategy_refusal(mf_strategy strategy, const plan_reach *r) {
                : r->touches_above    ? "a window begins where the heap ends"
                : r->window_count > 1 ? "there is more than one window besides the heap"
                                      : NULL;
+    case MF_STRATEGY_IMMEDIATE_BITMAP:
+        return r->touches_above ? "a window begins where the heap ends"
+               : r->spread.bits == 0 && r->spread.hull.size > 0
+                   ? "the windows are spread over more than 64 granules"
+                   : NULL;
     case MF_STRATEGY_GRANULE_TABLE:
         return r->touches_above                                    ? "a window begins where the heap ends"
                : r->spread.granule_log2 + PLAN_TABLE_MAX_LOG2 < 32 ? "the table would take more than 128 KiB"
@@ -198,6 +214,9 @@ static void plan_strategy(mf_plan *plan, const plan_reach *r, mf_strategy strate
         break;
     case MF_STRATEGY_HEAP:
         plan_heap(plan, r, info->width_bytes);
+        break;
+    case MF_STRATEGY_IMMEDIATE_BITMAP:
+        plan_immediate_bitmap(plan, r, info->width_bytes);
         break;
     case MF_STRATEGY_GRANULE_TABLE:
         plan_granules(plan, r, MF_CHECK_GRANULE_TABLE);

@@ -22,6 +22,8 @@ const char *mf_check_name(mf_check check) {
         return "heap";
     case MF_CHECK_GRANULE_TABLE:
         return "granule-table";
+    case MF_CHECK_IMMEDIATE_BITMAP:
+        return "immediate-bitmap";
     case MF_CHECK_GRANULE_BITMAP:
         return "granule-bitmap";
     case MF_CHECK_PAGE_TABLE:
@@ -65,14 +67,30 @@ static void print_lookup(const char *what, uint32_t log2, uint32_t width, char *
                  what, log2, what, width - 1, log2);
 }
 
+/* What is below growth_end the heap must have reached; nothing where it cannot grow. */
+static void print_growth(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
+    text[0] = '\0';
+    if (plan->growth_end != 0)
+        snprintf(text, text_bytes, " and not heap_end <= index + %" PRIu32 " < 0x%" PRIx64, width - 1,
+                 plan->growth_end);
+}
+
+/* Bits are counted from the window's start. */
+static void print_immediate(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
+    char window[64];
+    char growth[80];
+    print_window(plan->windows[0], window, sizeof window);
+    print_growth(plan, width, growth, sizeof growth);
+    snprintf(text, text_bytes, "%s and bits 0x%" PRIx64 " of granules of 0x%" PRIx64 "%s", window, plan->bits,
+             UINT64_C(1) << plan->granule_log2, growth);
+}
+
 static void print_granules(const mf_plan *plan, const char *what, uint32_t width, char *text,
                            size_t text_bytes) {
     char lookup[96];
-    char growth[80] = "";
+    char growth[80];
     print_lookup(what, plan->granule_log2, width, lookup, sizeof lookup);
-    if (plan->growth_end != 0)
-        snprintf(growth, sizeof growth, " and not heap_end <= index + %" PRIu32 " < 0x%" PRIx64, width - 1,
-                 plan->growth_end);
+    print_growth(plan, width, growth, sizeof growth);
     snprintf(text, text_bytes, "%s%s", lookup, growth);
 }
 
@@ -100,6 +118,9 @@ static void print_constants(const mf_plan *plan, uint32_t width, char *text, siz
         break;
     case MF_CHECK_HEAP:
         print_heap(plan, width, text, text_bytes);
+        break;
+    case MF_CHECK_IMMEDIATE_BITMAP:
+        print_immediate(plan, width, text, text_bytes);
         break;
     case MF_CHECK_GRANULE_TABLE:
         print_granules(plan, "table", width, text, text_bytes);

@@ -72,12 +72,12 @@ static int compare_windows(mf_plan_window a, mf_plan_window b) {
 }
 
 static int compare_plans(const mf_plan *a, const mf_plan *b) {
-    const uint64_t numbers_a[] = {a->check,    a->window_count, a->limit,
-                                  a->min_perm, a->granule_log2, a->growth_end,
-                                  a->has_hot,  a->hot_grows,    a->hot_percent};
-    const uint64_t numbers_b[] = {b->check,    b->window_count, b->limit,
-                                  b->min_perm, b->granule_log2, b->growth_end,
-                                  b->has_hot,  b->hot_grows,    b->hot_percent};
+    const uint64_t numbers_a[] = {a->check,        a->window_count, a->limit,   a->min_perm,
+                                  a->granule_log2, a->growth_end,   a->has_hot, a->hot_grows,
+                                  a->hot_percent,  a->bits};
+    const uint64_t numbers_b[] = {b->check,        b->window_count, b->limit,   b->min_perm,
+                                  b->granule_log2, b->growth_end,   b->has_hot, b->hot_grows,
+                                  b->hot_percent,  b->bits};
     int order = compare_numbers(numbers_a, numbers_b, sizeof numbers_a / sizeof numbers_a[0]);
     if (order == 0)
         order = compare_windows(a->hot, b->hot);

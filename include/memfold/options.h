@@ -58,12 +58,13 @@ typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
 /* Which check to use. AUTO takes the cheapest; another is refused where it is not exact for the layout. */
 typedef enum mf_strategy {
     MF_STRATEGY_AUTO = 0,
-    MF_STRATEGY_WINDOW,         /* one window: one subtraction and one unsigned comparison */
-    MF_STRATEGY_TWO_WINDOWS,    /* two of them */
-    MF_STRATEGY_HEAP,           /* a window that ends at the live heap end, and at most one constant window */
-    MF_STRATEGY_GRANULE_TABLE,  /* constant data, a byte for each granule of 32 KiB or more */
-    MF_STRATEGY_GRANULE_BITMAP, /* constant data, a bit for each granule of 4 KiB or more */
-    MF_STRATEGY_PAGE_TABLE      /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_WINDOW,      /* one window: one subtraction and one unsigned comparison */
+    MF_STRATEGY_TWO_WINDOWS, /* two of them */
+    MF_STRATEGY_HEAP,        /* a window that ends at the live heap end, and at most one constant window */
+    MF_STRATEGY_IMMEDIATE_BITMAP, /* windows within 64 granules: one 64-bit constant in the instructions */
+    MF_STRATEGY_GRANULE_TABLE,    /* constant data, a byte for each granule of 32 KiB or more */
+    MF_STRATEGY_GRANULE_BITMAP,   /* constant data, a bit for each granule of 4 KiB or more */
+    MF_STRATEGY_PAGE_TABLE        /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
 /* Whether an accessor first compares the layout it was made for with the memory's, and panics. */

@@ -25,6 +25,9 @@ typedef enum mf_check {
     MF_CHECK_WINDOW,         /* index - windows[0].start <= windows[0].last */
     MF_CHECK_TWO_WINDOWS,    /* the same for windows[0] or windows[1] */
     MF_CHECK_HEAP, /* windows[0] ends at the live heap end; windows[1] as above if window_count is 2 */
+    MF_CHECK_IMMEDIATE_BITMAP, /* index - windows[0].start <= windows[0].last, bit (index - windows[0].start)
+                                  >> granule_log2 of `bits` and that of the last byte are 1, and nothing is
+                                  touched in [live heap end, growth_end) */
     MF_CHECK_GRANULE_TABLE,  /* constant table[index >> granule_log2] and the same for the last byte are both
                                 1, nothing is touched from 2^32 on, nor in [live heap end, growth_end) */
     MF_CHECK_GRANULE_BITMAP, /* the same with bits for bytes: bit n is bit n % 8 of byte n / 8 */
@@ -48,8 +51,10 @@ typedef struct mf_plan {
     mf_check check;
     uint32_t window_count;
     mf_plan_window windows[2];
-    uint32_t granule_log2; /* granule table and bitmap: bytes that one entry stands for; otherwise 0 */
-    uint64_t growth_end;   /* granule table and bitmap: where the heap's growth ends; 0 if it cannot grow */
+    uint32_t granule_log2; /* granule table and bitmaps: bytes that one entry stands for; otherwise 0 */
+    uint64_t bits;         /* immediate bitmap: bit n says whether granule n from windows[0].start on may be
+                              touched; otherwise 0 */
+    uint64_t growth_end;   /* granule table and bitmaps: where the heap's growth ends; 0 if it cannot grow */
     uint64_t limit;        /* bounds policy: end of the accessible space; otherwise 0 */
     mf_perm min_perm;      /* page table: MF_PERM_RO for loads, MF_PERM_RW for stores */
     bool may_fault;        /* the accessor has a fault edge */

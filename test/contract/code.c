@@ -118,6 +118,7 @@ static void test_options(void) {
         {.spectre = MF_SPECTRE_MASK},
         {.strategy = MF_STRATEGY_PAGE_TABLE},
         {.strategy = MF_STRATEGY_TWO_WINDOWS},
+        {.strategy = MF_STRATEGY_IMMEDIATE_BITMAP},
         {.strategy = MF_STRATEGY_GRANULE_BITMAP},
         {.strategy = MF_STRATEGY_PAGE_TABLE, .hot_address = REGION_START, .hot_percent = 99},
         {.strategy = MF_STRATEGY_PAGE_TABLE, .hot_address = REGION_START, .hot_percent = 100},

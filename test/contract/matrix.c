@@ -39,6 +39,9 @@
 // CHECK-NEXT: page-table-hot-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: two-windows-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: heap-and-window-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: immediate-bitmap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: immediate-bitmap-ends: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: immediate-bitmap-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: granule-table: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: granule-table-ends: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: granule-table-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
@@ -146,6 +149,17 @@ static const scene SCENES[] = {
      .regions = {{0x20000, 0x1000, RW}, {0xFFFFF000, 0x1000, RW}}},
     {"heap-and-window-hot", BOTH(HEAP), .hot_address = 0x4000, .regions = {{0, 0x2000, RW}},
      .heap = {0x4000, 4}},
+    {"immediate-bitmap", BOTH(IMMEDIATE_BITMAP), .strategy = MF_STRATEGY_IMMEDIATE_BITMAP,
+     .regions = {{0x1000, 0x1000, RW},
+                 {0x2000, 0x1000, RO},
+                 {0x5000, 0x1000, RW},
+                 {0x3F000, 0x1000, RO},
+                 {0x40000, 0x1000, RW}}},
+    {"immediate-bitmap-ends", BOTH(IMMEDIATE_BITMAP), .strategy = MF_STRATEGY_IMMEDIATE_BITMAP,
+     .regions = {{0, 0x4000000, RW}, {0x10000000, 0x4000000, RO}, {0xFC000000, 0x4000000, RW}}},
+    {"immediate-bitmap-heap", BOTH(IMMEDIATE_BITMAP), .strategy = MF_STRATEGY_IMMEDIATE_BITMAP,
+     .regions = {{0x10000, 0x1000, RW}, {0x12000, 0x1000, RO}, {0x30000, 0x1000, RW}}, .heap = {0x20000, 4},
+     .sbrk_bytes = 0x1001},
     {"granule-table", BOTH(GRANULE_TABLE), .strategy = MF_STRATEGY_GRANULE_TABLE,
      .regions = {{0x10000, 0x8000, RW},
                  {0x20000, 0x10000, RO},

@@ -39,7 +39,7 @@ static const struct argp_option accessor_options[] = {
     {"base-address", KEY_BASE_ADDRESS, "ADDRESS", 0, "That address, for --base=constant (default 0)", 1},
     {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
-    {"strategy", KEY_STRATEGY, "auto|window|two-windows|heap|granule-table|granule-bitmap|page-table", 0,
+    {"strategy", KEY_STRATEGY, "auto|window|two-windows|heap|immediate-bitmap|granule-table|granule-bitmap|page-table", 0,
      "Which check to use (auto: the cheapest exact one)", 1},
     {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
      1},

@@ -6,7 +6,7 @@
 // record and memory against the reference.
 //
 // CHECK: always-fault: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-COUNT-22: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-COUNT-24: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: none: {{[1-9][0-9]*}} accesses, 0 faults
 // CHECK-NEXT: copy/define: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/builder: {{[1-9][0-9]*}} accesses

@@ -53,6 +53,15 @@ static bool granules_allow(const mf_plan *plan, uint64_t index, uint32_t width, 
     return granule_allows(plan, index) && granule_allows(plan, last) && is_grown;
 }
 
+static bool immediate_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
+    uint64_t last = index + width - 1;
+    uint64_t start = plan->windows[0].start;
+    bool is_grown = plan->growth_end == 0 || last < heap_end || last >= plan->growth_end;
+    return index - start <= plan->windows[0].last && is_grown &&
+           (plan->bits >> ((index - start) >> plan->granule_log2) & 1) != 0 &&
+           (plan->bits >> ((last - start) >> plan->granule_log2) & 1) != 0;
+}
+
 static bool hot_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
     return plan->has_hot && (plan->hot_grows ? growing_window_allows(plan->hot, index, width, heap_end)
                                              : window_allows(plan->hot, index));
@@ -75,6 +84,8 @@ static bool check_allows(const mf_plan *plan, uint64_t index, uint32_t width, ui
     case MF_CHECK_HEAP:
         return growing_window_allows(plan->windows[0], index, width, heap_end) ||
                (plan->window_count == 2 && window_allows(plan->windows[1], index));
+    case MF_CHECK_IMMEDIATE_BITMAP:
+        return immediate_allows(plan, index, width, heap_end);
     case MF_CHECK_GRANULE_TABLE:
     case MF_CHECK_GRANULE_BITMAP:
         return granules_allow(plan, index, width, heap_end);
@@ -279,6 +290,7 @@ int main(void) {
 // CHECK: window compared
 // CHECK: two-windows compared
 // CHECK: heap compared
+// CHECK: immediate-bitmap compared
 // CHECK: granule-table compared
 // CHECK: granule-bitmap compared
 // CHECK: page-table compared
