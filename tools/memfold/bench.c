@@ -183,6 +183,7 @@ static void add_usual(struct layouts *layouts, const struct bench_request *reque
         return;
     add_layout(layouts, bench_layout_pvm(), 0, false, "pvm");
     add_layout(layouts, bench_layout_process(), 0, false, "process");
+    add_layout(layouts, bench_layout_elf(), 0, false, "elf");
     add_layout(layouts, bench_layout_large(1), 0, true, "1x1G");
     add_layout(layouts, bench_layout_large(64), 0, true, "64x16M");
 }

@@ -34,6 +34,7 @@ mf_layout *bench_layout_regions(uint64_t count);
 mf_layout *bench_layout_large(uint64_t count);
 mf_layout *bench_layout_pvm(void);
 mf_layout *bench_layout_process(void);
+mf_layout *bench_layout_elf(void);
 
 /* ---- Engines (bench_engines.c) ---- */
 

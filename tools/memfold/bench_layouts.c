@@ -1,6 +1,8 @@
 /* The layouts that `memfold bench` brings along. */
 #include "bench.h"
 
+#include <memfold/layout_file.h>
+
 #include <stdlib.h>
 
 #define FIRST_START UINT64_C(0x10000)
@@ -92,4 +94,14 @@ mf_layout *bench_layout_process(void) {
     for (size_t i = 0; builder != NULL && i < sizeof mappings / sizeof mappings[0]; i++)
         map(builder, mappings[i].start, mappings[i].size, mappings[i].access);
     return builder == NULL ? NULL : finish(builder);
+}
+
+/* The segments of this command itself. */
+mf_layout *bench_layout_elf(void) {
+    mf_layout_file file = {0};
+    if (mf_layout_file_read("/proc/self/exe", MF_FORMAT_ELF, &file, NULL) != MF_OK)
+        return NULL;
+    mf_layout *layout = mf_layout_retain(file.layout);
+    mf_layout_file_fini(&file);
+    return layout;
 }
