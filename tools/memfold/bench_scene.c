@@ -102,6 +102,15 @@ static mf_status protect_read_only(struct scene *scene, mf_memory *memory, mf_pe
     return status;
 }
 
+/* Has the layout again that its accessors were made for, and knows it. */
+static mf_status know_layout(mf_memory *memory, mf_diag *diag) {
+    mf_layout *layout = NULL;
+    mf_status status = mf_memory_layout(memory, &layout, diag);
+    if (status == MF_OK)
+        mf_layout_release(layout);
+    return status;
+}
+
 mf_status scene_prepare(struct scene *scene, const struct work *work, mf_diag *diag) {
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED; backend++) {
         mf_memory *memory = scene->memories[backend];
@@ -110,6 +119,8 @@ mf_status scene_prepare(struct scene *scene, const struct work *work, mf_diag *d
             return status;
         fill_lines(scene->guests[backend].view.base, work, false);
         status = protect_read_only(scene, memory, MF_PERM_RO, diag);
+        if (status == MF_OK)
+            status = know_layout(memory, diag);
         if (status != MF_OK)
             return status;
         scene_restore(scene, (mf_backend)backend, work);

@@ -252,7 +252,7 @@ static void compare_strategies(const sample *s, const mf_layout *layout, uint64_
             mf_accessor_options options = {.index = index, .strategy = strategy};
             compare_options(s, layout, heap_end, &options);
             options.hot_percent = 99;
-            for (uint64_t page = 0; s->pages[page] != '\0'; page += 2) {
+            for (uint64_t page = 0; page < strlen(s->pages); page += 2) {
                 options.hot_address = (uint32_t)((s->first_page + page) * MF_PAGE_SIZE);
                 compare_options(s, layout, heap_end, &options);
             }
