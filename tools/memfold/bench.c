@@ -221,17 +221,21 @@ static void tell(const char *doing, const char *what) {
         fprintf(stderr, "\r\033[Kbench: %s %s", doing, what);
 }
 
-/* A strategy that is not exact for a layout has no code there; any other failure ends the run. */
-static int compile_all(struct bench_run_state *state, const mf_layout *layout) {
+/* A strategy that is not exact for a layout has no code there, and why is said; any other failure ends the
+ * run. */
+static int compile_all(struct bench_run_state *state, const struct bench_layout *layout) {
     static const struct engine_spec reference = {.form = FORM_GENERIC};
     mf_diag diag = {0};
     for (size_t i = 0; i < state->engines.count; i++) {
-        mf_status status =
-            engine_compile(state->compiler, &state->engines.all[i], layout, &state->codes[i], &diag);
-        if (status != MF_OK && status != MF_INEXACT_STRATEGY)
+        const struct engine_spec *spec = &state->engines.all[i];
+        mf_status status = engine_compile(state->compiler, spec, layout->layout, &state->codes[i], &diag);
+        if (status == MF_INEXACT_STRATEGY)
+            fail_print(NULL, 0, "bench: %s is left out for layout %s: %s", spec->name, layout->name,
+                       diag.message);
+        else if (status != MF_OK)
             return fail_diag(&diag, "memfold");
     }
-    if (engine_compile(state->compiler, &reference, layout, &state->reference, &diag) != MF_OK)
+    if (engine_compile(state->compiler, &reference, layout->layout, &state->reference, &diag) != MF_OK)
         return fail_diag(&diag, "memfold");
     return 0;
 }
@@ -306,7 +310,7 @@ static int measure_layout(struct bench_run_state *state, const struct bench_layo
     if (scene_init(&scene, layout, &diag) != MF_OK)
         code = fail_diag(&diag, "memfold");
     if (code == 0)
-        code = compile_all(state, layout->layout);
+        code = compile_all(state, layout);
     state->report.huge_pages = scene.huge_pages;
     if (code == 0 && (state->request->sections & SECTION_ACCESS))
         code = measure_cells(state, &scene);
