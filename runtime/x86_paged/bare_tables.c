@@ -18,6 +18,8 @@
 #define ENTRY_PRESENT UINT64_C(0x1)
 #define ENTRY_WRITE UINT64_C(0x2)
 #define ENTRY_USER UINT64_C(0x4)
+#define ENTRY_ACCESSED UINT64_C(0x20)
+#define ENTRY_DIRTY UINT64_C(0x40)
 #define ENTRY_HUGE UINT64_C(0x80) /* at level 2: a leaf */
 #define ENTRY_FRAME UINT64_C(0x000ffffffffff000)
 #define ENTRY_NO_EXECUTE (UINT64_C(1) << 63)
@@ -256,12 +258,17 @@ static bool sweep_run(const sweep *sweep, mf_bare_run run) {
     return run.pages == 0 || sweep_table(sweep, sweep->tables->root, LEVELS, run.start, last_byte(run));
 }
 
-/* Rights that are added need not be forgotten: the CPU looks again before it faults (4.10.4.3). */
+/*
+ * Rights that are added are forgotten, too: the CPU may fault by what it has cached (4.10.4.3), and the guest
+ * would be blamed. Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an
+ * entry (4.8) is no change.
+ */
 static void change_entry(entry *e, uint64_t bits, uint64_t address) {
-    uint64_t lost = e->bits & ~bits & (ENTRY_PRESENT | ENTRY_WRITE);
+    uint64_t noted = ENTRY_ACCESSED | ENTRY_DIRTY;
+    uint64_t changed = (e->bits ^ bits) & ~noted;
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     e->bits = bits;
-    if (was_present && lost != 0) {
+    if (was_present && changed != 0) {
         mf_cpu_forget_page(address);
     }
 }
