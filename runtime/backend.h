@@ -36,9 +36,8 @@ typedef struct mf_backend_ops {
     bool (*clear)(mf_memory *memory, mf_page_run run, mf_perm perm);
 } mf_backend_ops;
 
-extern const mf_backend_ops mf_backend_copy_ops;
-
-/* NULL where the host is no x86-64 Linux. */
+/* NULL where the host has no such backend. */
+extern const mf_backend_ops *const mf_backend_copy;
 extern const mf_backend_ops *const mf_backend_x86_paged;
 
 #endif

@@ -160,7 +160,7 @@ static bool copy_clear(mf_memory *memory, mf_page_run run, mf_perm perm) {
     return true;
 }
 
-const mf_backend_ops mf_backend_copy_ops = {
+static const mf_backend_ops ops = {
     .open = copy_open,
     .close = copy_close,
     .build = copy_build,
@@ -169,3 +169,5 @@ const mf_backend_ops mf_backend_copy_ops = {
     .change = copy_change,
     .clear = copy_clear,
 };
+
+const mf_backend_ops *const mf_backend_copy = &ops;

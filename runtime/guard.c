@@ -1,42 +1,41 @@
-/*
- * Guard frames: jump buffers that hang in two chains, that of their view and that of their thread. The
- * underscored jumps leave the signal mask alone, so entering a frame makes no system call.
- */
+/* Guard frames: places to leave a call to, in two chains, that of their view and that of their thread. */
 #include "guard_impl.h"
-
-#include <setjmp.h>
-#include <stddef.h>
+#include "os.h"
 
 struct mf_guard {
-    jmp_buf place;
+    void *place; /* of mf_os_call */
+    mf_guard_body *body;
+    void *context;
     mf_view *view;
     struct mf_guard *outer; /* of the same view */
     struct mf_guard *outer_of_thread;
 };
 
-/* Allocated with the thread, not at the first use: a fault handler reads it. */
-static _Thread_local struct mf_guard *innermost __attribute__((tls_model("initial-exec")));
-
-static void push(struct mf_guard *frame, mf_view *view) {
-    frame->view = view;
-    frame->outer = view->guard;
-    frame->outer_of_thread = innermost;
-    view->guard = frame;
-    innermost = frame;
+static void push(struct mf_guard *frame) {
+    struct mf_guard **innermost = mf_os_thread_guard();
+    frame->outer = frame->view->guard;
+    frame->outer_of_thread = *innermost;
+    frame->view->guard = frame;
+    *innermost = frame;
 }
 
 static struct mf_guard *pop(void) {
-    struct mf_guard *frame = innermost;
+    struct mf_guard **innermost = mf_os_thread_guard();
+    struct mf_guard *frame = *innermost;
     frame->view->guard = frame->outer;
-    innermost = frame->outer_of_thread;
+    *innermost = frame->outer_of_thread;
     return frame;
 }
 
+static void run_body(void *argument) {
+    const struct mf_guard *frame = argument;
+    frame->body(frame->view, frame->context);
+}
+
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault) {
-    struct mf_guard frame;
-    push(&frame, view);
-    if (_setjmp(frame.place) == 0) {
-        body(view, context);
+    struct mf_guard frame = {.body = body, .context = context, .view = view};
+    push(&frame);
+    if (mf_os_call(&frame.place, run_body, &frame)) {
         pop();
         return true;
     }
@@ -47,7 +46,7 @@ bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *f
 }
 
 struct mf_guard *mf_guard_find(const unsigned char *base) {
-    struct mf_guard *frame = innermost;
+    struct mf_guard *frame = *mf_os_thread_guard();
     while (frame != NULL && frame->view->base != base) {
         frame = frame->outer_of_thread;
     }
@@ -62,7 +61,7 @@ mf_view *mf_guard_view(const struct mf_guard *frame) {
 void mf_guard_leave_frame(struct mf_guard *frame) {
     while (pop() != frame) {
     }
-    _longjmp(frame->place, 1);
+    mf_os_leave(frame->place);
 }
 
 void mf_guard_leave(mf_view *view) {

@@ -52,7 +52,7 @@ static void clear_faults(mf_memory *memory) {
 static const mf_backend_ops *ops_of(mf_backend backend) {
     switch (backend) {
     case MF_BACKEND_COPY:
-        return &mf_backend_copy_ops;
+        return mf_backend_copy;
     case MF_BACKEND_X86_PAGED:
         return mf_backend_x86_paged;
     }

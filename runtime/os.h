@@ -1,12 +1,13 @@
 /*
  * Everything the runtime asks of an operating system: verbs, no types. A host without one supplies these
- * functions and setjmp, and the rest of the runtime compiles freestanding.
+ * functions, and the rest of the runtime compiles freestanding.
  */
 #ifndef MEMFOLD_RUNTIME_OS_H
 #define MEMFOLD_RUNTIME_OS_H
 
 #include <memfold/abi.h>
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -50,6 +51,20 @@ void mf_os_wait(unsigned attempt);
 
 /* From now on fork calls these three: before it, and after it in the parent and in the child. */
 void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+
+/*
+ * Calls body(argument) and returns true when it does; or false as soon as mf_os_leave is given `*place`,
+ * which is set before the call and means nothing after it. What was called in between is abandoned.
+ */
+bool mf_os_call(void **place, void (*body)(void *argument), void *argument);
+MF_NORETURN void mf_os_leave(void *place);
+
+/* Where this thread keeps its innermost guard frame, NULL at first. Async-signal-safe in every thread. */
+struct mf_guard **mf_os_thread_guard(void);
+
+/* As vsnprintf. */
+size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* Where the default panic hook writes its line, and how a panic ends. */
 void mf_os_print(const char *line);

@@ -2,7 +2,9 @@
 #include "os.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -79,6 +81,33 @@ void mf_os_wait(unsigned attempt) {
 /* It fails only without memory for its list entry; then a fork is as unsafe as it would be without it. */
 void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
     pthread_atfork(before, in_parent, in_child);
+}
+
+/* The underscored jumps leave the signal mask alone, so a call makes no system call. */
+bool mf_os_call(void **place, void (*body)(void *argument), void *argument) {
+    jmp_buf here;
+    *place = &here;
+    if (_setjmp(here) != 0) {
+        return false;
+    }
+    body(argument);
+    return true;
+}
+
+void mf_os_leave(void *place) {
+    _longjmp(*(jmp_buf *)place, 1);
+}
+
+/* Allocated with the thread, not at the first use: a fault handler reads it. */
+static _Thread_local struct mf_guard *innermost __attribute__((tls_model("initial-exec")));
+
+struct mf_guard **mf_os_thread_guard(void) {
+    return &innermost;
+}
+
+size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list arguments) {
+    int length = vsnprintf(text, text_bytes, format, arguments);
+    return length > 0 ? (size_t)length : 0;
 }
 
 void mf_os_print(const char *line) {

@@ -1,8 +1,7 @@
 /* Statuses and diagnostics as text. The only file of the runtime that formats. */
 #include <memfold/status.h>
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "os.h"
 
 static const struct {
     const char *name;
@@ -28,30 +27,36 @@ mf_status mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const cha
     *diag = (mf_diag){.status = status, .value = value};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(diag->message, sizeof diag->message, format, arguments);
+    mf_os_format(diag->message, sizeof diag->message, format, arguments);
     va_end(arguments);
     return status;
+}
+
+__attribute__((format(printf, 3, 4))) static size_t print(char *text, size_t text_bytes, const char *format,
+                                                          ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    size_t length = mf_os_format(text, text_bytes, format, arguments);
+    va_end(arguments);
+    return length;
 }
 
 /* Writes the place that is known, with its trailing ": ", and returns its length. */
 static size_t print_place(const mf_diag *diag, char *text, size_t text_bytes) {
     const char *file = diag->file;
-    int length = 0;
+    const char *colon = file[0] != '\0' ? ":" : "";
     if (diag->line != 0 && diag->column != 0) {
-        length = snprintf(text, text_bytes, "%s%s%u:%u: ", file, file[0] != '\0' ? ":" : "", diag->line,
-                          diag->column);
-    } else if (diag->line != 0) {
-        length = snprintf(text, text_bytes, "%s%s%u: ", file, file[0] != '\0' ? ":" : "", diag->line);
-    } else if (file[0] != '\0') {
-        length = snprintf(text, text_bytes, "%s: ", file);
+        return print(text, text_bytes, "%s%s%u:%u: ", file, colon, diag->line, diag->column);
     }
-    return (size_t)length;
+    if (diag->line != 0) {
+        return print(text, text_bytes, "%s%s%u: ", file, colon, diag->line);
+    }
+    return file[0] != '\0' ? print(text, text_bytes, "%s: ", file) : 0;
 }
 
 size_t mf_diag_print(const mf_diag *diag, char *text, size_t text_bytes) {
     size_t place = print_place(diag, text, text_bytes);
     const char *message = diag->message[0] != '\0' ? diag->message : mf_status_message(diag->status);
     size_t room = text_bytes > place ? text_bytes - place : 0;
-    int length = snprintf(room > 0 ? text + place : NULL, room, "%s", message);
-    return place + (size_t)length;
+    return place + print(room > 0 ? text + place : NULL, room, "%s", message);
 }
