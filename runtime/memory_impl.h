@@ -20,6 +20,7 @@ struct mf_memory {
     mf_layout *current; /* the live layout, or NULL since it changed */
 
     /* The backend's. */
+    struct mf_map *map;  /* of x86_paged; NULL: never opened */
     uint64_t host_bytes; /* how far bytes may exist on the host */
     bool only_grown;     /* since creation no page has changed but by stores and sbrk */
 };

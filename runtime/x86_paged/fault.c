@@ -16,18 +16,18 @@ static void record(mf_view *view, uint64_t index, mf_operation operation) {
 }
 
 bool mf_page_fault_resolve(const mf_page_fault *fault, mf_page_fault_exit *way) {
-    const unsigned char *base = mf_window_find(fault->host_address);
-    if (base == NULL) {
+    uintptr_t start;
+    if (!mf_window_find(fault->host_address, &start)) {
         return false;
     }
     *way = (mf_page_fault_exit){.host_pc = mf_exception_table_lookup(fault->host_pc)};
     if (way->host_pc != 0) {
         return true;
     }
-    way->frame = mf_guard_find(base);
+    way->frame = mf_guard_find((const unsigned char *)start);
     if (way->frame == NULL) {
         return false;
     }
-    record(mf_guard_view(way->frame), fault->host_address - (uintptr_t)base, fault->operation);
+    record(mf_guard_view(way->frame), fault->host_address - start, fault->operation);
     return true;
 }

@@ -13,7 +13,6 @@
 
 #include "fault_impl.h"
 #include "map.h"
-#include "windows.h"
 
 #include <memfold/fault_handler.h>
 
@@ -22,10 +21,15 @@
 /*
  * Reset overwrites the read-write pages of a memory that has at most so many, and gives back those of a
  * larger one. Measured on a Zen 4 virtual machine, in microseconds, for pages that are all in use again
- * afterwards and for one in eight in use: pages              16      64     256    1024    4096 overwrite all
- * 0.8     3.9      25      88     580 drop, all used     38     132     537    2310   16600 drop, 1/8 used 5
- * 17      66     267    1290 Overwriting wins everywhere if one page in 22 is used; but it also keeps the
- * memory and touches pages that the guest never has, at most 1 MiB of them.
+ * afterwards and for one in eight in use:
+ *
+ *     pages              16     64    256   1024    4096
+ *     overwrite all     0.8    3.9     25     88     580
+ *     drop, all used     38    132    537   2310   16600
+ *     drop, 1/8 used      5     17     66    267    1290
+ *
+ * Overwriting wins everywhere if one page in 22 is used; but it also keeps the memory and touches pages that
+ * the guest never has, at most 1 MiB of them.
  */
 #define OVERWRITE_MAX_PAGES 256
 
@@ -35,7 +39,7 @@
 /* ---- Permissions of the host --------------------------------------------------------------- */
 
 static bool protect(const mf_memory *memory, mf_page_run run, mf_perm perm) {
-    return run.first == run.end || mf_map_protect(memory->view.base, run, perm);
+    return run.first == run.end || mf_map_protect(memory->map, run, perm);
 }
 
 /*
@@ -44,7 +48,7 @@ static bool protect(const mf_memory *memory, mf_page_run run, mf_perm perm) {
  */
 static bool insist(const mf_memory *memory, mf_page_run run, mf_perm perm) {
     for (unsigned attempt = 0; !protect(memory, run, perm); attempt++) {
-        if (attempt == 0 && mf_map_has(memory->view.base, run, perm)) {
+        if (attempt == 0 && mf_map_has(memory->map, run, perm)) {
             return true;
         }
         if (attempt == INSIST_ATTEMPTS) {
@@ -90,33 +94,23 @@ static void extend(mf_memory *memory, uint64_t end) {
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-static mf_status open_window(mf_memory *memory, mf_diag *diag) {
-    unsigned char *base = mf_map_open(memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
-    if (base == NULL || !mf_window_add(base)) {
-        mf_map_close(base);
-        return mf_memory_exhausted(diag);
-    }
-    memory->view.base = base;
-    return MF_OK;
-}
-
 static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK) {
         return status;
     }
-    status = open_window(memory, diag);
-    if (status != MF_OK) {
+    memory->map = mf_map_open(memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
+    if (memory->map == NULL) {
         mf_fault_handler_uninstall();
+        return mf_memory_exhausted(diag);
     }
-    return status;
+    memory->view.base = mf_map_base(memory->map);
+    return MF_OK;
 }
 
-/* Without a base the memory was never opened. */
 static void paged_close(mf_memory *memory) {
-    if (memory->view.base != NULL) {
-        mf_window_remove(memory->view.base);
-        mf_map_close(memory->view.base);
+    if (memory->map != NULL) {
+        mf_map_close(memory->map);
         mf_fault_handler_uninstall();
     }
 }
@@ -254,7 +248,7 @@ static bool set_created_perms(const mf_memory *memory) {
 
 /* The pages are read-write, on the host too. */
 static void zero_writable(const mf_memory *memory, mf_page_run run, bool overwrites) {
-    if (overwrites || !mf_map_drop(memory->view.base, run)) {
+    if (overwrites || !mf_map_drop(memory->map, run)) {
         memset(memory->view.base + mf_page_bytes(run.first), 0, mf_page_bytes(run.end - run.first));
     }
 }
@@ -277,7 +271,7 @@ static bool rebuild_grown(const mf_memory *memory) {
     if (!set_perm(memory, heap, MF_PERM_NONE)) {
         return false;
     }
-    if (!mf_map_drop(memory->view.base, heap)) {
+    if (!mf_map_drop(memory->map, heap)) {
         put_back(memory, heap);
         return false;
     }
@@ -290,8 +284,7 @@ static bool paged_rebuild(mf_memory *memory) {
         return rebuild_grown(memory);
     }
     mf_page_run all = host_pages(memory);
-    if (!set_created_perms(memory) || !each_image_part(memory, try_step) ||
-        !mf_map_drop(memory->view.base, all)) {
+    if (!set_created_perms(memory) || !each_image_part(memory, try_step) || !mf_map_drop(memory->map, all)) {
         put_back(memory, all);
         return false;
     }
@@ -371,7 +364,7 @@ static bool paged_copy(mf_memory *memory, const mf_memory *from) {
     extend(memory, from->host_bytes);
     memory->only_grown = from->only_grown;
     return open_accessible(memory, from) &&
-           mf_os_visit_written(from->view.base, from->host_bytes, copy_written, &job) &&
+           mf_map_visit_written(from->map, from->host_bytes, copy_written, &job) &&
            close_read_only(memory, from);
 }
 
@@ -410,7 +403,7 @@ static bool paged_clear(mf_memory *memory, mf_page_run run, mf_perm perm) {
     }
     if (perm == MF_PERM_RW) {
         zero_writable(memory, run, false);
-    } else if (!mf_map_drop(memory->view.base, run)) {
+    } else if (!mf_map_drop(memory->map, run)) {
         put_back(memory, run);
         return false;
     }

@@ -1,46 +1,59 @@
 /*
- * One slot per 8 GiB of host address space. A window is larger than that, so at most one begins in each, and
- * an address lies in a window that begins in its own bucket or in the one before.
+ * Chains of windows by the 8 GiB of host address space that they begin in, their bucket. A window is hardly
+ * larger than that, so an address lies in one that begins in its own bucket or in the one before.
  */
 #include "windows.h"
+#include "registry.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 #define BUCKET_LOG2 33
-#define HOST_SPACE_LOG2 47
-#define BUCKET_COUNT ((size_t)1 << (HOST_SPACE_LOG2 - BUCKET_LOG2))
+#define CHAIN_COUNT 1024
 
-MF_STATIC_ASSERT(MF_WINDOW_BYTES > UINT64_C(1) << BUCKET_LOG2, "two windows never begin in one bucket");
-MF_STATIC_ASSERT(MF_WINDOW_BYTES <= UINT64_C(2) << BUCKET_LOG2, "a window ends in the next bucket at most");
+MF_STATIC_ASSERT(MF_WINDOW_BYTES <= (UINT64_C(1) << BUCKET_LOG2) + MF_PAGE_SIZE,
+                 "a window begins with a page, so it ends in the next bucket at most");
 
-/* Zero: no window begins here. */
-static _Atomic(uintptr_t) bases[BUCKET_COUNT];
+typedef _Atomic(mf_window *) link;
 
-static size_t bucket_of(uintptr_t host_address) {
-    return (size_t)(host_address >> BUCKET_LOG2);
+static link chains[CHAIN_COUNT];
+
+static link *chain_of(uintptr_t bucket) {
+    return &chains[bucket % CHAIN_COUNT];
 }
 
-bool mf_window_add(const unsigned char *base) {
-    uintptr_t start = (uintptr_t)base;
-    if (bucket_of(start) >= BUCKET_COUNT) {
-        return false;
+void mf_window_add(mf_window *window) {
+    link *chain = chain_of(window->start >> BUCKET_LOG2);
+    mf_registry_lock();
+    atomic_store(&window->next, atomic_load(chain));
+    atomic_store(chain, window);
+    mf_registry_unlock();
+}
+
+void mf_window_remove(mf_window *window) {
+    link *at = chain_of(window->start >> BUCKET_LOG2);
+    mf_registry_lock();
+    while (atomic_load(at) != window) {
+        at = &atomic_load(at)->next;
     }
-    atomic_store(&bases[bucket_of(start)], start);
-    return true;
+    atomic_store(at, atomic_load(&window->next));
+    mf_registry_drain();
+    mf_registry_unlock();
 }
 
-void mf_window_remove(const unsigned char *base) {
-    atomic_store(&bases[bucket_of((uintptr_t)base)], 0);
+static bool find_in(uintptr_t bucket, uintptr_t host_address, uintptr_t *start) {
+    for (mf_window *at = atomic_load(chain_of(bucket)); at != NULL; at = atomic_load(&at->next)) {
+        if (host_address - at->start < at->bytes) {
+            *start = at->start;
+            return true;
+        }
+    }
+    return false;
 }
 
-static const unsigned char *find_in(size_t bucket, uintptr_t host_address) {
-    uintptr_t start = bucket < BUCKET_COUNT ? atomic_load(&bases[bucket]) : 0;
-    return start != 0 && host_address - start < MF_WINDOW_BYTES ? (const unsigned char *)start : NULL;
-}
-
-const unsigned char *mf_window_find(uintptr_t host_address) {
-    size_t bucket = bucket_of(host_address);
-    const unsigned char *base = find_in(bucket, host_address);
-    return base != NULL || bucket == 0 ? base : find_in(bucket - 1, host_address);
+bool mf_window_find(uintptr_t host_address, uintptr_t *start) {
+    uintptr_t bucket = host_address >> BUCKET_LOG2;
+    unsigned phase = mf_registry_enter();
+    bool found = find_in(bucket, host_address, start) || find_in(bucket - 1, host_address, start);
+    mf_registry_leave(phase);
+    return found;
 }

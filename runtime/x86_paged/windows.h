@@ -6,22 +6,34 @@
  *  ... | guest pages 0 .. 2^20 - 1   | never accessible            | ...
  *  guard                                                             guard
  *
- * A window holds every byte that an access at a 33-bit index can touch, as the permission table does.
+ * A window holds every byte that an access at a 33-bit index can touch, as the permission table does. Where
+ * no access has such an index it may end behind the page above 4 GiB.
  */
 #ifndef MEMFOLD_RUNTIME_X86_PAGED_WINDOWS_H
 #define MEMFOLD_RUNTIME_X86_PAGED_WINDOWS_H
 
 #include <memfold/abi.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define MF_WINDOW_BYTES ((uint64_t)MF_PERM_TABLE_PAGES * MF_PAGE_SIZE)
 
-/* Windows do not overlap. False if the host address is none of a 47-bit address space. Any thread. */
-bool mf_window_add(const unsigned char *base);
-void mf_window_remove(const unsigned char *base);
+/* One window; its owner sets start and bytes. */
+typedef struct mf_window {
+    uintptr_t start;
+    uint64_t bytes; /* at most MF_WINDOW_BYTES */
+    _Atomic(struct mf_window *) next;
+} mf_window;
 
-/* The base of the window around a host address, NULL if there is none. Any thread; async-signal-safe. */
-const unsigned char *mf_window_find(uintptr_t host_address);
+/*
+ * Windows do not overlap, except that those of different address spaces may be the same. When remove returns
+ * nobody reads the window any more. Any thread; not in a signal handler.
+ */
+void mf_window_add(mf_window *window);
+void mf_window_remove(mf_window *window);
+
+/* True, and the start of the window around a host address, if there is one. Any thread; async-signal-safe. */
+bool mf_window_find(uintptr_t host_address, uintptr_t *start);
 
 #endif
