@@ -11,6 +11,8 @@ Substitutions for RUN lines:
   %include      include
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
+  %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
+  %boot         boots a kernel in QEMU and shows its serial port
 """
 
 import os
@@ -48,7 +50,18 @@ gen = (
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
 
+bare_lib = f"{config.memfold_source}/test/runtime/x86_paged/bare/lib"
+bare_cc = (
+    f"{config.memfold_cc} -std=c11 -g -O2 {warnings} -ffreestanding -fno-stack-protector -mno-red-zone "
+    f"-mgeneral-regs-only -fno-pie -no-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n "
+    f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
+    f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
+    f"-fno-builtin -Wl,--whole-archive {build}/runtime/libmemfold_bare.a -Wl,--no-whole-archive"
+)
+
 config.substitutions += [
+    ("%bare-cc", bare_cc),
+    ("%boot", f"{config.memfold_python} {bare_lib}/boot.py"),
     ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),
     ("%cc", cc),

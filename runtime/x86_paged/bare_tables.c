@@ -72,6 +72,15 @@ static uint64_t last_byte(mf_bare_run run) {
     return run.start + run.pages * MF_PAGE_SIZE - 1;
 }
 
+/* Everywhere, before a frame that the page or table had can be used for something else. */
+static void forget_page(const mf_bare_tables *tables, uint64_t address) {
+    const mf_frame_source *frames = tables->frames;
+    mf_cpu_forget_page(address);
+    if (frames->forget != NULL) {
+        frames->forget(frames->context, address);
+    }
+}
+
 /* The walk: the entry for `address` at `*level`, or above it where the way ends; then `*level` says where. */
 static entry *find_entry(const mf_bare_tables *tables, uint64_t address, unsigned *level) {
     uint64_t frame = tables->root;
@@ -143,7 +152,7 @@ static bool split(const mf_bare_tables *tables, entry *e, uint64_t address) {
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     e->bits = frame | table_bits(tables);
     if (was_present) {
-        mf_cpu_forget_page(address);
+        forget_page(tables, address);
     }
     return true;
 }
@@ -227,7 +236,7 @@ static void free_if_empty(const sweep *sweep, entry *e, uint64_t address) {
     uint64_t frame = frame_of(*e);
     if (sweep->frees_tables && (e->bits & ENTRY_OURS) != 0 && is_empty(table_at(sweep->tables, frame))) {
         e->bits = 0;
-        mf_cpu_forget_page(address);
+        forget_page(sweep->tables, address);
         frames->give(frames->context, frame);
     }
 }
@@ -263,13 +272,13 @@ static bool sweep_run(const sweep *sweep, mf_bare_run run) {
  * would be blamed. Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an
  * entry (4.8) is no change.
  */
-static void change_entry(entry *e, uint64_t bits, uint64_t address) {
+static void change_entry(const mf_bare_tables *tables, entry *e, uint64_t bits, uint64_t address) {
     uint64_t noted = ENTRY_ACCESSED | ENTRY_DIRTY;
     uint64_t changed = (e->bits ^ bits) & ~noted;
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     e->bits = bits;
     if (was_present && changed != 0) {
-        mf_cpu_forget_page(address);
+        forget_page(tables, address);
     }
 }
 
@@ -283,14 +292,14 @@ static uint64_t rights(const mf_bare_tables *tables, mf_perm perm) {
 static bool set_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     (void)level;
     uint64_t kept = e->bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE);
-    change_entry(e, kept | rights(sweep->tables, sweep->perm), part.start);
+    change_entry(sweep->tables, e, kept | rights(sweep->tables, sweep->perm), part.start);
     return true;
 }
 
 static void give_leaf(const mf_bare_tables *tables, entry *e, unsigned level, uint64_t address) {
     uint64_t frame = frame_of(*e);
     uint64_t count = span_of(level) / MF_PAGE_SIZE;
-    change_entry(e, 0, address);
+    change_entry(tables, e, 0, address);
     for (uint64_t i = 0; i < count; i++) {
         tables->frames->give(tables->frames->context, frame + i * MF_PAGE_SIZE);
     }
@@ -357,6 +366,41 @@ bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm 
         address += pages * MF_PAGE_SIZE;
     }
     return true;
+}
+
+bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run) {
+    uint64_t last = last_byte(run);
+    for (uint64_t address = run.start;;) {
+        unsigned level = 1;
+        if (find_entry(tables, address, &level)->bits != 0) {
+            return false;
+        }
+        uint64_t entry_last = address | (span_of(level) - 1);
+        if (entry_last >= last) {
+            return true;
+        }
+        address = entry_last + 1;
+    }
+}
+
+/* The rights of a page are those that all entries on the way grant (4.6.1). */
+bool mf_bare_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t address, mf_operation operation,
+                          bool *is_user_page) {
+    uint64_t needed = ENTRY_PRESENT | (operation == MF_STORE ? ENTRY_WRITE : 0);
+    uint64_t granted = ~UINT64_C(0);
+    uint64_t frame = root;
+    for (unsigned level = LEVELS;; level--) {
+        entry e = ((const table *)(const void *)(direct_map + frame))->entries[index_of(address, level)];
+        granted &= e.bits;
+        if ((granted & needed) != needed) {
+            return false;
+        }
+        if (!is_table(e, level)) {
+            *is_user_page = (granted & ENTRY_USER) != 0;
+            return true;
+        }
+        frame = frame_of(e);
+    }
 }
 
 void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run) {

@@ -9,8 +9,7 @@
  * A page has no frame, or it has one: then its bytes are kept whatever its permission is. A page that may not
  * be accessed but has a frame is an entry that is not present and holds the frame's address.
  *
- * Thread rule: one at a time on one set of tables, on the CPU that uses them; others are the kernel's to
- * stop.
+ * Thread rule: one at a time on one set of tables, on a CPU that uses them.
  */
 #ifndef MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
 #define MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
@@ -31,7 +30,8 @@ typedef struct mf_frame_source {
     uint64_t (*take)(void *context); /* a frame of 4096 bytes, or MF_NO_FRAME */
     uint64_t (*take_huge)(
         void *context); /* 512 frames in a row, aligned to 2 MiB, or MF_NO_FRAME; NULL: none */
-    void (*give)(void *context, uint64_t frame); /* one frame, also of a huge one */
+    void (*give)(void *context, uint64_t frame);     /* one frame, also of a huge one */
+    void (*forget)(void *context, uint64_t address); /* on all other CPUs; NULL: there are none */
 } mf_frame_source;
 
 /* Below `root` tables are made as needed; those that others have made are used and left alone. */
@@ -54,6 +54,16 @@ typedef struct mf_bare_run {
  * as before.
  */
 bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm);
+
+/* Whether nobody has mapped anything there. */
+bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run);
+
+/*
+ * Whether the tables below `root` let the byte at `address` be accessed by some ring; then whether ring 3 is
+ * one. For a fault handler: no entry is changed.
+ */
+bool mf_bare_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t address, mf_operation operation,
+                          bool *is_user_page);
 
 /* Whether all pages have `perm` for the CPU. */
 bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm);

@@ -125,8 +125,15 @@ static unsigned char *host_of(uint64_t address) {
     return t.is_present ? (unsigned char *)memory + (t.physical - MEMORY_START) : NULL;
 }
 
+static bool allows(uint64_t address, mf_operation operation, bool *is_user) {
+    return mf_bare_tables_allow((unsigned char *)memory - MEMORY_START, root, address, operation, is_user);
+}
+
 static mf_perm perm_at(uint64_t address) {
     translation t = walk(address);
+    bool is_user = false;
+    CHECK(allows(address, MF_LOAD, &is_user) == t.is_present && is_user == (t.is_present && t.is_user));
+    CHECK(allows(address, MF_STORE, &is_user) == (t.is_present && t.is_writable));
     CHECK(!t.is_present || (t.no_execute && t.is_user));
     return !t.is_present ? MF_PERM_NONE : t.is_writable ? MF_PERM_RW : MF_PERM_RO;
 }
@@ -136,8 +143,19 @@ enum { PAGES = 1600 };
 
 static translation cached[PAGES];
 static unsigned forgotten;
+static unsigned forgotten_elsewhere;
+static uint64_t last_forgotten;
+
+/* Other CPUs are told of the same pages, at the same moments. */
+static void forget_elsewhere(void *context, uint64_t address) {
+    CHECK(context == is_taken && address == last_forgotten);
+    forgotten_elsewhere++;
+    CHECK(forgotten_elsewhere == forgotten);
+}
 
 void mf_cpu_forget_page(uint64_t address) {
+    CHECK(forgotten_elsewhere == forgotten);
+    last_forgotten = address;
     forgotten++;
     /* A huge page is forgotten as a whole. */
     for (uint64_t i = 0; i < PAGES; i++) {
@@ -162,8 +180,8 @@ static void check_cached(void) {
 
 /* ---- Tables ---- */
 
-static const mf_frame_source frames = {(unsigned char *)memory - MEMORY_START, is_taken, take, take_huge,
-                                       give};
+static const mf_frame_source frames = {
+    (unsigned char *)memory - MEMORY_START, is_taken, take, take_huge, give, forget_elsewhere};
 static mf_bare_tables tables = {.frames = &frames, .is_user = true};
 
 static void begin(bool huge) {
@@ -182,6 +200,7 @@ static mf_bare_run run_of(uint64_t first, uint64_t pages) {
 
 /* Everything is given back but the root. */
 static void end(void) {
+    CHECK(forgotten_elsewhere == forgotten);
     most_taken = FRAMES;
     mf_bare_tables_clear(&tables, run_of(0, PAGES));
     check_cached();
@@ -326,7 +345,7 @@ static void use_page(uint64_t address) {
 
 static void only_what_changes_is_forgotten(void) {
     begin(false);
-    forgotten = 0;
+    forgotten = forgotten_elsewhere = 0;
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && forgotten == 0);
     use_page(START);
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && forgotten == 0);

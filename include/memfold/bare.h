@@ -1,0 +1,167 @@
+/*
+ * The x86_paged backend without an operating system: for unikernels, hypervisor guests and microkernels on
+ * x86-64. A kernel links libmemfold_bare.a, fills an mf_bare_host, calls mf_bare_start once, and puts
+ * mf_bare_page_fault_entry at vector 14 of its IDT (or calls mf_bare_page_fault_resolve from an entry of its
+ * own). From then on memories (memory.h) with MF_BACKEND_X86_PAGED, guard frames and emitted objects work as
+ * they do on Linux.
+ *
+ * The library runs in ring 0, in 64-bit mode with four levels of page tables, and takes memcpy, memmove,
+ * memset and memcmp from the kernel. It uses no floating-point or vector register, no red zone and no stack
+ * protector. Objects emitted ahead of time register themselves in their .init_array, which the kernel runs
+ * after mf_bare_start.
+ */
+#ifndef MEMFOLD_BARE_H
+#define MEMFOLD_BARE_H
+
+#include <memfold/abi.h>
+#include <memfold/guard.h>
+#include <memfold/public.h>
+#include <memfold/status.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+MF_PUBLIC_BEGIN
+
+/* ---- What the kernel gives ----------------------------------------------------------------- */
+
+/* No frame has this physical address. */
+#define MF_BARE_NO_FRAME UINT64_MAX
+
+/* How long a window is: every byte that an access can touch, of which those above 4 GiB are never present. */
+#define MF_BARE_WINDOW_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
+#define MF_BARE_WINDOW_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
+
+/*
+ * Where one memory lies. The window is the memory's alone: nothing else is mapped in it, and it does not
+ * leave the half of the address space that it begins in.
+ */
+typedef struct mf_bare_window {
+    uint64_t base;  /* virtual address of guest address 0, a multiple of 4096; 0 is fine */
+    uint64_t bytes; /* one of the two lengths above */
+    uint64_t root;  /* physical address of the level-4 table */
+    bool is_user;   /* ring 3 may access what the permissions allow */
+} mf_bare_window;
+
+/*
+ * What a fault entry saves, from the stack pointer upwards: the general registers, then what the CPU pushed
+ * (Intel SDM volume 3A, 6.14.2).
+ */
+typedef struct mf_bare_registers {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+    uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    uint64_t error_code;
+    uint64_t rip, cs, rflags, rsp, ss;
+} mf_bare_registers;
+
+MF_STATIC_ASSERT(sizeof(mf_bare_registers) == 168, "mf_bare_registers");
+MF_STATIC_ASSERT(offsetof(mf_bare_registers, rdi) == 64, "mf_bare_registers.rdi");
+MF_STATIC_ASSERT(offsetof(mf_bare_registers, error_code) == 120, "mf_bare_registers.error_code");
+MF_STATIC_ASSERT(offsetof(mf_bare_registers, rip) == 128, "mf_bare_registers.rip");
+MF_STATIC_ASSERT(offsetof(mf_bare_registers, rsp) == 152, "mf_bare_registers.rsp");
+
+/*
+ * Functions of the kernel; each gets `context`. Those marked optional may be NULL. Memories that are used on
+ * several CPUs at once call them on several CPUs at once. None of them is called by the fault path, except
+ * thread_guard and foreign_fault.
+ */
+typedef struct mf_bare_host {
+    void *context;
+
+    /* Physical address p can be read and written by ring 0 at direct_map + p, for every frame below. */
+    unsigned char *direct_map;
+
+    /*
+     * Frames of 4096 bytes, with any bytes in them: for guest pages and tables. take_huge_frame (optional)
+     * gives 512 frames in a row, aligned to 2 MiB. Both return MF_BARE_NO_FRAME if there are none. Frames
+     * come back one by one, also those of a huge one.
+     */
+    uint64_t (*take_frame)(void *context);
+    uint64_t (*take_huge_frame)(void *context);
+    void (*give_frame)(void *context, uint64_t frame);
+
+    /*
+     * Kernel memory, as malloc and free: a few small objects per memory, layout and image, and the table of
+     * 2 MiB + 1 byte that holds a memory's permissions. free gets what allocate gave, never NULL.
+     */
+    void *(*allocate)(void *context, size_t bytes);
+    void (*free)(void *context, void *object);
+
+    /* Chooses the window of a new memory; false if there is no room. close: the memory is gone. */
+    bool (*open_window)(void *context, mf_bare_window *window);
+    void (*close_window)(void *context, const mf_bare_window *window);
+
+    /* Where the running thread keeps its innermost guard frame: a pointer per thread, NULL at first. */
+    mf_guard **(*thread_guard)(void *context);
+
+    /* Optional: no other CPU may use what it has cached of the page at `address` after this returns. */
+    void (*forget_page)(void *context, uint64_t address);
+
+    /* Optional: another CPU or thread must go on first; `attempt` counts. Without it the CPU pauses. */
+    void (*wait)(void *context, unsigned attempt);
+
+    /* Writes a piece of a panic's message, and ends everything after it. halt does not return. */
+    void (*print)(void *context, const char *text);
+    void (*halt)(void *context);
+
+    /*
+     * Optional, for mf_bare_page_fault_entry: a page fault at `address` (CR2) that is not a guest's. The
+     * thread goes on with `registers` as they are when this returns. Interrupts are off. Without it such a
+     * fault panics.
+     */
+    void (*foreign_fault)(void *context, mf_bare_registers *registers, uint64_t address);
+} mf_bare_host;
+
+/*
+ * Once, before anything else of memfold, on a CPU as all that will use memories are: CR0.WP and EFER.NXE set,
+ * CR4.LA57 clear. `host` is copied. MF_INVALID_ARGUMENT: a function is missing, the CPU is in another mode,
+ * or this is the second call.
+ */
+mf_status mf_bare_start(const mf_bare_host *host, mf_diag *diag);
+
+/* ---- Page faults --------------------------------------------------------------------------- */
+
+/*
+ * An entry for vector 14, by an interrupt gate, from ring 0 and ring 3, on any stack of the kernel. It saves
+ * the general registers, clears the flags DF and AC, and does not touch GS: a kernel that swaps it needs an
+ * entry of its own.
+ */
+void mf_bare_page_fault_entry(void);
+
+/*
+ * For a kernel with an entry of its own: true if the page fault at `address` (CR2) was a guest's, and then
+ * `registers` say where to go on by iretq, which may be in ring 0 after a fault in ring 3. DF and AC are
+ * clear and interrupts off during the call; `registers` lie on the stack of the fault, with 512 bytes free
+ * below.
+ *
+ * A guest's is a data access in the window of a memory, by an instruction of the exception table or on a
+ * thread with a guard frame of that memory. An access that the page tables permit is nobody's fault: it is
+ * tried again if another CPU's change made it fail, and left to the kernel if the ring may not do it (SMAP,
+ * or a window without is_user).
+ */
+bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address);
+
+/* A gate of the IDT (Intel SDM volume 3A, figure 6-8). */
+typedef struct mf_bare_gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t stack; /* bits 0 to 2: IST, 0 for none */
+    uint8_t type;  /* present bit, ring and kind */
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+} mf_bare_gate;
+
+MF_STATIC_ASSERT(sizeof(mf_bare_gate) == 16, "mf_bare_gate");
+MF_STATIC_ASSERT(offsetof(mf_bare_gate, type) == 5, "mf_bare_gate.type");
+MF_STATIC_ASSERT(offsetof(mf_bare_gate, offset_high) == 8, "mf_bare_gate.offset_high");
+
+#define MF_BARE_PAGE_FAULT_VECTOR 14
+
+/* The gate to mf_bare_page_fault_entry for this code segment, on stack `stack` of the TSS (0: none). */
+mf_bare_gate mf_bare_page_fault_gate(uint16_t code_selector, uint8_t stack);
+
+MF_PUBLIC_END
+
+#endif

@@ -1,0 +1,6 @@
+/* Without an operating system every memory is paged: a flat buffer of 4 GiB would need one. */
+#include "backend.h"
+
+#include <stddef.h>
+
+const mf_backend_ops *const mf_backend_copy = NULL;

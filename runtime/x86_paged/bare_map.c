@@ -1,0 +1,120 @@
+/* The verbs of map.h without an operating system: page tables in the window that the kernel has chosen. */
+#include "map.h"
+#include "bare_host.h"
+#include "bare_tables.h"
+#include "panic_impl.h"
+#include "windows.h"
+
+#include <memfold/bare.h>
+
+struct mf_map {
+    mf_window window;
+    mf_bare_window place;
+    mf_frame_source frames;
+    mf_bare_tables tables;
+};
+
+MF_STATIC_ASSERT(MF_BARE_WINDOW_U33_BYTES == MF_WINDOW_BYTES, "the longest window");
+MF_STATIC_ASSERT(MF_BARE_NO_FRAME == MF_NO_FRAME, "one word for no frame");
+
+/* The two halves of the space (Intel SDM volume 1, 3.3.7.1). */
+#define LOW_HALF_END UINT64_C(0x0000800000000000)
+#define HIGH_HALF_START UINT64_C(0xffff800000000000)
+
+static bool is_inside_one_half(const mf_bare_window *place) {
+    uint64_t last = place->base + (place->bytes - 1);
+    return place->base < HIGH_HALF_START ? last < LOW_HALF_END : last >= place->base;
+}
+
+static bool is_sound(const mf_bare_window *place) {
+    return place->base % MF_PAGE_SIZE == 0 && place->root % MF_PAGE_SIZE == 0 &&
+           (place->bytes == MF_BARE_WINDOW_U32_BYTES || place->bytes == MF_BARE_WINDOW_U33_BYTES) &&
+           is_inside_one_half(place);
+}
+
+static mf_bare_run run_of(const mf_map *map, mf_page_run run) {
+    return (mf_bare_run){map->place.base + mf_page_bytes(run.first), run.end - run.first};
+}
+
+static mf_bare_run whole_window(const mf_map *map) {
+    return (mf_bare_run){map->place.base, map->place.bytes / MF_PAGE_SIZE};
+}
+
+/* A wrong window is the kernel's mistake, and what it would overwrite is the kernel's. */
+static void require_sound(const mf_map *map) {
+    if (!is_sound(&map->place) || !mf_bare_tables_are_empty(&map->tables, whole_window(map))) {
+        mf_panic_values("open_window gave a window that cannot be one or is not empty: ", map->place.base,
+                        ", ", map->place.bytes, " bytes");
+    }
+}
+
+static void connect(mf_map *map, const mf_bare_host *host, bool allow_huge_pages) {
+    map->frames = (mf_frame_source){
+        .direct_map = host->direct_map,
+        .context = host->context,
+        .take = host->take_frame,
+        .take_huge = allow_huge_pages ? host->take_huge_frame : NULL,
+        .give = host->give_frame,
+        .forget = host->forget_page,
+    };
+    map->tables = (mf_bare_tables){&map->frames, map->place.root, map->place.is_user};
+}
+
+mf_map *mf_map_open(bool allow_huge_pages) {
+    const mf_bare_host *host = mf_bare_host_get();
+    mf_map *map = mf_os_allocate(sizeof *map);
+    if (map == NULL || !host->open_window(host->context, &map->place)) {
+        mf_os_free(map);
+        return NULL;
+    }
+    connect(map, host, allow_huge_pages);
+    require_sound(map);
+    map->window.start = map->place.base;
+    map->window.bytes = map->place.bytes;
+    mf_window_add(&map->window);
+    return map;
+}
+
+void mf_map_close(mf_map *map) {
+    const mf_bare_host *host = mf_bare_host_get();
+    if (map != NULL) {
+        mf_window_remove(&map->window);
+        mf_bare_tables_clear(&map->tables, whole_window(map));
+        host->close_window(host->context, &map->place);
+        mf_os_free(map);
+    }
+}
+
+unsigned char *mf_map_base(const mf_map *map) {
+    return (unsigned char *)map->place.base;
+}
+
+bool mf_map_protect(mf_map *map, mf_page_run run, mf_perm perm) {
+    return mf_bare_tables_protect(&map->tables, run_of(map, run), perm);
+}
+
+bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm) {
+    return mf_bare_tables_have(&map->tables, run_of(map, run), perm);
+}
+
+bool mf_map_drop(mf_map *map, mf_page_run run) {
+    mf_bare_tables_zero(&map->tables, run_of(map, run));
+    return true;
+}
+
+typedef struct visit_in_window {
+    const mf_map *map;
+    mf_os_visit *visit;
+    void *context;
+} visit_in_window;
+
+static bool visit_part(void *context, mf_bare_run part) {
+    const visit_in_window *in = context;
+    return in->visit(in->context, part.start - in->map->place.base, part.pages * MF_PAGE_SIZE);
+}
+
+bool mf_map_visit_written(mf_map *map, uint64_t bytes, mf_os_visit *visit, void *context) {
+    visit_in_window in = {map, visit, context};
+    mf_bare_run run = {map->place.base, bytes / MF_PAGE_SIZE};
+    return mf_bare_tables_visit(&map->tables, run, visit_part, &in);
+}
