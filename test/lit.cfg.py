@@ -11,7 +11,10 @@ Substitutions for RUN lines:
   %include      include
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
+  %reference    the reference and what compares engines with it, without a table of engines
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
+  %bare-lib     the directory of those files
+  %bare-sets    emits the accessors of engines_bare.c into a directory
   %boot         boots a kernel in QEMU and shows its serial port
 """
 
@@ -53,14 +56,20 @@ sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize el
 bare_lib = f"{config.memfold_source}/test/runtime/x86_paged/bare/lib"
 bare_cc = (
     f"{config.memfold_cc} -std=c11 -g -O2 {warnings} -ffreestanding -fno-stack-protector -mno-red-zone "
-    f"-mgeneral-regs-only -fno-pie -no-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n "
+    f"-mgeneral-regs-only -fno-pie -no-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
     f"-fno-builtin -Wl,--whole-archive {build}/runtime/libmemfold_bare.a -Wl,--no-whole-archive"
 )
 
+lib = os.path.join(config.test_source_root, "lib")
+reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"
+
 config.substitutions += [
+    ("%reference", reference),
     ("%bare-cc", bare_cc),
+    ("%bare-lib", bare_lib),
+    ("%bare-sets", f"{bare_lib}/emit_sets.sh {build}/bin/memfold {config.test_source_root}/Inputs/sandbox.yaml"),
     ("%boot", f"{config.memfold_python} {bare_lib}/boot.py"),
     ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),

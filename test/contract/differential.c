@@ -1,5 +1,16 @@
-// RUN: %cc %s %S/../lib/reference.c %S/../lib/reference_compare.c %S/../lib/engines.c -o %t %gen
+// RUN: %cc %s %reference %S/../lib/engines_hosted.c -o %t %gen
 // RUN: %t | FileCheck %s
+//
+// The same without an operating system.
+// RUN: %bare-sets %t.sets
+// RUN: %bare-cc -DACCESSES_DEFAULT=1000000 %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
+// RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
+//
+// BARE-DAG: bare/generic: {{[1-9][0-9]*}} accesses
+// BARE-DAG: bare/aot: {{[1-9][0-9]*}} accesses
+// BARE-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
+// BARE: accesses: {{1......}}, faults: {{[1-9][0-9]*}}
+// BARE-NEXT: all engines agree
 //
 // There is one thread; the thread sanitizer only makes every 4 GiB reservation slow.
 // UNSUPPORTED: sanitize-thread
@@ -20,7 +31,6 @@
 #include "reference_compare.h"
 
 #include <memfold/layout.h>
-#include <memfold/plan.h>
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -28,7 +38,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef ACCESSES_DEFAULT
 #define ACCESSES_DEFAULT 300000
+#endif
 /*
  * Making code takes as long as ten thousand accesses or more. A long run has about this many layouts, a short
  * one has fewer, but not fewer accesses on each.
@@ -36,6 +48,9 @@
 #define LAYOUTS_WANTED 3000
 #define ACCESSES_PER_LAYOUT_MIN 600
 #define ACCESSES_PER_COMPARISON 500
+
+/* Without an operating system every page of a region takes a frame at once. */
+#define HAS_HUGE_REGIONS __STDC_HOSTED__
 
 #define REGIONS_MAX 40
 #define EDGES_MAX 160
@@ -168,7 +183,7 @@ static void add_special_regions(round_state *w) {
         add_region(w, 0, random_between(random, 1, 3));
     if (random_one_in(random, 3))
         add_region(w, MF_SPACE_PAGES - random_between(random, 1, 3), 3);
-    w->has_huge_region = random_one_in(random, 24);
+    w->has_huge_region = HAS_HUGE_REGIONS && random_one_in(random, 24);
     if (w->has_huge_region && random_one_in(random, 2))
         add_region(w, 0, MF_SPACE_PAGES);
     else if (w->has_huge_region)
@@ -285,14 +300,6 @@ static void choose_options(round_state *w) {
         w->wanted_strategy = (mf_strategy)random_between(random, MF_STRATEGY_AUTO, MF_STRATEGY_PAGE_TABLE);
 }
 
-static bool strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options) {
-    mf_plan plan;
-    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        if (mf_plan_make(layout, id, options, &plan, NULL) != MF_OK)
-            return false;
-    return true;
-}
-
 /* New accessors for everyone, with the wanted strategy where it is exact for the layout of now. */
 static void renew(round_state *w) {
     totals.layouts++;
@@ -303,7 +310,7 @@ static void renew(round_state *w) {
         engines_must(mf_memory_layout(s->memory, &layout, &diag), &diag, "mf_memory_layout");
         mf_accessor_options wanted = s->options;
         wanted.strategy = w->wanted_strategy;
-        bool is_exact = strategy_is_exact(layout, &wanted);
+        bool is_exact = engines_strategy_is_exact(layout, &wanted);
         s->options.strategy = is_exact ? wanted.strategy : MF_STRATEGY_AUTO;
         mf_layout_release(layout);
         subject_renew(s);
@@ -478,8 +485,12 @@ static void compare_everything(round_state *w) {
 /* A few pages at an edge; one in eight is no legal range. */
 static void pick_range(round_state *w, uint64_t *start, uint64_t *size) {
     random_source *random = &w->random;
-    static const uint64_t BAD_SIZES[] = {
-        1, 4095, MF_SPACE_BYTES, UINT64_MAX, ~UINT64_C(4095), MF_SPACE_BYTES + 4096};
+    static const uint64_t BAD_SIZES[] = {1,
+                                         4095,
+                                         HAS_HUGE_REGIONS ? MF_SPACE_BYTES : 4097,
+                                         UINT64_MAX,
+                                         ~UINT64_C(4095),
+                                         MF_SPACE_BYTES + 4096};
     uint64_t edge_page = pick_edge(w) / MF_PAGE_SIZE;
     uint64_t back = random_below(random, 4);
     uint64_t page = edge_page < back ? 0 : edge_page - back;
@@ -677,20 +688,48 @@ static void round_open(round_state *w, uint64_t seed) {
     mf_image_release(image);
 }
 
-/* At the end every page is made readable, so that what lies hidden under MF_PERM_NONE is compared too. */
-static void reveal(round_state *w) {
+static void make_readable(round_state *w, uint64_t start, uint64_t size) {
     uint64_t offending;
-    doing(w, "protect everything");
-    reference_protect(w->reference, 0, MF_SPACE_BYTES, MF_PERM_RO, &offending);
+    reference_protect(w->reference, start, size, MF_PERM_RO, &offending);
     for (size_t i = 0; i < w->subject_count; i++) {
-        subject *s = &w->subjects[i];
         mf_diag diag;
-        engines_must(mf_memory_protect(s->memory, 0, MF_SPACE_BYTES, MF_PERM_RO, &diag), &diag, "protect");
-        compare_bytes(w->reference, s);
-        for (size_t k = 0; k < w->edge_count; k++)
-            for (uint64_t page = w->edges[k] / MF_PAGE_SIZE, n = 0; n < 2; page--, n++)
-                compare_page(w->reference, s, page);
+        engines_must(mf_memory_protect(w->subjects[i].memory, start, size, MF_PERM_RO, &diag), &diag,
+                     "protect");
     }
+}
+
+/* The pages on both sides of an edge; what is past the space compares as nothing. */
+static void for_edge_pages(round_state *w, void (*visit)(round_state *w, uint64_t page)) {
+    for (size_t k = 0; k < w->edge_count; k++)
+        for (uint64_t page = w->edges[k] / MF_PAGE_SIZE, n = 0; n < 2; page--, n++)
+            if (page < MF_SPACE_PAGES)
+                visit(w, page);
+}
+
+static void make_page_readable(round_state *w, uint64_t page) {
+    make_readable(w, page * MF_PAGE_SIZE, MF_PAGE_SIZE);
+}
+
+static void compare_page_everywhere(round_state *w, uint64_t page) {
+    for (size_t i = 0; i < w->subject_count; i++)
+        compare_page(w->reference, &w->subjects[i], page);
+}
+
+/*
+ * At the end every page is made readable, or all that can have bytes, so that what lies hidden under
+ * MF_PERM_NONE is compared too.
+ */
+static void reveal(round_state *w) {
+    doing(w, "protect everything");
+    if (HAS_HUGE_REGIONS) {
+        make_readable(w, 0, MF_SPACE_BYTES);
+    } else {
+        for (size_t i = 0; i < w->reference->now.page_count; i++)
+            make_page_readable(w, w->reference->now.pages[i]->number);
+        for_edge_pages(w, make_page_readable);
+    }
+    compare_all_bytes(w);
+    for_edge_pages(w, compare_page_everywhere);
 }
 
 static void round_close(round_state *w) {

@@ -39,6 +39,9 @@ extern const size_t ENGINE_COUNT; /* at most ENGINE_MAX */
 void engines_start(void);
 void engines_stop(void);
 
+/* Whether all accessors can be made with options->strategy and answer exactly for this layout. */
+bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options);
+
 /* Ends the program with a message unless `status` is MF_OK. */
 void engines_must(mf_status status, const mf_diag *diag, const char *doing);
 

@@ -1,0 +1,74 @@
+/* The engines of a program with an operating system: both backends, with generated code and without. */
+#include "engines.h"
+
+#include <memfold/generic.h>
+#include <memfold/plan.h>
+
+static mf_jit *shared_jit;
+
+void engines_start(void) {
+    mf_diag diag;
+    engines_must(mf_jit_create(NULL, &shared_jit, &diag), &diag, "mf_jit_create");
+}
+
+void engines_stop(void) {
+    mf_jit_destroy(shared_jit);
+    shared_jit = NULL;
+}
+
+bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options) {
+    mf_plan plan;
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
+        if (mf_plan_make(layout, id, options, &plan, NULL) != MF_OK)
+            return false;
+    return true;
+}
+
+/* ---- generic ---- */
+
+static bool generic_serves(const mf_accessor_options *options) {
+    return mf_generic_accessors(options) != NULL;
+}
+
+static engine_code generic_acquire(mf_memory *memory, const mf_accessor_options *options) {
+    (void)memory;
+    return (engine_code){.set = mf_generic_accessors(options)};
+}
+
+static void generic_release(engine_code code) {
+    (void)code;
+}
+
+/* ---- jit ---- */
+
+static bool jit_serves(const mf_accessor_options *options) {
+    (void)options;
+    return true;
+}
+
+/* The MMU knows one strategy, and no bound of its own. */
+static bool paged_jit_serves(const mf_accessor_options *options) {
+    return options->policy != MF_POLICY_BOUNDS && options->strategy == MF_STRATEGY_AUTO;
+}
+
+static engine_code jit_acquire(mf_memory *memory, const mf_accessor_options *options) {
+    mf_code *code;
+    mf_diag diag;
+    engines_must(mf_jit_get_for(shared_jit, memory, options, &code, &diag), &diag, "mf_jit_get_for");
+    return (engine_code){mf_code_accessors(code), code};
+}
+
+static void jit_release(engine_code code) {
+    mf_code_release(code.code);
+}
+
+/* ---- The table ---- */
+
+const engine ENGINES[] = {
+    {"copy/generic", MF_BACKEND_COPY, generic_serves, generic_acquire, generic_release},
+    {"copy/jit", MF_BACKEND_COPY, jit_serves, jit_acquire, jit_release},
+    {"x86_paged/generic", MF_BACKEND_X86_PAGED, generic_serves, generic_acquire, generic_release},
+    {"x86_paged/jit", MF_BACKEND_X86_PAGED, paged_jit_serves, jit_acquire, jit_release},
+};
+const size_t ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0];
+MF_STATIC_ASSERT(sizeof ENGINES / sizeof ENGINES[0] <= ENGINE_MAX, "ENGINE_MAX");
