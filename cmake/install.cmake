@@ -34,6 +34,9 @@ list(REMOVE_ITEM runtime_headers ${gen_headers})
 # ---- runtime
 memfold_install_targets(runtime memfold-runtime-targets memfold_runtime_shared memfold_runtime_static)
 memfold_install_pkgconfig(runtime)
+if(TARGET memfold_bare)
+  install(TARGETS memfold_bare ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
+endif()
 install(FILES ${runtime_headers} DESTINATION ${headers_dir} COMPONENT runtime)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 

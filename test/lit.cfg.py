@@ -15,6 +15,7 @@ Substitutions for RUN lines:
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
   %bare-lib     the directory of those files
   %bare-sets    emits the accessors of engines_bare.c into a directory
+  %bare         the library for kernels
   %boot         boots a kernel in QEMU and shows its serial port
 """
 
@@ -55,8 +56,8 @@ sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize el
 
 bare_lib = f"{config.memfold_source}/test/runtime/x86_paged/bare/lib"
 bare_cc = (
-    f"{config.memfold_cc} -std=c11 -g -O2 {warnings} -ffreestanding -fno-stack-protector -mno-red-zone "
-    f"-mgeneral-regs-only -fno-pie -no-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
+    f"{config.memfold_cc} -std=c11 -g -O2 {warnings} -ffreestanding -D__NO_INLINE__ -fno-stack-protector -mno-red-zone "
+    f"-mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
     f"-fno-builtin -Wl,--whole-archive {build}/runtime/libmemfold_bare.a -Wl,--no-whole-archive"
@@ -70,6 +71,7 @@ config.substitutions += [
     ("%bare-cc", bare_cc),
     ("%bare-lib", bare_lib),
     ("%bare-sets", f"{bare_lib}/emit_sets.sh {build}/bin/memfold {config.test_source_root}/Inputs/sandbox.yaml"),
+    ("%bare", f"{build}/runtime/libmemfold_bare.a"),
     ("%boot", f"{config.memfold_python} {bare_lib}/boot.py"),
     ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),

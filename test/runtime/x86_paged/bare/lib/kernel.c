@@ -68,11 +68,6 @@ int printf(const char *format, ...) {
     return length;
 }
 
-int vfprintf(FILE *file, const char *format, va_list arguments) {
-    (void)file;
-    return print(format, arguments);
-}
-
 int fprintf(FILE *file, const char *format, ...) {
     (void)file;
     va_list arguments;
