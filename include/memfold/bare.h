@@ -1,6 +1,6 @@
 /*
  * The x86_paged backend without an operating system: for unikernels, hypervisor guests and microkernels on
- * x86-64. A kernel links libmemfold_bare.a, fills an mf_bare_host, calls mf_bare_start once, and puts
+ * x86-64. A kernel links libmemfold-bare.a, fills an mf_bare_host, calls mf_bare_start once, and puts
  * mf_bare_page_fault_entry at vector 14 of its IDT (or calls mf_bare_page_fault_resolve from an entry of its
  * own). From then on memories (memory.h) with MF_BACKEND_X86_PAGED, guard frames and emitted objects work as
  * they do on Linux.

@@ -59,6 +59,7 @@ mf_bare_page_fault_entry:
 
 /* bool mf_os_call(void **place, void (*body)(void *argument), void *argument) */
         .globl  mf_os_call
+        .hidden mf_os_call
         .type   mf_os_call, @function
 mf_os_call:
         pushq   %rbp
@@ -85,6 +86,7 @@ mf_os_call:
 
 /* void mf_os_leave(void *place): interrupts are on again only when the stack is, by popfq. */
         .globl  mf_os_leave
+        .hidden mf_os_leave
         .type   mf_os_leave, @function
 mf_os_leave:
         movq    %rdi, %rsp
