@@ -35,6 +35,9 @@ void engine_fini(struct engine *engine);
 /* The memory's layout may have changed: the next access asks for accessors again. */
 void engine_layout_changed(struct engine *engine);
 
+/* Accessors for the layout of now: what an engine that has become stale does before its next access. */
+mf_status engine_renew(struct engine *engine, mf_diag *diag);
+
 /*
  * Performs one access. `*value` is what a load gives or a store takes. On MF_OK `*fault` is the fault
  * record, kind 0 if the access was done.

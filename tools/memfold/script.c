@@ -27,9 +27,6 @@ enum operand {
 
 #define OPERANDS_MAX 4
 
-static const char *const perm_words[] = {"none", "ro", "rw", NULL};
-static const char *const operation_words[] = {"load", "store", NULL};
-
 struct verb_form {
     const char *word;
     const char *usage;
@@ -163,19 +160,6 @@ static mf_status payload_take(struct reader *reader, struct script_command *comm
     return status;
 }
 
-const char *script_perm_word(unsigned perm) {
-    return perm_words[perm];
-}
-
-const char *script_operation_word(unsigned operation) {
-    return operation_words[operation];
-}
-
-/* "load_u8" -> "u8" */
-const char *script_kind_word(unsigned accessor) {
-    return strchr(mf_accessor_info_get((mf_accessor_id)accessor)->name, '_') + 1;
-}
-
 static mf_status kind_take(const struct reader *reader, const char *word, mf_operation operation,
                            uint8_t *choice) {
     for (unsigned id = 0; id < MF_ACCESSOR_COUNT; id++)
@@ -195,7 +179,7 @@ static mf_status choice_read(const struct reader *reader, const char *word, cons
             *choice = (uint8_t)place;
             return MF_OK;
         }
-    return refuse_word(reader, word, words == perm_words ? "unknown permission" : "unknown operation");
+    return refuse_word(reader, word, words == script_perm_words ? "unknown permission" : "unknown operation");
 }
 
 /* Reads one word. Numbers go to `*number`, which then moves on. */
@@ -215,11 +199,11 @@ static mf_status operand_take(const struct reader *reader, const char *word, enu
     case OPERAND_BYTE:
         return number_take(reader, word, UINT8_MAX, (*number)++);
     case OPERAND_PERM:
-        return choice_read(reader, word, perm_words, MF_PERM_NONE, &command->choice);
+        return choice_read(reader, word, script_perm_words, MF_PERM_NONE, &command->choice);
     case OPERAND_ACCESS:
-        return choice_read(reader, word, perm_words, MF_PERM_RO, &command->choice);
+        return choice_read(reader, word, script_perm_words, MF_PERM_RO, &command->choice);
     case OPERAND_OPERATION:
-        return choice_read(reader, word, operation_words, MF_LOAD, &command->choice);
+        return choice_read(reader, word, script_operation_words, MF_LOAD, &command->choice);
     case OPERAND_PAYLOAD:
     case OPERAND_NONE:
         break;

@@ -46,6 +46,10 @@ struct script {
     size_t payload_bytes, payload_room;
 };
 
+/* The words by mf_perm and mf_operation; NULL behind the last. */
+extern const char *const script_perm_words[];
+extern const char *const script_operation_words[];
+
 /* The words of a script for a permission (mf_perm), an operation and the kind of an accessor. */
 const char *script_perm_word(unsigned perm);
 const char *script_operation_word(unsigned operation);

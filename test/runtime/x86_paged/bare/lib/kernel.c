@@ -172,6 +172,12 @@ size_t strlen(const char *text) {
     return length;
 }
 
+char *strchr(const char *text, int c) {
+    while (*text != (char)c && *text != '\0')
+        text++;
+    return *text == (char)c ? (char *)(uintptr_t)text : NULL;
+}
+
 int strcmp(const char *a, const char *b) {
     while (*a != '\0' && *a == *b)
         a++, b++;

@@ -1,0 +1,102 @@
+/* One access, whoever made the accessors: calls by every signature, and where the fault record is. */
+#include "engine.h"
+
+#include <memfold/guard.h>
+
+/* One access on its way through the function pointer. */
+struct call {
+    const struct engine *engine;
+    mf_accessor_fn *function;
+    mf_operation operation;
+    uint64_t index;
+    uint64_t value; /* of a load: written */
+};
+
+static uint32_t load_return(struct call *call) {
+    mf_view *view = call->engine->view;
+    bool at = call->engine->options.base == MF_BASE_ARGUMENT;
+    bool u33 = call->engine->options.index == MF_INDEX_U33;
+    mf_load_result result = at && u33 ? ((mf_load_at_u33_fn *)call->function)(view, view->base, call->index)
+                            : at  ? ((mf_load_at_fn *)call->function)(view, view->base, (uint32_t)call->index)
+                            : u33 ? ((mf_load_u33_fn *)call->function)(view, call->index)
+                                  : ((mf_load_fn *)call->function)(view, (uint32_t)call->index);
+    call->value = result.value;
+    return result.status;
+}
+
+static uint32_t store_return(struct call *call) {
+    mf_view *view = call->engine->view;
+    bool at = call->engine->options.base == MF_BASE_ARGUMENT;
+    bool u33 = call->engine->options.index == MF_INDEX_U33;
+    return at && u33 ? ((mf_store_at_u33_fn *)call->function)(view, view->base, call->index, call->value)
+           : at  ? ((mf_store_at_fn *)call->function)(view, view->base, (uint32_t)call->index, call->value)
+           : u33 ? ((mf_store_u33_fn *)call->function)(view, call->index, call->value)
+                 : ((mf_store_fn *)call->function)(view, (uint32_t)call->index, call->value);
+}
+
+static void load_trap(mf_view *view, void *context) {
+    struct call *call = context;
+    bool at = call->engine->options.base == MF_BASE_ARGUMENT;
+    bool u33 = call->engine->options.index == MF_INDEX_U33;
+    call->value = at && u33 ? ((mf_load_trap_at_u33_fn *)call->function)(view, view->base, call->index)
+                  : at      ? ((mf_load_trap_at_fn *)call->function)(view, view->base, (uint32_t)call->index)
+                  : u33     ? ((mf_load_trap_u33_fn *)call->function)(view, call->index)
+                            : ((mf_load_trap_fn *)call->function)(view, (uint32_t)call->index);
+}
+
+static void store_trap(mf_view *view, void *context) {
+    struct call *call = context;
+    bool at = call->engine->options.base == MF_BASE_ARGUMENT;
+    bool u33 = call->engine->options.index == MF_INDEX_U33;
+    if (at && u33)
+        ((mf_store_trap_at_u33_fn *)call->function)(view, view->base, call->index, call->value);
+    else if (at)
+        ((mf_store_trap_at_fn *)call->function)(view, view->base, (uint32_t)call->index, call->value);
+    else if (u33)
+        ((mf_store_trap_u33_fn *)call->function)(view, call->index, call->value);
+    else
+        ((mf_store_trap_fn *)call->function)(view, (uint32_t)call->index, call->value);
+}
+
+/* The fault comes from where a client would take it: the status and the record, or the guard. */
+static void call_perform(struct call *call, mf_fault *fault) {
+    mf_view *view = call->engine->view;
+    bool load = call->operation == MF_LOAD;
+    *fault = (mf_fault){0};
+    if (call->engine->options.on_fault == MF_ON_FAULT_TRAP) {
+        mf_guard_run(view, load ? load_trap : store_trap, call, fault);
+        return;
+    }
+    uint32_t status = load ? load_return(call) : store_return(call);
+    if (status != MF_FAULT_NONE) {
+        *fault = view->fault;
+        fault->kind = status;
+    }
+}
+
+/* Without a check in the accessor, the caller answers for the range. */
+static bool range_check(mf_view *view, const mf_accessor_info *info, uint64_t index, mf_fault *fault) {
+    if (index >= MF_SPACE_BYTES) {
+        uint64_t page = index & ~(uint64_t)(MF_PAGE_SIZE - 1);
+        view->fault = (mf_fault){MF_PAGE_FAULT, info->operation, page, index, info->width_bytes};
+    } else if (mf_view_span(view, (uint32_t)index, info->width_bytes, info->operation) != NULL) {
+        return true;
+    }
+    *fault = view->fault;
+    return false;
+}
+
+mf_status engine_access(struct engine *engine, mf_accessor_id accessor, uint64_t index, uint64_t *value,
+                        mf_fault *fault, mf_diag *diag) {
+    const mf_accessor_info *info = mf_accessor_info_get(accessor);
+    mf_status status = engine->stale ? engine_renew(engine, diag) : MF_OK;
+    if (status != MF_OK)
+        return status;
+    if (engine->options.policy == MF_POLICY_NONE && !range_check(engine->view, info, index, fault))
+        return MF_OK;
+    struct call call = {engine, mf_accessors_member(engine->accessors, accessor), info->operation, index,
+                        *value};
+    call_perform(&call, fault);
+    *value = call.value;
+    return MF_OK;
+}
