@@ -10,37 +10,54 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Operands of the templates: a load's $0 is the result and $1 the guest bytes; a store's $0 the bytes, $1 the
- * value. */
-static const char *load_template(const emit_site *site) {
+#define INSTRUCTION_CHARS_MAX 64
+
+/* A load's $0 is the result and $1 says where the guest bytes are; a store's $0 says that, $1 is the value.
+ */
+static const char *load_format(const emit_site *site) {
     bool sign_extends = site->info->sign_extends && site->options->endian == MF_LITTLE_ENDIAN;
     switch (site->info->width_bytes) {
     case 1:
-        return site->info->sign_extends ? "movsbq $1, $0" : "movzbl $1, ${0:k}";
+        return site->info->sign_extends ? "movsbq %s, $0" : "movzbl %s, ${0:k}";
     case 2:
-        return sign_extends ? "movswq $1, $0" : "movzwl $1, ${0:k}";
+        return sign_extends ? "movswq %s, $0" : "movzwl %s, ${0:k}";
     case 4:
-        return sign_extends ? "movslq $1, $0" : "movl $1, ${0:k}";
+        return sign_extends ? "movslq %s, $0" : "movl %s, ${0:k}";
     default:
-        return "movq $1, $0";
+        return "movq %s, $0";
     }
 }
 
-static const char *store_template(const emit_site *site) {
+static const char *store_format(const emit_site *site) {
     switch (site->info->width_bytes) {
     case 1:
-        return "movb ${1:b}, $0";
+        return "movb ${1:b}, %s";
     case 2:
-        return "movw ${1:w}, $0";
+        return "movw ${1:w}, %s";
     case 4:
-        return "movl ${1:k}, $0";
+        return "movl ${1:k}, %s";
     default:
-        return "movq $1, $0";
+        return "movq $1, %s";
     }
 }
 
-/* The bytes are an indirect memory operand, so that LLVM can fold any address into it. */
+/*
+ * At base 0 the address is the guest's, and an instruction with a 32-bit address register takes it as it
+ * comes: the CPU ignores the upper half (Intel SDM volume 1, 3.7.5.1), and bytes past 2^32 are not wrapped.
+ */
+static bool takes_address_register(const emit_site *site) {
+    return site->options->base == MF_BASE_CONSTANT && site->options->base_address == 0 &&
+           site->v_address != NULL && !LLVMIsConstant(site->v_address);
+}
+
+/* Elsewhere the bytes are an indirect memory operand, so that LLVM can fold any address into it. */
+static LLVMValueRef guest_operand(const ir *ir, const emit_site *site) {
+    return takes_address_register(site) ? site->v_address : emit_access_host(ir, site);
+}
+
 static void set_guest_type(const ir *ir, const emit_site *site, LLVMValueRef call) {
+    if (takes_address_register(site))
+        return;
     unsigned kind = LLVMGetEnumAttributeKindForName("elementtype", strlen("elementtype"));
     LLVMTypeRef type = ir_int_type(ir, site->info->width_bytes);
     LLVMAddCallSiteAttribute(call, 1, LLVMCreateTypeAttribute(ir->context, kind, type));
@@ -89,14 +106,20 @@ static void tell_upper_bits(const ir *ir, const emit_site *site, LLVMValueRef v_
 }
 
 LLVMValueRef emit_paged_load(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_fault) {
-    LLVMValueRef v_host = emit_access_host(ir, site);
-    LLVMTypeRef t_ptr = ir->t_ptr;
-    LLVMTypeRef type = LLVMFunctionType(ir->t_i64, &t_ptr, 1, false);
-    const char *instruction = load_template(site);
-    LLVMValueRef v_raw =
-        b_fault == NULL
-            ? build_plain(ir, site, type, instruction, "=r,*m,~{memory}", &v_host, 1)
-            : build_recoverable(ir, site, type, instruction, "=r,*m,!i,~{memory}", &v_host, 1, b_fault);
+    bool by_register = takes_address_register(site);
+    char instruction[INSTRUCTION_CHARS_MAX];
+    snprintf(instruction, sizeof instruction, load_format(site), by_register ? "(${1:k})" : "$1");
+    LLVMValueRef v_guest = guest_operand(ir, site);
+    LLVMTypeRef t_guest = LLVMTypeOf(v_guest);
+    LLVMTypeRef type = LLVMFunctionType(ir->t_i64, &t_guest, 1, false);
+    LLVMValueRef v_raw;
+    if (b_fault == NULL) {
+        const char *constraints = by_register ? "=r,r,~{memory}" : "=r,*m,~{memory}";
+        v_raw = build_plain(ir, site, type, instruction, constraints, &v_guest, 1);
+    } else {
+        const char *constraints = by_register ? "=r,r,!i,~{memory}" : "=r,*m,!i,~{memory}";
+        v_raw = build_recoverable(ir, site, type, instruction, constraints, &v_guest, 1, b_fault);
+    }
     if (site->options->endian == MF_LITTLE_ENDIAN || site->info->width_bytes == 1) {
         tell_upper_bits(ir, site, v_raw);
         return v_raw;
@@ -106,14 +129,19 @@ LLVMValueRef emit_paged_load(const ir *ir, const emit_site *site, LLVMBasicBlock
 }
 
 void emit_paged_store(const ir *ir, const emit_site *site, LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
-    LLVMValueRef v_host = emit_access_host(ir, site);
+    bool by_register = takes_address_register(site);
+    char instruction[INSTRUCTION_CHARS_MAX];
+    snprintf(instruction, sizeof instruction, store_format(site), by_register ? "(${0:k})" : "$0");
+    LLVMValueRef v_guest = guest_operand(ir, site);
     LLVMValueRef v_raw = emit_access_narrow(ir, site, v_value);
-    LLVMTypeRef parameters[] = {ir->t_ptr, LLVMTypeOf(v_raw)};
+    LLVMTypeRef parameters[] = {LLVMTypeOf(v_guest), LLVMTypeOf(v_raw)};
     LLVMTypeRef type = LLVMFunctionType(ir->t_void, parameters, 2, false);
-    const char *instruction = store_template(site);
-    LLVMValueRef arguments[] = {v_host, v_raw};
-    if (b_fault == NULL)
-        build_plain(ir, site, type, instruction, "*m,r,~{memory}", arguments, 2);
-    else
-        build_recoverable(ir, site, type, instruction, "*m,r,!i,~{memory}", arguments, 2, b_fault);
+    LLVMValueRef arguments[] = {v_guest, v_raw};
+    if (b_fault == NULL) {
+        const char *constraints = by_register ? "r,r,~{memory}" : "*m,r,~{memory}";
+        build_plain(ir, site, type, instruction, constraints, arguments, 2);
+    } else {
+        const char *constraints = by_register ? "r,r,!i,~{memory}" : "*m,r,!i,~{memory}";
+        build_recoverable(ir, site, type, instruction, constraints, arguments, 2, b_fault);
+    }
 }
