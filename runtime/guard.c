@@ -45,12 +45,12 @@ bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *f
     return false;
 }
 
-struct mf_guard *mf_guard_find(const unsigned char *base) {
-    struct mf_guard *frame = *mf_os_thread_guard();
-    while (frame != NULL && frame->view->base != base) {
-        frame = frame->outer_of_thread;
-    }
-    return frame;
+struct mf_guard *mf_guard_innermost(void) {
+    return *mf_os_thread_guard();
+}
+
+struct mf_guard *mf_guard_outer(const struct mf_guard *frame) {
+    return frame->outer_of_thread;
 }
 
 mf_view *mf_guard_view(const struct mf_guard *frame) {

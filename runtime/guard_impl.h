@@ -8,10 +8,11 @@
 MF_NORETURN void mf_guard_leave(mf_view *view);
 
 /*
- * The innermost frame of this thread whose view has this base, or NULL; and its view. Async-signal-safe, also
- * in threads that have never entered a frame.
+ * The innermost frame of this thread, or NULL; the one that it was entered in; and a frame's view.
+ * Async-signal-safe, also in threads that have never entered a frame.
  */
-struct mf_guard *mf_guard_find(const unsigned char *base);
+struct mf_guard *mf_guard_innermost(void);
+struct mf_guard *mf_guard_outer(const struct mf_guard *frame);
 mf_view *mf_guard_view(const struct mf_guard *frame);
 
 /* Continues behind the mf_guard_run of `frame`, which is active on this thread. */

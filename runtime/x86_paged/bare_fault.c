@@ -61,8 +61,7 @@ bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) 
     mf_operation operation = operation_of(registers);
     mf_page_fault fault = {address, registers->rip, operation};
     mf_page_fault_exit way;
-    uintptr_t start;
-    if (host == NULL || !is_data_fault(registers) || !mf_window_find(address, &start)) {
+    if (host == NULL || !is_data_fault(registers) || !mf_window_is_around(address)) {
         return false;
     }
     bool is_user_page;

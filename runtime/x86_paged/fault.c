@@ -15,19 +15,32 @@ static void record(mf_view *view, uint64_t index, mf_operation operation) {
     view->fault.length = 0;
 }
 
+static uintptr_t base_of(const mf_view *view) {
+    return (uintptr_t)view->base;
+}
+
+/* Windows of different address spaces may overlap; the thread has frames of those that it uses. */
+static struct mf_guard *find_frame(uintptr_t host_address) {
+    struct mf_guard *frame = mf_guard_innermost();
+    while (frame != NULL && !mf_window_at_is_around(base_of(mf_guard_view(frame)), host_address)) {
+        frame = mf_guard_outer(frame);
+    }
+    return frame;
+}
+
 bool mf_page_fault_resolve(const mf_page_fault *fault, mf_page_fault_exit *way) {
-    uintptr_t start;
-    if (!mf_window_find(fault->host_address, &start)) {
+    if (!mf_window_is_around(fault->host_address)) {
         return false;
     }
     *way = (mf_page_fault_exit){.host_pc = mf_exception_table_lookup(fault->host_pc)};
     if (way->host_pc != 0) {
         return true;
     }
-    way->frame = mf_guard_find((const unsigned char *)start);
+    way->frame = find_frame(fault->host_address);
     if (way->frame == NULL) {
         return false;
     }
-    record(mf_guard_view(way->frame), fault->host_address - start, fault->operation);
+    mf_view *view = mf_guard_view(way->frame);
+    record(view, fault->host_address - base_of(view), fault->operation);
     return true;
 }

@@ -40,20 +40,32 @@ void mf_window_remove(mf_window *window) {
     mf_registry_unlock();
 }
 
-static bool find_in(uintptr_t bucket, uintptr_t host_address, uintptr_t *start) {
-    for (mf_window *at = atomic_load(chain_of(bucket)); at != NULL; at = atomic_load(&at->next)) {
-        if (host_address - at->start < at->bytes) {
-            *start = at->start;
-            return true;
-        }
-    }
-    return false;
+static bool is_around(const mf_window *window, uintptr_t host_address) {
+    return host_address - window->start < window->bytes;
 }
 
-bool mf_window_find(uintptr_t host_address, uintptr_t *start) {
+static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address) {
+    const mf_window *at = atomic_load(chain_of(bucket));
+    while (at != NULL && !is_around(at, host_address)) {
+        at = atomic_load(&at->next);
+    }
+    return at != NULL;
+}
+
+bool mf_window_is_around(uintptr_t host_address) {
     uintptr_t bucket = host_address >> BUCKET_LOG2;
     unsigned phase = mf_registry_enter();
-    bool found = find_in(bucket, host_address, start) || find_in(bucket - 1, host_address, start);
+    bool found = bucket_is_around(bucket, host_address) || bucket_is_around(bucket - 1, host_address);
     mf_registry_leave(phase);
     return found;
+}
+
+bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address) {
+    unsigned phase = mf_registry_enter();
+    const mf_window *at = atomic_load(chain_of(start >> BUCKET_LOG2));
+    while (at != NULL && !(at->start == start && is_around(at, host_address))) {
+        at = atomic_load(&at->next);
+    }
+    mf_registry_leave(phase);
+    return at != NULL;
 }

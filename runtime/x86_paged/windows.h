@@ -27,13 +27,16 @@ typedef struct mf_window {
 } mf_window;
 
 /*
- * Windows do not overlap, except that those of different address spaces may be the same. When remove returns
- * nobody reads the window any more. Any thread; not in a signal handler.
+ * Windows of one address space do not overlap; those of different ones may. When remove returns nobody reads
+ * the window any more. Any thread; not in a signal handler.
  */
 void mf_window_add(mf_window *window);
 void mf_window_remove(mf_window *window);
 
-/* True, and the start of the window around a host address, if there is one. Any thread; async-signal-safe. */
-bool mf_window_find(uintptr_t host_address, uintptr_t *start);
+/* Whether a host address lies in any window; and in one that begins at `start`. Any thread;
+ * async-signal-safe.
+ */
+bool mf_window_is_around(uintptr_t host_address);
+bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address);
 
 #endif
