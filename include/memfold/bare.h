@@ -95,8 +95,13 @@ typedef struct mf_bare_host {
     /* Where the running thread keeps its innermost guard frame: a pointer per thread, NULL at first. */
     mf_guard **(*thread_guard)(void *context);
 
-    /* Optional: no other CPU may use what it has cached of the page at `address` after this returns. */
-    void (*forget_page)(void *context, uint64_t address);
+    /*
+     * Optional, for more than one CPU: when this returns, no other CPU uses what it had cached of the `pages`
+     * pages from `address` on, or of the tables on the way to them (invlpg for each page, or a whole flush).
+     * Asked for once for pages that follow each other, when their tables are changed and before a frame of
+     * them is given back.
+     */
+    void (*forget_pages)(void *context, uint64_t address, uint64_t pages);
 
     /* Optional: another CPU or thread must go on first; `attempt` counts. Without it the CPU pauses. */
     void (*wait)(void *context, unsigned attempt);

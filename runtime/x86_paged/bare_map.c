@@ -55,7 +55,7 @@ static void connect(mf_map *map, const mf_bare_host *host, bool allow_huge_pages
         .take = host->take_frame,
         .take_huge = allow_huge_pages ? host->take_huge_frame : NULL,
         .give = host->give_frame,
-        .forget = host->forget_page,
+        .forget = host->forget_pages,
     };
     map->tables = (mf_bare_tables){&map->frames, map->place.root, map->place.is_user};
 }

@@ -43,8 +43,12 @@ static unsigned char *bytes_at(const mf_bare_tables *tables, uint64_t frame) {
     return tables->frames->direct_map + frame;
 }
 
-static table *table_at(const mf_bare_tables *tables, uint64_t frame) {
-    return (table *)(void *)bytes_at(tables, frame);
+static table *table_at(unsigned char *direct_map, uint64_t frame) {
+    return (table *)(void *)(direct_map + frame);
+}
+
+static table *table_of(const mf_bare_tables *tables, entry e) {
+    return table_at(tables->frames->direct_map, e.bits & ENTRY_FRAME);
 }
 
 static uint64_t frame_of(entry e) {
@@ -72,26 +76,34 @@ static uint64_t last_byte(mf_bare_run run) {
     return run.start + run.pages * MF_PAGE_SIZE - 1;
 }
 
-/* Everywhere, before a frame that the page or table had can be used for something else. */
-static void forget_page(const mf_bare_tables *tables, uint64_t address) {
-    const mf_frame_source *frames = tables->frames;
-    mf_cpu_forget_page(address);
-    if (frames->forget != NULL) {
-        frames->forget(frames->context, address);
+/*
+ * The walk (4.5.4):
+ *
+ *  63        48 47       39 38       30 29       21 20       12 11         0
+ * | sign       | level 4   | level 3   | level 2   | level 1   | in the page |   4 KiB leaf
+ * | sign       | level 4   | level 3   | level 2   | in the huge page        |   2 MiB leaf
+ */
+typedef struct way_end {
+    entry *entry; /* the last on the way to an address: a leaf, or one that leads no further */
+    unsigned level;
+    uint64_t granted; /* the bits that all entries on the way have: what they grant together (4.6.1) */
+} way_end;
+
+static way_end walk(unsigned char *direct_map, uint64_t root, uint64_t address) {
+    way_end at = {.granted = ~UINT64_C(0)};
+    uint64_t frame = root;
+    for (at.level = LEVELS;; at.level--) {
+        at.entry = &table_at(direct_map, frame)->entries[index_of(address, at.level)];
+        at.granted &= at.entry->bits;
+        if (!is_table(*at.entry, at.level)) {
+            return at;
+        }
+        frame = frame_of(*at.entry);
     }
 }
 
-/* The walk: the entry for `address` at `*level`, or above it where the way ends; then `*level` says where. */
-static entry *find_entry(const mf_bare_tables *tables, uint64_t address, unsigned *level) {
-    uint64_t frame = tables->root;
-    for (unsigned at = LEVELS;; at--) {
-        entry *e = &table_at(tables, frame)->entries[index_of(address, at)];
-        if (at == *level || !is_table(*e, at)) {
-            *level = at;
-            return e;
-        }
-        frame = frame_of(*e);
-    }
+static way_end walk_to(const mf_bare_tables *tables, uint64_t address) {
+    return walk(tables->frames->direct_map, tables->root, address);
 }
 
 /* ---- Taking frames ------------------------------------------------------------------------- */
@@ -139,20 +151,31 @@ static bool make_huge_leaf(const mf_bare_tables *tables, entry *e) {
     return true;
 }
 
-/* Instead of the huge leaf, a table of leaves of the same bytes and rights. */
+static void forget_elsewhere(const mf_bare_tables *tables, mf_bare_run run) {
+    const mf_frame_source *frames = tables->frames;
+    if (frames->forget != NULL) {
+        frames->forget(frames->context, run.start, run.pages);
+    }
+}
+
+/*
+ * Instead of the huge leaf, a table of leaves of the same bytes and rights. A huge page is forgotten as a
+ * whole by any address in it (4.10.4.1).
+ */
 static bool split(const mf_bare_tables *tables, entry *e, uint64_t address) {
     uint64_t frame = tables->frames->take(tables->frames->context);
     if (frame == MF_NO_FRAME) {
         return false;
     }
-    entry *leaves = table_at(tables, frame)->entries;
+    entry *leaves = table_at(tables->frames->direct_map, frame)->entries;
     for (uint64_t i = 0; i < TABLE_ENTRIES; i++) {
         leaves[i].bits = (e->bits & ~ENTRY_HUGE) + i * MF_PAGE_SIZE;
     }
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     e->bits = frame | table_bits(tables);
     if (was_present) {
-        forget_page(tables, address);
+        mf_cpu_forget_page(address);
+        forget_elsewhere(tables, (mf_bare_run){address, 1});
     }
     return true;
 }
@@ -163,28 +186,29 @@ static bool covers_entry(mf_bare_run run, uint64_t address, unsigned level) {
 }
 
 /*
- * One step on the way to a leaf for `address`, which must have a frame if `needs_frame`. `*e` is where the
- * way ends, at `level`. Sets `is_there` when nothing is left to do.
+ * One step on the way to a leaf for `address`, which must have a frame if `needs_frame`; `at` is where the
+ * way ends. Sets `is_there` when nothing is left to do.
  */
 static bool extend_way(const mf_bare_tables *tables, mf_bare_run run, uint64_t address, bool needs_frame,
-                       entry *e, unsigned level, bool *is_there) {
+                       const way_end *at, bool *is_there) {
     *is_there = true;
-    if (is_held(*e)) {
-        bool is_whole = level == 1 || covers_entry(run, address, level);
+    if (is_held(*at->entry)) {
+        bool is_whole = at->level == 1 || covers_entry(run, address, at->level);
         *is_there = is_whole;
-        return is_whole || split(tables, e, address);
+        return is_whole || split(tables, at->entry, address);
     }
     if (!needs_frame) {
         return true;
     }
-    if (level == 1) {
-        return make_leaf(tables, e);
+    if (at->level == 1) {
+        return make_leaf(tables, at->entry);
     }
-    if (level == HUGE_LEVEL && covers_entry(run, address, level) && make_huge_leaf(tables, e)) {
+    if (at->level == HUGE_LEVEL && covers_entry(run, address, at->level) &&
+        make_huge_leaf(tables, at->entry)) {
         return true;
     }
     *is_there = false;
-    return make_table(tables, e);
+    return make_table(tables, at->entry);
 }
 
 /* Every page of the run has a leaf of its own or is part of one inside the run, if it has or needs a frame.
@@ -193,13 +217,12 @@ static bool hold(const mf_bare_tables *tables, mf_bare_run run, bool needs_frame
     uint64_t address = run.start;
     uint64_t last = last_byte(run);
     for (;;) {
-        unsigned level = 1;
+        way_end at = walk_to(tables, address);
         bool is_there;
-        entry *e = find_entry(tables, address, &level);
-        if (!extend_way(tables, run, address, needs_frame, e, level, &is_there)) {
+        if (!extend_way(tables, run, address, needs_frame, &at, &is_there)) {
             return false;
         }
-        uint64_t entry_last = address | (span_of(level) - 1);
+        uint64_t entry_last = address | (span_of(at.level) - 1);
         if (is_there && entry_last >= last) {
             return true;
         }
@@ -211,7 +234,7 @@ static bool hold(const mf_bare_tables *tables, mf_bare_run run, bool needs_frame
 
 /* What is done to the pages of `part` in the leaf `e`, which has a frame and spans span_of(level) bytes. */
 typedef struct sweep sweep;
-typedef bool leaf_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part);
+typedef bool leaf_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part);
 
 struct sweep {
     const mf_bare_tables *tables;
@@ -220,7 +243,30 @@ struct sweep {
     mf_bare_visit *visit;
     void *context;
     bool frees_tables;
+    mf_bare_run stale; /* forgotten here, not yet elsewhere */
+    entry unlinked;    /* the first of a chain of tables that are to be given back */
 };
+
+/* Elsewhere too, for pages that follow each other at once: interrupting another CPU is slow. */
+static void forget_stale(sweep *sweep) {
+    if (sweep->stale.pages != 0) {
+        forget_elsewhere(sweep->tables, sweep->stale);
+        sweep->stale.pages = 0;
+    }
+}
+
+/* Pages of an entry that has changed; they come in ascending order, tables behind what was below them. */
+static void forget(sweep *sweep, mf_bare_run part) {
+    mf_cpu_forget_page(part.start);
+    uint64_t stale_pages = (part.start - sweep->stale.start) / MF_PAGE_SIZE;
+    if (stale_pages > sweep->stale.pages) {
+        forget_stale(sweep);
+        sweep->stale.start = part.start;
+        stale_pages = 0;
+    }
+    uint64_t pages = stale_pages + part.pages;
+    sweep->stale.pages = pages > sweep->stale.pages ? pages : sweep->stale.pages;
+}
 
 static bool is_empty(const table *t) {
     for (size_t i = 0; i < TABLE_ENTRIES; i++) {
@@ -231,20 +277,34 @@ static bool is_empty(const table *t) {
     return true;
 }
 
-static void free_if_empty(const sweep *sweep, entry *e, uint64_t address) {
-    const mf_frame_source *frames = sweep->tables->frames;
-    uint64_t frame = frame_of(*e);
-    if (sweep->frees_tables && (e->bits & ENTRY_OURS) != 0 && is_empty(table_at(sweep->tables, frame))) {
+/*
+ * The table at `e`, if it is ours and empty, joins the chain; the entry that links it is not present. Cached
+ * ways lead through it until it is forgotten, by any address below it (4.10.4.1).
+ */
+static void unlink_if_empty(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+    table *t = table_of(sweep->tables, *e);
+    if (sweep->frees_tables && (e->bits & ENTRY_OURS) != 0 && is_empty(t)) {
+        t->entries[0] = sweep->unlinked;
+        sweep->unlinked.bits = frame_of(*e) | ENTRY_HELD;
         e->bits = 0;
-        forget_page(sweep->tables, address);
-        frames->give(frames->context, frame);
+        forget(sweep, (mf_bare_run){part.start, level == HUGE_LEVEL ? part.pages : 1});
+    }
+}
+
+static void give_unlinked(sweep *sweep) {
+    const mf_frame_source *frames = sweep->tables->frames;
+    while (is_held(sweep->unlinked)) {
+        entry first = sweep->unlinked;
+        sweep->unlinked = table_of(sweep->tables, first)->entries[0];
+        frames->give(frames->context, frame_of(first));
     }
 }
 
 /* The entries of one table for [start, last], and all below. False if a step was. */
-static bool sweep_table(const sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last) {
+static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last) {
+    table *t = table_at(sweep->tables->frames->direct_map, frame);
     for (uint64_t at = start;;) {
-        entry *e = &table_at(sweep->tables, frame)->entries[index_of(at, level)];
+        entry *e = &t->entries[index_of(at, level)];
         uint64_t entry_last = at | (span_of(level) - 1);
         uint64_t part_last = entry_last < last ? entry_last : last;
         mf_bare_run part = {at, (part_last - at + 1) / MF_PAGE_SIZE};
@@ -252,7 +312,7 @@ static bool sweep_table(const sweep *sweep, uint64_t frame, unsigned level, uint
             if (!sweep_table(sweep, frame_of(*e), level - 1, at, part_last)) {
                 return false;
             }
-            free_if_empty(sweep, e, at);
+            unlink_if_empty(sweep, e, level, part);
         } else if (is_held(*e) && !sweep->step(sweep, e, level, part)) {
             return false;
         }
@@ -263,23 +323,12 @@ static bool sweep_table(const sweep *sweep, uint64_t frame, unsigned level, uint
     }
 }
 
-static bool sweep_run(const sweep *sweep, mf_bare_run run) {
-    return run.pages == 0 || sweep_table(sweep, sweep->tables->root, LEVELS, run.start, last_byte(run));
-}
-
-/*
- * Rights that are added are forgotten, too: the CPU may fault by what it has cached (4.10.4.3), and the guest
- * would be blamed. Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an
- * entry (4.8) is no change.
- */
-static void change_entry(const mf_bare_tables *tables, entry *e, uint64_t bits, uint64_t address) {
-    uint64_t noted = ENTRY_ACCESSED | ENTRY_DIRTY;
-    uint64_t changed = (e->bits ^ bits) & ~noted;
-    bool was_present = (e->bits & ENTRY_PRESENT) != 0;
-    e->bits = bits;
-    if (was_present && changed != 0) {
-        forget_page(tables, address);
-    }
+static bool sweep_run(sweep *sweep, mf_bare_run run) {
+    bool is_done =
+        run.pages == 0 || sweep_table(sweep, sweep->tables->root, LEVELS, run.start, last_byte(run));
+    forget_stale(sweep);
+    give_unlinked(sweep);
+    return is_done;
 }
 
 static uint64_t rights(const mf_bare_tables *tables, mf_perm perm) {
@@ -289,49 +338,52 @@ static uint64_t rights(const mf_bare_tables *tables, mf_perm perm) {
                : ENTRY_PRESENT | ENTRY_NO_EXECUTE | user | (perm == MF_PERM_RW ? ENTRY_WRITE : 0);
 }
 
-static bool set_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+/*
+ * Rights that are added are forgotten, too: the CPU may fault by what it has cached (4.10.4.3), and the guest
+ * would be blamed. Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an
+ * entry (4.8) is no change.
+ */
+static bool set_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     (void)level;
-    uint64_t kept = e->bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE);
-    change_entry(sweep->tables, e, kept | rights(sweep->tables, sweep->perm), part.start);
+    uint64_t noted = ENTRY_ACCESSED | ENTRY_DIRTY;
+    entry old = *e;
+    e->bits = (old.bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(sweep->tables, sweep->perm);
+    if ((old.bits & ENTRY_PRESENT) != 0 && ((e->bits ^ old.bits) & ~noted) != 0) {
+        forget(sweep, part);
+    }
     return true;
 }
 
-static void give_leaf(const mf_bare_tables *tables, entry *e, unsigned level, uint64_t address) {
+/* The leaf is not present, so no CPU has cached it. */
+static bool give_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+    const mf_frame_source *frames = sweep->tables->frames;
     uint64_t frame = frame_of(*e);
-    uint64_t count = span_of(level) / MF_PAGE_SIZE;
-    change_entry(tables, e, 0, address);
-    for (uint64_t i = 0; i < count; i++) {
-        tables->frames->give(tables->frames->context, frame + i * MF_PAGE_SIZE);
-    }
-}
-
-static bool undo_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
-    if ((e->bits & ENTRY_NEW) != 0) {
-        give_leaf(sweep->tables, e, level, part.start);
+    (void)part;
+    e->bits = 0;
+    for (uint64_t i = 0; i < span_of(level) / MF_PAGE_SIZE; i++) {
+        frames->give(frames->context, frame + i * MF_PAGE_SIZE);
     }
     return true;
+}
+
+static bool undo_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+    return (e->bits & ENTRY_NEW) == 0 || give_step(sweep, e, level, part);
 }
 
 static bool is_part(unsigned level, mf_bare_run part) {
     return part.pages * MF_PAGE_SIZE < span_of(level);
 }
 
-static bool zero_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
-    if ((e->bits & ENTRY_PRESENT) != 0 || is_part(level, part)) {
-        uint64_t offset = part.start & (span_of(level) - 1);
-        memset(bytes_at(sweep->tables, frame_of(*e)) + offset, 0, part.pages * MF_PAGE_SIZE);
-    } else {
-        give_leaf(sweep->tables, e, level, part.start);
+static bool zero_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+    if ((e->bits & ENTRY_PRESENT) == 0 && !is_part(level, part)) {
+        return give_step(sweep, e, level, part);
     }
+    uint64_t offset = part.start & (span_of(level) - 1);
+    memset(bytes_at(sweep->tables, frame_of(*e)) + offset, 0, part.pages * MF_PAGE_SIZE);
     return true;
 }
 
-static bool clear_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
-    give_leaf(sweep->tables, e, level, part.start);
-    return true;
-}
-
-static bool visit_step(const sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+static bool visit_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     (void)e;
     (void)level;
     return sweep->visit(sweep->context, part);
@@ -353,15 +405,14 @@ bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_pe
 }
 
 bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm) {
+    uint64_t mask = ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_NO_EXECUTE;
     uint64_t address = run.start;
     for (uint64_t left = run.pages; left > 0;) {
-        unsigned level = 1;
-        const entry *e = find_entry(tables, address, &level);
-        uint64_t mask = ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_NO_EXECUTE;
-        if ((is_held(*e) ? e->bits & mask : 0) != rights(tables, perm)) {
+        way_end at = walk_to(tables, address);
+        if ((is_held(*at.entry) ? at.entry->bits & mask : 0) != rights(tables, perm)) {
             return false;
         }
-        uint64_t pages = (span_of(level) - (address & (span_of(level) - 1))) / MF_PAGE_SIZE;
+        uint64_t pages = (span_of(at.level) - (address & (span_of(at.level) - 1))) / MF_PAGE_SIZE;
         left -= pages < left ? pages : left;
         address += pages * MF_PAGE_SIZE;
     }
@@ -371,36 +422,24 @@ bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm 
 bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run) {
     uint64_t last = last_byte(run);
     for (uint64_t address = run.start;;) {
-        unsigned level = 1;
-        if (find_entry(tables, address, &level)->bits != 0) {
-            return false;
-        }
-        uint64_t entry_last = address | (span_of(level) - 1);
-        if (entry_last >= last) {
-            return true;
+        way_end at = walk_to(tables, address);
+        uint64_t entry_last = address | (span_of(at.level) - 1);
+        if (at.entry->bits != 0 || entry_last >= last) {
+            return at.entry->bits == 0;
         }
         address = entry_last + 1;
     }
 }
 
-/* The rights of a page are those that all entries on the way grant (4.6.1). */
 bool mf_bare_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t address, mf_operation operation,
                           bool *is_user_page) {
     uint64_t needed = ENTRY_PRESENT | (operation == MF_STORE ? ENTRY_WRITE : 0);
-    uint64_t granted = ~UINT64_C(0);
-    uint64_t frame = root;
-    for (unsigned level = LEVELS;; level--) {
-        entry e = ((const table *)(const void *)(direct_map + frame))->entries[index_of(address, level)];
-        granted &= e.bits;
-        if ((granted & needed) != needed) {
-            return false;
-        }
-        if (!is_table(e, level)) {
-            *is_user_page = (granted & ENTRY_USER) != 0;
-            return true;
-        }
-        frame = frame_of(e);
+    way_end at = walk(direct_map, root, address);
+    if ((at.granted & needed) != needed) {
+        return false;
     }
+    *is_user_page = (at.granted & ENTRY_USER) != 0;
+    return true;
 }
 
 void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run) {
@@ -409,7 +448,9 @@ void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run) {
 }
 
 void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run) {
-    sweep clear = {.tables = tables, .step = clear_step, .frees_tables = true};
+    sweep hide = {.tables = tables, .step = set_step, .perm = MF_PERM_NONE};
+    sweep clear = {.tables = tables, .step = give_step, .frees_tables = true};
+    sweep_run(&hide, run);
     sweep_run(&clear, run);
 }
 

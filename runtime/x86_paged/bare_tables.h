@@ -2,10 +2,6 @@
  * The page tables of an x86-64 CPU with four levels (Intel SDM volume 3A, 4.5), for pages whose permission
  * changes and whose bytes stay. It knows frames and virtual addresses, no windows and no guests.
  *
- *  63        48 47       39 38       30 29       21 20       12 11         0
- * | sign       | level 4   | level 3   | level 2   | level 1   | in the page |   4 KiB leaf
- * | sign       | level 4   | level 3   | level 2   | in the huge page        |   2 MiB leaf
- *
  * A page has no frame, or it has one: then its bytes are kept whatever its permission is. A page that may not
  * be accessed but has a frame is an entry that is not present and holds the frame's address.
  *
@@ -30,8 +26,9 @@ typedef struct mf_frame_source {
     uint64_t (*take)(void *context); /* a frame of 4096 bytes, or MF_NO_FRAME */
     uint64_t (*take_huge)(
         void *context); /* 512 frames in a row, aligned to 2 MiB, or MF_NO_FRAME; NULL: none */
-    void (*give)(void *context, uint64_t frame);     /* one frame, also of a huge one */
-    void (*forget)(void *context, uint64_t address); /* on all other CPUs; NULL: there are none */
+    void (*give)(void *context, uint64_t frame); /* one frame, also of a huge one */
+    /* On all other CPUs, with the tables on the way to the pages; NULL: there are none. */
+    void (*forget)(void *context, uint64_t address, uint64_t pages);
 } mf_frame_source;
 
 /* Below `root` tables are made as needed; those that others have made are used and left alone. */

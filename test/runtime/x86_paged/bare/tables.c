@@ -73,14 +73,18 @@ static uint64_t take_huge(void *context) {
     return MF_NO_FRAME;
 }
 
+static bool is_cached(uint64_t frame);
+
+/* What comes back could be used for something else at once. */
 static void give(void *context, uint64_t frame) {
     uint64_t i = (frame - MEMORY_START) / MF_PAGE_SIZE;
     CHECK(context == is_taken && frame % MF_PAGE_SIZE == 0 && i < FRAMES && is_taken[i]);
+    CHECK(!is_cached(frame));
     is_taken[i] = false;
     taken--;
 }
 
-/* ---- The CPU: a walker that knows nothing of ours, and a TLB that remembers until it is told ---- */
+/* ---- CPUs: a walker that knows nothing of ours, and caches that remember until they are told ---- */
 
 typedef struct translation {
     bool is_present, is_writable, is_user, no_execute, is_huge;
@@ -141,40 +145,103 @@ static mf_perm perm_at(uint64_t address) {
 enum { PAGES = 1600 };
 #define START (UINT64_C(0x40000000) + 5 * MF_PAGE_SIZE)
 
-static translation cached[PAGES];
-static unsigned forgotten;
-static unsigned forgotten_elsewhere;
-static uint64_t last_forgotten;
+/*
+ * Of each CPU: translations of pages, and the tables that entries of level 4, 3 and 2 led to. A CPU forgets
+ * no more than it is told, not even ways through tables to other addresses, which most CPUs do.
+ */
+enum { CPUS = 2, WAYS = 16 };
 
-/* Other CPUs are told of the same pages, at the same moments. */
-static void forget_elsewhere(void *context, uint64_t address) {
-    CHECK(context == is_taken && address == last_forgotten);
-    forgotten_elsewhere++;
-    CHECK(forgotten_elsewhere == forgotten);
+typedef struct cpu {
+    translation pages[PAGES];
+    uint64_t ways[3][WAYS]; /* 0: none */
+    unsigned forgotten;     /* pages */
+    unsigned calls;
+} cpu;
+
+static cpu cpus[CPUS];
+
+static uint64_t *way_of(cpu *c, unsigned level, uint64_t address) {
+    uint64_t i = (address >> (12 + 9 * level)) - (START >> (12 + 9 * level));
+    CHECK(i < WAYS);
+    return &c->ways[level - 1][i];
 }
 
-void mf_cpu_forget_page(uint64_t address) {
-    CHECK(forgotten_elsewhere == forgotten);
-    last_forgotten = address;
-    forgotten++;
-    /* A huge page is forgotten as a whole. */
+/* Other tests work elsewhere, where nothing is cached. */
+static bool is_in_sight(uint64_t address) {
+    return address - START < (uint64_t)PAGES * MF_PAGE_SIZE;
+}
+
+/* A huge page is forgotten as a whole. */
+static void forget(cpu *c, uint64_t address) {
+    c->forgotten++;
     for (uint64_t i = 0; i < PAGES; i++) {
         uint64_t at = START + i * MF_PAGE_SIZE;
-        bool same_huge = cached[i].is_huge && at >> 21 == address >> 21;
+        bool same_huge = c->pages[i].is_huge && at >> 21 == address >> 21;
         if (at >> 12 == address >> 12 || same_huge) {
-            cached[i] = (translation){0};
+            c->pages[i] = (translation){0};
         }
+    }
+    for (unsigned level = 1; level <= 3 && is_in_sight(address); level++) {
+        *way_of(c, level, address) = 0;
     }
 }
 
-/* The CPU uses what it remembers: that must allow as much as the tables and lead to the same bytes. */
-static void check_cached(void) {
+void mf_cpu_forget_page(uint64_t address) {
+    forget(&cpus[0], address);
+}
+
+static void forget_elsewhere(void *context, uint64_t address, uint64_t pages) {
+    CHECK(context == is_taken && pages > 0);
+    cpus[1].calls++;
+    for (uint64_t i = 0; i < pages; i++) {
+        forget(&cpus[1], address + i * MF_PAGE_SIZE);
+    }
+}
+
+static bool is_cached(uint64_t frame) {
+    bool found = false;
+    for (unsigned c = 0; c < CPUS; c++) {
+        for (unsigned i = 0; i < PAGES; i++) {
+            const translation *t = &cpus[c].pages[i];
+            found = found || (t->is_present && t->physical >> 12 == frame >> 12);
+        }
+        for (unsigned i = 0; i < WAYS; i++) {
+            const cpu *k = &cpus[c];
+            found = found || k->ways[0][i] == frame || k->ways[1][i] == frame || k->ways[2][i] == frame;
+        }
+    }
+    return found;
+}
+
+static void cache_way(cpu *c, uint64_t address) {
+    uint64_t table = root;
+    for (unsigned level = 3; level >= 1; level--) {
+        uint64_t word = word_at(table + (address >> (12 + 9 * level) & 511) * 8);
+        if ((word & 1) == 0 || (level == 1 && (word >> 7 & 1) != 0)) {
+            return;
+        }
+        table = word & UINT64_C(0xffffffffff000);
+        uint64_t *way = way_of(c, level, address);
+        CHECK(*way == 0 || *way == table);
+        *way = table;
+    }
+}
+
+/* A CPU uses what it remembers: that must allow as much as the tables and lead to the same bytes. */
+static void use_cached(cpu *c) {
     for (uint64_t i = 0; i < PAGES; i++) {
         translation now = walk(START + i * MF_PAGE_SIZE);
-        translation old = cached[i];
+        translation old = c->pages[i];
         CHECK(!old.is_present || (now.is_present && now.physical == old.physical));
         CHECK(!old.is_present || old.is_writable == now.is_writable);
-        cached[i] = now;
+        c->pages[i] = now;
+        cache_way(c, START + i * MF_PAGE_SIZE);
+    }
+}
+
+static void check_cached(void) {
+    for (unsigned c = 0; c < CPUS; c++) {
+        use_cached(&cpus[c]);
     }
 }
 
@@ -188,7 +255,7 @@ static void begin(bool huge) {
     CHECK(taken == 0);
     most_taken = FRAMES;
     has_huge = huge;
-    memset(cached, 0, sizeof cached);
+    memset(cpus, 0, sizeof cpus);
     root = take(is_taken);
     memset((unsigned char *)memory + (root - MEMORY_START), 0, MF_PAGE_SIZE);
     tables.root = root;
@@ -200,7 +267,6 @@ static mf_bare_run run_of(uint64_t first, uint64_t pages) {
 
 /* Everything is given back but the root. */
 static void end(void) {
-    CHECK(forgotten_elsewhere == forgotten);
     most_taken = FRAMES;
     mf_bare_tables_clear(&tables, run_of(0, PAGES));
     check_cached();
@@ -343,16 +409,43 @@ static void use_page(uint64_t address) {
     *word |= 0x60;
 }
 
+/* What this CPU and the other one have forgotten, and in how many calls; both begin anew. */
+static bool has_forgotten(unsigned here, unsigned elsewhere, unsigned calls) {
+    bool is_so = cpus[0].forgotten == here && cpus[1].forgotten == elsewhere && cpus[1].calls == calls;
+    cpus[0].forgotten = cpus[1].forgotten = cpus[1].calls = 0;
+    return is_so;
+}
+
 static void only_what_changes_is_forgotten(void) {
     begin(false);
-    forgotten = forgotten_elsewhere = 0;
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && forgotten == 0);
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
     use_page(START);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && forgotten == 0);
-    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && forgotten == 1);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && forgotten == 3);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_NONE) && forgotten == 6);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && forgotten == 6);
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
+    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_forgotten(1, 1, 1));
+    /* The pages on both sides of one that has changed already. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(2, 2, 2));
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_NONE) && has_forgotten(3, 3, 1));
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(0, 0, 0));
+    check_cached();
+    /* The pages, then three tables on the way to them. */
+    mf_bare_tables_clear(&tables, run_of(0, PAGES));
+    CHECK(cpus[0].forgotten == 3 + 3 && cpus[1].calls == 2);
+    /* Tables beside each other are forgotten elsewhere at once. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RW));
+    has_forgotten(0, 0, 0);
+    mf_bare_tables_clear(&tables, run_of(0, PAGES));
+    CHECK(cpus[1].calls == 2);
+    end();
+
+    begin(true);
+    uint64_t first = 512 - 5;
+    CHECK(mf_bare_tables_protect(&tables, run_of(first, 1024), MF_PERM_RW) && has_forgotten(0, 0, 0));
+    check_cached();
+    /* Two huge pages are forgotten by one address each. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(first, 1024), MF_PERM_RO) && has_forgotten(2, 1024, 1));
+    /* The first is split, then one of its pages changes. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 9, 1), MF_PERM_NONE) && has_forgotten(2, 2, 2));
+    check_cached();
     end();
 }
 
