@@ -201,7 +201,7 @@ static void a_guard_frame_gets_flags_and_registers_back(void) {
         CHECK(!mf_guard_run(mf_memory_view(m), touch_with_direction, &t, &fault));
         total += read_rdtsc() - start;
         __asm__ volatile("" : "+r"(kept));
-        CHECK(kept == i && kernel_guard == NULL);
+        CHECK(kept == i && this_cpu()->guard == NULL);
         CHECK(fault.kind == (t.index < MF_PAGE_SIZE ? MF_WRITE_PROTECTED : MF_PAGE_FAULT));
         CHECK(fault.page == t.index / MF_PAGE_SIZE * MF_PAGE_SIZE && fault.address == t.index);
         CHECK((read_flags() & (FLAG_INTERRUPTS | FLAG_DIRECTION)) == FLAG_INTERRUPTS);

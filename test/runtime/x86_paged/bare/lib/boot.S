@@ -64,6 +64,48 @@ start_high:
         call    kernel_start
         hlt
 
+/*
+ * The second CPU, from real mode at physical 0x8000, where the kernel has copied this, straight into long
+ * mode; the kernel maps the first GiB at 0 for this long.
+ */
+        .section .boot, "ax"
+        .code16
+        .globl  second_start, second_end
+second_start:
+        cli
+        movl    $0x20, %eax
+        movl    %eax, %cr4
+        movl    $PHYS(level4), %eax
+        movl    %eax, %cr3
+        movl    $0xc0000080, %ecx
+        movl    $0x900, %eax
+        xorl    %edx, %edx
+        wrmsr
+        lgdtl   0x8000 + 2f - second_start
+        movl    $0x8001000d, %eax
+        movl    %eax, %cr0
+        ljmpl   $8, $PHYS(1f)
+2:      .word   23
+        .long   PHYS(boot_gdt)
+second_end:
+
+        .code64
+1:      movabsq $second_high, %rax
+        jmp     *%rax
+
+        .text
+second_high:
+        xorl    %eax, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        movl    $0x10, %eax
+        movl    %eax, %ss
+        leaq    second_stack_end(%rip), %rsp
+        call    kernel_second_start
+        hlt
+
         .section .rodata
         .balign 8
 boot_gdt:
@@ -76,12 +118,16 @@ boot_gdt_pointer:
         .balign 4096
         .globl  level4
 level4: .skip   4096
+        .globl  level3_low, level2_devices
 level3_low: .skip 4096
+level2_devices: .skip 4096
 level3_high: .skip 4096
 level2: .skip   4096
         .globl  boot_stack_end
         .skip   131072
 boot_stack_end:
+        .skip   65536
+second_stack_end:
 
 /* What every vector but 14 does: the exception is named and the machine stops. */
         .text
@@ -130,5 +176,60 @@ timer_entry:
         outb    %al, $0x20
         popq    %rax
         iretq
+
+/* Another CPU asks to forget pages. */
+        .globl  forget_entry
+forget_entry:
+        pushq   %rax
+        pushq   %rcx
+        pushq   %rdx
+        pushq   %rsi
+        pushq   %rdi
+        pushq   %r8
+        pushq   %r9
+        pushq   %r10
+        pushq   %r11
+        pushfq
+        andq    $~0x40000, (%rsp)
+        popfq
+        cld
+        call    kernel_forget_asked
+        popq    %r11
+        popq    %r10
+        popq    %r9
+        popq    %r8
+        popq    %rdi
+        popq    %rsi
+        popq    %rdx
+        popq    %rcx
+        popq    %rax
+        iretq
+
+/* A page fault in a kernel whose GS is its own: what ring 3 had there is swapped, and back for ring 3 only. */
+        .globl  kernel_page_fault_entry
+kernel_page_fault_entry:
+        testb   $3, 16(%rsp)
+        jz      1f
+        swapgs
+1:      .irp    r, rax,rcx,rdx,rbx,rbp,rsi,rdi,r8,r9,r10,r11,r12,r13,r14,r15
+        pushq   %\r
+        .endr
+        movq    %rsp, %rdi
+        movq    %cr2, %rsi
+        pushfq
+        andq    $~0x40000, (%rsp)
+        popfq
+        cld
+        subq    $8, %rsp
+        call    kernel_page_fault
+        addq    $8, %rsp
+        .irp    r, r15,r14,r13,r12,r11,r10,r9,r8,rdi,rsi,rbp,rbx,rdx,rcx,rax
+        popq    %\r
+        .endr
+        addq    $8, %rsp
+        testb   $3, 8(%rsp)
+        jz      2f
+        swapgs
+2:      iretq
 
         .section .note.GNU-stack, "", @progbits

@@ -11,10 +11,12 @@
 
 kernel_state kernel;
 volatile uint64_t timer_ticks;
-mf_guard *kernel_guard;
 
-extern char level4[], kernel_end[], exception_entries[], boot_stack_end[];
+extern char kernel_end[], exception_entries[], boot_stack_end[], second_start[], second_end[];
+extern uint64_t level4[512], level3_low[512], level2_devices[512];
 extern void timer_entry(void);
+extern void forget_entry(void);
+extern void kernel_page_fault_entry(void);
 extern void (*init_array_start[])(void);
 extern void (*init_array_end[])(void);
 
@@ -184,6 +186,19 @@ int strcmp(const char *a, const char *b) {
     return (unsigned char)*a - (unsigned char)*b;
 }
 
+/* ---- One CPU at a time where frames and objects are counted --------------------------------- */
+
+static volatile int kernel_lock;
+
+static void lock(void) {
+    while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0)
+        __asm__ volatile("pause");
+}
+
+static void unlock(void) {
+    __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+}
+
 /* ---- Objects: blocks of powers of two, after a header that says which ---------------------- */
 
 #define HEAP_START (DIRECT_MAP + (32u << 20))
@@ -197,7 +212,7 @@ typedef struct block {
 static block *free_blocks[40];
 static uint64_t heap_top = HEAP_START;
 
-void *malloc(size_t bytes) {
+static void *take_block(size_t bytes) {
     unsigned order = 5;
     while ((UINT64_C(1) << order) < bytes + sizeof(block))
         order++;
@@ -214,12 +229,21 @@ void *malloc(size_t bytes) {
     return b + 1;
 }
 
+void *malloc(size_t bytes) {
+    lock();
+    void *object = take_block(bytes);
+    unlock();
+    return object;
+}
+
 void free(void *object) {
     if (object == NULL)
         return;
     block *b = (block *)object - 1;
+    lock();
     b->next = free_blocks[b->order];
     free_blocks[b->order] = b;
+    unlock();
 }
 
 /* In a volatile way, or the compiler makes it a call of itself. */
@@ -256,7 +280,7 @@ static uint64_t frame_hand_out(unsigned i, unsigned count) {
     return frame;
 }
 
-uint64_t kernel_frame_take(void) {
+static uint64_t find_frame(void) {
     if (kernel.frames_taken >= kernel.frames_most)
         return MF_BARE_NO_FRAME;
     for (unsigned h = HUGE_FRAMES; h-- > 0;)
@@ -266,7 +290,7 @@ uint64_t kernel_frame_take(void) {
     return MF_BARE_NO_FRAME;
 }
 
-static uint64_t take_huge(void) {
+static uint64_t find_huge_frame(void) {
     if (kernel.frames_taken + PER_HUGE > kernel.frames_most)
         return MF_BARE_NO_FRAME;
     for (unsigned h = 0; h < HUGE_FRAMES; h++)
@@ -277,12 +301,53 @@ static uint64_t take_huge(void) {
     return MF_BARE_NO_FRAME;
 }
 
+uint64_t kernel_frame_take(void) {
+    lock();
+    uint64_t frame = find_frame();
+    unlock();
+    return frame;
+}
+
+uint64_t kernel_huge_frame_take(void) {
+    lock();
+    uint64_t frame = find_huge_frame();
+    unlock();
+    return frame;
+}
+
 void kernel_frame_give(uint64_t frame) {
     unsigned i = (unsigned)(frame / MF_PAGE_SIZE) - FRAMES_FIRST;
+    lock();
     CHECK(frame % MF_PAGE_SIZE == 0 && i < FRAMES && is_taken[i]);
     is_taken[i] = false;
     taken_of[i / PER_HUGE]--;
     kernel.frames_taken--;
+    if (kernel.keeps_given_frames)
+        kernel.frames_most--;
+    unlock();
+}
+
+/* ---- Address spaces ------------------------------------------------------------------------ */
+
+uint64_t kernel_root(void) {
+    uint64_t cr3;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    return cr3;
+}
+
+uint64_t kernel_physical(const void *address) {
+    return (uint64_t)(uintptr_t)address - KERNEL_BASE;
+}
+
+uint64_t kernel_root_make(void) {
+    uint64_t root = kernel_frame_take();
+    memset((void *)(DIRECT_MAP + root), 0, MF_PAGE_SIZE / 2);
+    memcpy((void *)(DIRECT_MAP + root + MF_PAGE_SIZE / 2), &level4[256], MF_PAGE_SIZE / 2);
+    return root;
+}
+
+void kernel_root_use(uint64_t root) {
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
 
 /* ---- The host ------------------------------------------------------------------------------ */
@@ -294,7 +359,7 @@ static uint64_t host_take(void *context) {
 
 static uint64_t host_take_huge(void *context) {
     (void)context;
-    return take_huge();
+    return kernel_huge_frame_take();
 }
 
 static void host_give(void *context, uint64_t frame) {
@@ -305,35 +370,61 @@ static void host_give(void *context, uint64_t frame) {
 static void *host_allocate(void *context, size_t bytes) {
     (void)context;
     void *object = malloc(bytes);
-    kernel.objects += object != NULL;
+    __atomic_fetch_add(&kernel.objects, object != NULL, __ATOMIC_RELAXED);
     return object != NULL ? memset(object, 0xcc, bytes) : NULL;
 }
 
 static void host_free(void *context, void *object) {
     (void)context;
     CHECK(object != NULL);
-    kernel.objects--;
+    __atomic_fetch_sub(&kernel.objects, 1, __ATOMIC_RELAXED);
     free(object);
+}
+
+enum { WINDOWS_MAX = 8 };
+static mf_bare_window open_windows[WINDOWS_MAX]; /* bytes are 0: free */
+
+static bool is_free(const mf_bare_window *wanted) {
+    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+        const mf_bare_window *w = &open_windows[i];
+        if (w->bytes != 0 && w->root == wanted->root && wanted->base < w->base + w->bytes &&
+            w->base < wanted->base + wanted->bytes)
+            return false;
+    }
+    return true;
 }
 
 static bool host_open_window(void *context, mf_bare_window *window) {
     (void)context;
     if (kernel.window_is_refused)
         return false;
+    lock();
     *window = kernel.next_window;
-    kernel.next_window.base += kernel.window_stays ? 0 : UINT64_C(16) << 30;
+    while (!is_free(window))
+        window->base += UINT64_C(16) << 30;
+    unsigned i = 0;
+    while (open_windows[i].bytes != 0)
+        i++;
+    CHECK(i < WINDOWS_MAX);
+    open_windows[i] = *window;
     kernel.windows++;
+    unlock();
     return true;
 }
 
 static void host_close_window(void *context, const mf_bare_window *window) {
-    (void)context, (void)window;
+    (void)context;
+    lock();
+    for (unsigned i = 0; i < WINDOWS_MAX; i++)
+        if (open_windows[i].base == window->base && open_windows[i].root == window->root)
+            open_windows[i].bytes = 0;
     kernel.windows--;
+    unlock();
 }
 
 static mf_guard **host_thread_guard(void *context) {
     (void)context;
-    return &kernel_guard;
+    return &this_cpu()->guard;
 }
 
 static void host_print(void *context, const char *text) {
@@ -359,6 +450,15 @@ static void host_foreign_fault(void *context, mf_bare_registers *registers, uint
     registers->rflags &= ~UINT64_C(0x40000);
 }
 
+void kernel_page_fault(mf_bare_registers *registers, uint64_t address);
+void kernel_page_fault(mf_bare_registers *registers, uint64_t address) {
+    uint64_t rip = registers->rip;
+    if (!mf_bare_page_fault_resolve(registers, address))
+        host_foreign_fault(NULL, registers, address);
+    else if (registers->rip == rip)
+        __atomic_fetch_add(&kernel.retries, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- Segments and gates -------------------------------------------------------------------- */
 
 typedef struct __attribute__((packed)) task_state { /* Intel SDM volume 3A, 7.7 */
@@ -370,24 +470,46 @@ typedef struct __attribute__((packed)) task_state { /* Intel SDM volume 3A, 7.7 
     uint16_t reserved3, io_map;
 } task_state;
 
-typedef struct __attribute__((packed)) table_pointer {
+typedef struct __attribute__((packed)) table_pointer { /* figure 2-6 */
     uint16_t limit;
     uint64_t address;
 } table_pointer;
 
+_Static_assert(sizeof(task_state) == 104 && offsetof(task_state, rsp) == 4, "the CPU's task state");
+_Static_assert(offsetof(task_state, ist) == 36 && offsetof(task_state, io_map) == 102,
+               "the CPU's task state");
+_Static_assert(sizeof(table_pointer) == 10 && offsetof(table_pointer, address) == 2, "lgdt and lidt");
+
+enum { FORGET_VECTOR = 48 };
+
 static task_state tss;
 static uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff, 0,
                          0};
-static _Alignas(16) mf_bare_gate idt[256];
+_Alignas(16) mf_bare_gate kernel_idt[256];
 static _Alignas(16) unsigned char fault_stack[8192];
 
-static void load_segments(void) {
+static kernel_cpu cpus[2];
+
+static void write_msr(uint32_t number, uint64_t value) {
+    __asm__ volatile("wrmsr" : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+static void load_cpu(unsigned number) {
+    cpus[number].self = &cpus[number];
+    cpus[number].number = number;
+    write_msr(0xc0000101, (uint64_t)(uintptr_t)&cpus[number]); /* GS.base */
+    table_pointer pointer = {sizeof gdt - 1, (uint64_t)(uintptr_t)gdt};
+    __asm__ volatile("lgdt %0" : : "m"(pointer));
+    pointer = (table_pointer){sizeof kernel_idt - 1, (uint64_t)(uintptr_t)kernel_idt};
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static void make_segments(void) {
     uint64_t at = (uint64_t)(uintptr_t)&tss;
     gdt[5] = (sizeof tss - 1) | (at & 0xffffff) << 16 | UINT64_C(0x89) << 40 | (at >> 24 & 0xff) << 56;
     gdt[6] = at >> 32;
     tss.io_map = sizeof tss;
-    table_pointer pointer = {sizeof gdt - 1, (uint64_t)(uintptr_t)gdt};
-    __asm__ volatile("lgdt %0; ltr %w1" : : "m"(pointer), "r"(0x28));
+    tss.rsp[0] = (uint64_t)(uintptr_t)(fault_stack + sizeof fault_stack);
 }
 
 void kernel_set_ring0_stack(uint64_t stack) {
@@ -399,14 +521,15 @@ static mf_bare_gate gate_to(uint64_t entry) {
         (uint16_t)entry, KERNEL_CODE, 0, 0x8e, (uint16_t)(entry >> 16), (uint32_t)(entry >> 32), 0};
 }
 
-static void load_gates(void) {
+static void make_gates(void) {
     for (unsigned v = 0; v < 32; v++)
-        idt[v] = gate_to((uint64_t)(uintptr_t)exception_entries + 16 * v);
-    idt[MF_BARE_PAGE_FAULT_VECTOR] = mf_bare_page_fault_gate(KERNEL_CODE, 0);
-    idt[32] = gate_to((uint64_t)(uintptr_t)timer_entry);
-    table_pointer pointer = {sizeof idt - 1, (uint64_t)(uintptr_t)idt};
-    __asm__ volatile("lidt %0" : : "m"(pointer));
-    tss.rsp[0] = (uint64_t)(uintptr_t)(fault_stack + sizeof fault_stack);
+        kernel_idt[v] = gate_to((uint64_t)(uintptr_t)exception_entries + 16 * v);
+    kernel_idt[32] = gate_to((uint64_t)(uintptr_t)timer_entry);
+    kernel_idt[FORGET_VECTOR] = gate_to((uint64_t)(uintptr_t)forget_entry);
+}
+
+void kernel_use_own_entry(void) {
+    kernel_idt[MF_BARE_PAGE_FAULT_VECTOR] = gate_to((uint64_t)(uintptr_t)kernel_page_fault_entry);
 }
 
 /* The interrupt controller's lines begin at vector 32; only the timer's is open. */
@@ -427,21 +550,110 @@ void kernel_forbid_user_pages(void) {
     __asm__ volatile("mov %%cr4, %0; or $0x300000, %0; mov %0, %%cr4" : "=&r"(cr4));
 }
 
-uint64_t kernel_root(void) {
-    return (uint64_t)(uintptr_t)level4 - KERNEL_BASE;
-}
-
 _Noreturn void kernel_exception(const uint64_t *frame);
 _Noreturn void kernel_exception(const uint64_t *frame) {
     printf("exception %lu, error 0x%lx, rip 0x%lx, rsp 0x%lx\n", frame[0], frame[1], frame[2], frame[5]);
     exit(96);
 }
 
+/* ---- The second CPU ------------------------------------------------------------------------ */
+
+#define APIC UINT64_C(0xfee00000)
+#define SECOND_START UINT64_C(0x8000)
+
+enum { APIC_END = 0xb0, APIC_SPURIOUS = 0xf0, APIC_COMMAND = 0x300, APIC_TARGET = 0x310 };
+
+static volatile bool second_is_up;
+static void (*volatile second_body)(void);
+volatile bool kernel_tells_others = true;
+unsigned kernel_times_told;
+
+/* What each CPU wants the other to forget; 0 pages: nothing. */
+typedef struct forget_request {
+    uint64_t address;
+    volatile uint64_t pages;
+} forget_request;
+
+static forget_request requests[2];
+
+static void apic_write(unsigned offset, uint32_t value) {
+    *(volatile uint32_t *)(DIRECT_MAP + APIC + offset) = value;
+}
+
+static void apic_send(unsigned cpu, uint32_t command) {
+    apic_write(APIC_TARGET, cpu << 24);
+    apic_write(APIC_COMMAND, command);
+}
+
+void kernel_forget_asked(void);
+void kernel_forget_asked(void) {
+    forget_request *r = &requests[1 - this_cpu()->number];
+    for (uint64_t i = 0; i < r->pages; i++)
+        __asm__ volatile("invlpg (%0)" : : "r"(r->address + i * MF_PAGE_SIZE) : "memory");
+    r->pages = 0;
+    apic_write(APIC_END, 0);
+}
+
+/* Interrupts are on, so that two CPUs that ask each other both get an answer. */
+static void host_forget_pages(void *context, uint64_t address, uint64_t pages) {
+    (void)context;
+    if (!second_is_up || !kernel_tells_others)
+        return;
+    forget_request *r = &requests[this_cpu()->number];
+    r->address = address;
+    r->pages = pages;
+    __atomic_fetch_add(&kernel_times_told, 1, __ATOMIC_RELAXED);
+    apic_send(1 - this_cpu()->number, 0x4000 | FORGET_VECTOR);
+    while (r->pages != 0)
+        __asm__ volatile("pause");
+}
+
+_Noreturn void kernel_second_start(void);
+_Noreturn void kernel_second_start(void) {
+    load_cpu(1);
+    apic_write(APIC_SPURIOUS, 0x1ff);
+    second_is_up = true;
+    while (level4[0] != 0)
+        __asm__ volatile("pause");
+    kernel_root_use(kernel_root());
+    __asm__ volatile("sti");
+    for (;;) {
+        if (second_body != NULL) {
+            second_body();
+            second_body = NULL;
+        }
+        __asm__ volatile("pause");
+    }
+}
+
+void kernel_second_cpu_start(void) {
+    level3_low[3] = kernel_physical(level2_devices) | 3;
+    level2_devices[APIC >> 21 & 511] = APIC | 0x93; /* a huge page that is not cached */
+    level4[0] = level4[256];
+    memcpy((void *)(DIRECT_MAP + SECOND_START), second_start, (size_t)(second_end - second_start));
+    apic_write(APIC_SPURIOUS, 0x1ff);
+    apic_send(1, 0x4500); /* INIT, then where to start (Intel SDM volume 3A, 8.4.4.1) */
+    for (unsigned i = 0; i < 1000000; i++)
+        __asm__ volatile("pause");
+    apic_send(1, 0x4600 | SECOND_START >> 12);
+    while (!second_is_up)
+        __asm__ volatile("pause");
+    level4[0] = 0;
+    kernel_root_use(kernel_root());
+    __asm__ volatile("sti");
+}
+
+void kernel_second_cpu_call(void (*body)(void)) {
+    second_body = body;
+}
+
+bool kernel_second_cpu_is_idle(void) {
+    return second_body == NULL;
+}
+
 /* ---- Starting ------------------------------------------------------------------------------ */
 
-extern int main(void);
-_Noreturn void kernel_start(void);
-_Noreturn void kernel_start(void) {
+__attribute__((weak)) void kernel_start_memfold(void) {
     static const mf_bare_host host = {
         .direct_map = (unsigned char *)DIRECT_MAP,
         .take_frame = host_take,
@@ -452,15 +664,11 @@ _Noreturn void kernel_start(void) {
         .open_window = host_open_window,
         .close_window = host_close_window,
         .thread_guard = host_thread_guard,
+        .forget_pages = host_forget_pages,
         .print = host_print,
         .halt = host_halt,
         .foreign_fault = host_foreign_fault,
     };
-    kernel.frames_most = FRAMES;
-    kernel.heap_left = UINT64_MAX;
-    kernel.next_window = (mf_bare_window){UINT64_C(1) << 40, MF_BARE_WINDOW_U33_BYTES, kernel_root(), false};
-    load_segments();
-    load_gates();
     static mf_diag diag;
     mf_bare_host incomplete = host;
     incomplete.take_frame = NULL;
@@ -470,6 +678,20 @@ _Noreturn void kernel_start(void) {
         exit(95);
     }
     CHECK(mf_bare_start(&host, &diag) == MF_INVALID_ARGUMENT);
+    kernel_idt[MF_BARE_PAGE_FAULT_VECTOR] = mf_bare_page_fault_gate(KERNEL_CODE, 0);
+}
+
+extern int main(void);
+_Noreturn void kernel_start(void);
+_Noreturn void kernel_start(void) {
+    kernel.frames_most = FRAMES;
+    kernel.heap_left = UINT64_MAX;
+    kernel.next_window = (mf_bare_window){0, MF_BARE_WINDOW_U33_BYTES, kernel_root(), false};
+    make_segments();
+    make_gates();
+    load_cpu(0);
+    __asm__ volatile("ltr %w0" : : "r"(0x28));
+    kernel_start_memfold();
     for (void (**function)(void) = init_array_start; function < init_array_end; function++)
         (*function)();
     exit(main());

@@ -26,20 +26,58 @@ typedef struct kernel_state {
     unsigned foreign_faults;
     uint64_t foreign_address;
     uint64_t foreign_resume;    /* where a foreign fault goes on; 0: the machine stops */
-    mf_bare_window next_window; /* of the next memory; its base then moves on by 16 GiB unless it stays */
-    bool window_stays;
+    mf_bare_window next_window; /* of the next memory, or where it overlaps one, n * 16 GiB above it */
     bool window_is_refused;
-    uint64_t heap_left; /* bytes that may still be allocated */
+    bool keeps_given_frames; /* a frame that is given back is taken by somebody else at once */
+    uint64_t heap_left;      /* bytes that may still be allocated */
+    unsigned retries;        /* faults after which kernel_page_fault_entry goes on where it was */
 } kernel_state;
 
 extern kernel_state kernel;
 extern volatile uint64_t timer_ticks;
-extern mf_guard *kernel_guard;
 
-/* Physical address of the level-4 table that runs. */
+/* What a CPU finds at %gs:0. */
+typedef struct kernel_cpu {
+    struct kernel_cpu *self;
+    mf_guard *guard;
+    unsigned number;
+} kernel_cpu;
+
+static inline kernel_cpu *this_cpu(void) {
+    kernel_cpu *cpu;
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+/*
+ * Starts memfold. The kernel's own does it with functions that count; a test may have one instead. What is in
+ * .init_array runs behind it.
+ */
+void kernel_start_memfold(void);
+
+extern mf_bare_gate kernel_idt[256];
+
+/* Physical address of the level-4 table that runs, and of one byte of the kernel. */
 uint64_t kernel_root(void);
+uint64_t kernel_physical(const void *address);
+/* Another address space with the kernel's upper half. It is a frame. */
+uint64_t kernel_root_make(void);
+void kernel_root_use(uint64_t root);
+
 uint64_t kernel_frame_take(void);
+uint64_t kernel_huge_frame_take(void);
 void kernel_frame_give(uint64_t frame);
+
+/* Page faults come to an entry of the kernel's own from now on, which swaps GS for ring 3. */
+void kernel_use_own_entry(void);
+
+/* The second CPU calls body(), then waits for the next one. `kernel_is_idle` says whether it has returned. */
+void kernel_second_cpu_start(void);
+void kernel_second_cpu_call(void (*body)(void));
+bool kernel_second_cpu_is_idle(void);
+/* Whether forget_pages does anything. */
+extern volatile bool kernel_tells_others;
+extern unsigned kernel_times_told;
 
 /* The timer interrupts about 1000 times a second from now on. */
 void kernel_timer_start(void);
