@@ -57,7 +57,7 @@ sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize el
 bare_lib = f"{config.memfold_source}/test/runtime/x86_paged/bare/lib"
 bare_cc = (
     f"{config.memfold_cc} -std=c11 -g -O2 {warnings} -ffreestanding -D__NO_INLINE__ -fno-stack-protector -mno-red-zone "
-    f"-mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
+    f"-fno-delete-null-pointer-checks -mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
     f"-fno-builtin -Wl,--whole-archive {build}/runtime/libmemfold_bare.a -Wl,--no-whole-archive"

@@ -115,11 +115,14 @@ static void restrict_machine_code(const ir *ir) {
             ir_add_function_attributes(ir, f, LIMITS);
 }
 
-/* extern_weak and hidden: the linker's bounds of this executable's or shared object's table, NULL if it has
- * none. */
-static LLVMValueRef declare_table_bound(const ir *ir, const char *symbol) {
+/*
+ * Hidden: the linker's bounds of this executable's or shared object's table. An object has entries, so a
+ * linker script that loses its section fails to link. From IR and bitcode a client may drop all of them; then
+ * the bounds are NULL.
+ */
+static LLVMValueRef declare_table_bound(const ir *ir, const char *symbol, bool is_sure) {
     LLVMValueRef bound = LLVMAddGlobal(ir->module, ir->t_i8, symbol);
-    LLVMSetLinkage(bound, LLVMExternalWeakLinkage);
+    LLVMSetLinkage(bound, is_sure ? LLVMExternalLinkage : LLVMExternalWeakLinkage);
     LLVMSetVisibility(bound, LLVMHiddenVisibility);
     return bound;
 }
@@ -143,9 +146,9 @@ static LLVMValueRef define_table_hook(const ir *ir, const char *name, const char
  * The object registers its exception table before main, or when it is loaded, and unregisters it at its end.
  * Not through llvm.global_ctors, which becomes .ctors here, and lld leaves those where nobody runs them.
  */
-static mf_status define_registration(const ir *ir, mf_diag *diag) {
-    LLVMValueRef bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION),
-                             declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION)};
+static mf_status define_registration(const ir *ir, bool is_machine_code, mf_diag *diag) {
+    LLVMValueRef bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION, is_machine_code),
+                             declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION, is_machine_code)};
     LLVMValueRef enter = define_table_hook(ir, "memfold.register", MF_RT_REGISTER_SYMBOL, bounds);
     LLVMValueRef leave = define_table_hook(ir, "memfold.unregister", MF_RT_UNREGISTER_SYMBOL, bounds);
     mf_status status = define_link(ir, enter, "memfold.init", ".init_array", diag);
@@ -164,16 +167,17 @@ static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
 static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const emit_input *input,
                              mf_emit_kind kind, mf_diag *diag) {
     ir ir;
+    bool is_machine_code = kind == MF_EMIT_OBJECT || kind == MF_EMIT_ASSEMBLY;
     mf_status status = ir_init(&ir, module, builder, diag);
     if (status == MF_OK)
         status = emit_set(&ir, input, diag);
     if (status == MF_OK)
         status = define_stamp(&ir, diag);
     if (status == MF_OK && emit_entry_count(input) > 0)
-        status = define_registration(&ir, diag);
+        status = define_registration(&ir, is_machine_code, diag);
     if (status != MF_OK)
         return status;
-    if (kind == MF_EMIT_OBJECT || kind == MF_EMIT_ASSEMBLY)
+    if (is_machine_code)
         restrict_machine_code(&ir);
     return verify(module, diag);
 }

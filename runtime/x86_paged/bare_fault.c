@@ -29,15 +29,18 @@ static bool is_data_fault(const mf_bare_registers *registers) {
     return (registers->error_code & ~ERROR_DATA_OF_GUESTS) == 0;
 }
 
+static bool is_of_ring_3(const mf_bare_registers *registers) {
+    return (registers->error_code & ERROR_USER) != 0;
+}
+
 static mf_operation operation_of(const mf_bare_registers *registers) {
     return (registers->error_code & ERROR_WRITE) != 0 ? MF_STORE : MF_LOAD;
 }
 
 /* Whether the ring that faulted may touch a page with these rights, whatever the permission is. */
 static bool ring_may_access(const mf_bare_registers *registers, bool is_user_page) {
-    bool is_user = (registers->error_code & ERROR_USER) != 0;
     bool allows_user_pages = (registers->rflags & FLAGS_ALIGNMENT_CHECK) != 0 || !mf_cpu_forbids_user_data();
-    return is_user ? is_user_page : !is_user_page || allows_user_pages;
+    return is_of_ring_3(registers) ? is_user_page : !is_user_page || allows_user_pages;
 }
 
 /*
@@ -46,8 +49,7 @@ static bool ring_may_access(const mf_bare_registers *registers, bool is_user_pag
  * has it, and ring 3 has come to a stack that is free from `registers` on, once they are used.
  */
 static void call_leave_frame(mf_bare_registers *registers, struct mf_guard *frame) {
-    bool is_user = (registers->error_code & ERROR_USER) != 0;
-    uint64_t stack = is_user ? (uint64_t)(uintptr_t)registers : registers->rsp;
+    uint64_t stack = is_of_ring_3(registers) ? (uint64_t)(uintptr_t)registers : registers->rsp;
     registers->rip = (uint64_t)(uintptr_t)mf_guard_leave_frame;
     registers->rdi = (uint64_t)(uintptr_t)frame;
     registers->rsp = (stack & ~(uint64_t)(STACK_ALIGNMENT - 1)) - sizeof(void *);
@@ -61,7 +63,7 @@ bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) 
     mf_operation operation = operation_of(registers);
     mf_page_fault fault = {address, registers->rip, operation};
     mf_page_fault_exit way;
-    if (host == NULL || !is_data_fault(registers) || !mf_window_is_around(address)) {
+    if (host == NULL || !is_data_fault(registers) || !mf_window_is_around(address, is_of_ring_3(registers))) {
         return false;
     }
     bool is_user_page;

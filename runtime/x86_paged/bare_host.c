@@ -125,12 +125,11 @@ void mf_os_print(const char *line) {
     }
 }
 
-/* A kernel that has not even started the library, or whose halt returns, is not spoken to any more. */
+/* A kernel that has not even started the library, or whose halt returns, gets an invalid opcode (vector 6).
+ */
 void mf_os_abort(void) {
     if (has_started) {
         host.halt(host.context);
     }
-    for (;;) {
-        mf_cpu_pause();
-    }
+    __builtin_trap();
 }

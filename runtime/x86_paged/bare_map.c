@@ -40,11 +40,18 @@ static mf_bare_run whole_window(const mf_map *map) {
     return (mf_bare_run){map->place.base, map->place.bytes / MF_PAGE_SIZE};
 }
 
-/* A wrong window is the kernel's mistake, and what it would overwrite is the kernel's. */
-static void require_sound(const mf_map *map) {
-    if (!is_sound(&map->place) || !mf_bare_tables_are_empty(&map->tables, whole_window(map))) {
-        mf_panic_values("open_window gave a window that cannot be one or is not empty: ", map->place.base,
-                        ", ", map->place.bytes, " bytes");
+/* A wrong window is the kernel's mistake, and what it would overwrite is the kernel's or another guest's. */
+static void take_window(mf_map *map) {
+    map->window = (mf_window){
+        .start = map->place.base,
+        .bytes = map->place.bytes,
+        .space = map->place.root,
+        .is_user = map->place.is_user,
+    };
+    if (!is_sound(&map->place) || !mf_bare_tables_are_empty(&map->tables, whole_window(map)) ||
+        !mf_window_add(&map->window)) {
+        mf_panic_values("open_window gave a window that cannot be one, is not empty or overlaps another: ",
+                        map->place.base, ", ", map->place.bytes, " bytes");
     }
 }
 
@@ -68,10 +75,7 @@ mf_map *mf_map_open(bool allow_huge_pages) {
         return NULL;
     }
     connect(map, host, allow_huge_pages);
-    require_sound(map);
-    map->window.start = map->place.base;
-    map->window.bytes = map->place.bytes;
-    mf_window_add(&map->window);
+    take_window(map);
     return map;
 }
 

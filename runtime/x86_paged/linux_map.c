@@ -45,9 +45,8 @@ mf_map *mf_map_open(bool allow_huge_pages) {
         return NULL;
     }
     map->base = space + GUARD_BEFORE_BYTES;
-    map->window.start = (uintptr_t)map->base;
-    map->window.bytes = MF_WINDOW_BYTES;
-    mf_window_add(&map->window);
+    map->window = (mf_window){.start = (uintptr_t)map->base, .bytes = MF_WINDOW_BYTES};
+    (void)mf_window_add(&map->window); /* the system's mappings do not overlap */
     return map;
 }
 

@@ -198,10 +198,13 @@ static bool write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_r
     return protect(memory, part, perm);
 }
 
-/* Whether the kernel lets such a part be written, without writing. */
+/*
+ * Whether the kernel lets such a part be written, without writing. A part without permission is left
+ * writable: its pages might be given back otherwise, and then not be there any more for the bytes.
+ */
 static bool try_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
     (void)chunk;
-    return perm == MF_PERM_RW || (protect(memory, part, MF_PERM_RW) && protect(memory, part, perm));
+    return protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm));
 }
 
 static bool insisting_write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part,

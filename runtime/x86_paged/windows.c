@@ -21,12 +21,37 @@ static link *chain_of(uintptr_t bucket) {
     return &chains[bucket % CHAIN_COUNT];
 }
 
-void mf_window_add(mf_window *window) {
+static bool overlap(const mf_window *a, const mf_window *b) {
+    uintptr_t a_last = a->start + (a->bytes - 1);
+    uintptr_t b_last = b->start + (b->bytes - 1);
+    return a->space == b->space && a->start <= b_last && b->start <= a_last;
+}
+
+/* What overlaps a window begins in its bucket or in one beside it. */
+static bool overlaps_any(const mf_window *window) {
+    uintptr_t bucket = (window->start >> BUCKET_LOG2) - 1;
+    for (unsigned i = 0; i < 3; i++) {
+        const mf_window *at = atomic_load(chain_of(bucket + i));
+        while (at != NULL && !overlap(at, window)) {
+            at = atomic_load(&at->next);
+        }
+        if (at != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mf_window_add(mf_window *window) {
     link *chain = chain_of(window->start >> BUCKET_LOG2);
     mf_registry_lock();
-    atomic_store(&window->next, atomic_load(chain));
-    atomic_store(chain, window);
+    bool is_alone = !overlaps_any(window);
+    if (is_alone) {
+        atomic_store(&window->next, atomic_load(chain));
+        atomic_store(chain, window);
+    }
     mf_registry_unlock();
+    return is_alone;
 }
 
 void mf_window_remove(mf_window *window) {
@@ -44,18 +69,19 @@ static bool is_around(const mf_window *window, uintptr_t host_address) {
     return host_address - window->start < window->bytes;
 }
 
-static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address) {
+static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address, bool for_user) {
     const mf_window *at = atomic_load(chain_of(bucket));
-    while (at != NULL && !is_around(at, host_address)) {
+    while (at != NULL && !(is_around(at, host_address) && (at->is_user || !for_user))) {
         at = atomic_load(&at->next);
     }
     return at != NULL;
 }
 
-bool mf_window_is_around(uintptr_t host_address) {
+bool mf_window_is_around(uintptr_t host_address, bool for_user) {
     uintptr_t bucket = host_address >> BUCKET_LOG2;
     unsigned phase = mf_registry_enter();
-    bool found = bucket_is_around(bucket, host_address) || bucket_is_around(bucket - 1, host_address);
+    bool found = bucket_is_around(bucket, host_address, for_user) ||
+                 bucket_is_around(bucket - 1, host_address, for_user);
     mf_registry_leave(phase);
     return found;
 }

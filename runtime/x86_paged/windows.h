@@ -19,24 +19,28 @@
 
 #define MF_WINDOW_BYTES ((uint64_t)MF_PERM_TABLE_PAGES * MF_PAGE_SIZE)
 
-/* One window; its owner sets start and bytes. */
+/* One window; its owner sets all but the link. */
 typedef struct mf_window {
     uintptr_t start;
     uint64_t bytes; /* at most MF_WINDOW_BYTES */
+    uint64_t space; /* which address space; 0 where there is one */
+    bool is_user;   /* code of less privilege than the host's may access it */
     _Atomic(struct mf_window *) next;
 } mf_window;
 
 /*
- * Windows of one address space do not overlap; those of different ones may. When remove returns nobody reads
- * the window any more. Any thread; not in a signal handler.
+ * Windows of different address spaces may overlap; add is false, and does nothing, if the window would
+ * overlap one of its own. When remove returns nobody reads the window any more. Any thread; not in a signal
+ * handler.
  */
-void mf_window_add(mf_window *window);
+bool mf_window_add(mf_window *window);
 void mf_window_remove(mf_window *window);
 
-/* Whether a host address lies in any window; and in one that begins at `start`. Any thread;
- * async-signal-safe.
+/*
+ * Whether a host address lies in any window, with `for_user` in one that is the user's; and in one that
+ * begins at `start`. Any thread; async-signal-safe.
  */
-bool mf_window_is_around(uintptr_t host_address);
+bool mf_window_is_around(uintptr_t host_address, bool for_user);
 bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address);
 
 #endif

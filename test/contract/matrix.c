@@ -443,13 +443,13 @@ static void run_scene(const scene *scene) {
 }
 #endif
 
-/* ---- Permissions: whatever the check is, neither byte order nor base has a say in them ---- */
+/* ---- Permissions: whatever the check is, byte order has no say in them, nor what a base argument is ---- */
 
 static void sweep_permissions(const scene *scene, tally *counts) {
     static stage t;
     stage_open(&t, scene);
-    for (unsigned bits = 0; bits < 8; bits++) {
-        t.options = options_of(scene, bits, MF_BASE_VIEW);
+    for (unsigned bits = 0; bits < 16; bits++) {
+        t.options = options_of(scene, bits & 7, bits & 8 ? MF_BASE_CONSTANT : MF_BASE_VIEW);
         sweep_options(&t, counts);
     }
     stage_close(&t);

@@ -4,31 +4,36 @@
  * serve every layout.
  */
 #include "engines.h"
+#include "kernel.h"
 
 #include <memfold/generic.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+
+/* By byte order, way of reporting, base and index, the last changing first. */
+#define FOR_EACH_INDEX(X, name) X(name##_u32) X(name##_u33)
+#define FOR_EACH_BASE(X, name)                                                                               \
+    FOR_EACH_INDEX(X, name##_view)                                                                           \
+    FOR_EACH_INDEX(X, name##_argument)                                                                       \
+    FOR_EACH_INDEX(X, name##_constant0)                                                                      \
+    FOR_EACH_INDEX(X, name##_constant1)                                                                      \
+    FOR_EACH_INDEX(X, name##_constant2)                                                                      \
+    FOR_EACH_INDEX(X, name##_constant3)
 #define FOR_EACH_SET(X)                                                                                      \
-    X(le_return_view_u32)                                                                                    \
-    X(le_return_view_u33)                                                                                    \
-    X(le_return_argument_u32)                                                                                \
-    X(le_return_argument_u33)                                                                                \
-    X(le_trap_view_u32)                                                                                      \
-    X(le_trap_view_u33)                                                                                      \
-    X(le_trap_argument_u32)                                                                                  \
-    X(le_trap_argument_u33)                                                                                  \
-    X(be_return_view_u32)                                                                                    \
-    X(be_return_view_u33)                                                                                    \
-    X(be_return_argument_u32)                                                                                \
-    X(be_return_argument_u33)                                                                                \
-    X(be_trap_view_u32)                                                                                      \
-    X(be_trap_view_u33)                                                                                      \
-    X(be_trap_argument_u32)                                                                                  \
-    X(be_trap_argument_u33)
+    FOR_EACH_BASE(X, le_return)                                                                              \
+    FOR_EACH_BASE(X, le_trap)                                                                                \
+    FOR_EACH_BASE(X, be_return)                                                                              \
+    FOR_EACH_BASE(X, be_trap)
+
+enum { INDICES = 2, BASES = 6, WAYS = 2 };
+
+/* The kernel puts windows at 0, 16 GiB, and so on, and that is where the constant bases are. */
+#define CONSTANT_BASE_STEP (UINT64_C(16) << 30)
 
 #define DECLARE(name) extern const mf_accessors name##_accessors;
 FOR_EACH_SET(DECLARE)
 
-/* By byte order, way of reporting, base and index, the last changing first. */
 #define ADDRESS(name) &name##_accessors,
 static const mf_accessors *const sets[] = {FOR_EACH_SET(ADDRESS)};
 
@@ -54,14 +59,19 @@ static engine_code generic_acquire(mf_memory *memory, const mf_accessor_options 
 
 static bool aot_serves(const mf_accessor_options *options) {
     return options->policy == MF_POLICY_PERMS && options->strategy == MF_STRATEGY_AUTO &&
-           options->stale == MF_STALE_TRUST && options->base != MF_BASE_CONSTANT;
+           options->stale == MF_STALE_TRUST;
 }
 
 static engine_code aot_acquire(mf_memory *memory, const mf_accessor_options *options) {
     (void)memory;
-    unsigned i = (unsigned)options->endian * 8 + (unsigned)options->on_fault * 4 +
-                 (unsigned)options->base * 2 + (unsigned)options->index;
-    return (engine_code){.set = sets[i]};
+    uint64_t base = options->base;
+    if (options->base == MF_BASE_CONSTANT) {
+        uint64_t place = options->base_address / CONSTANT_BASE_STEP;
+        CHECK(options->base_address % CONSTANT_BASE_STEP == 0 && base + place < BASES);
+        base += place;
+    }
+    uint64_t way = (uint64_t)options->endian * WAYS + (uint64_t)options->on_fault;
+    return (engine_code){.set = sets[(way * BASES + base) * INDICES + (uint64_t)options->index]};
 }
 
 static void release_nothing(engine_code code) {
