@@ -204,7 +204,9 @@ static bool write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_r
  */
 static bool try_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
     (void)chunk;
-    return protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm));
+    bool is_there = perm == MF_PERM_RW;
+    return is_there ||
+           (protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm)));
 }
 
 static bool insisting_write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part,

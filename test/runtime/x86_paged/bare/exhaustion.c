@@ -11,6 +11,7 @@
  * CHECK-NEXT: split: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: sbrk: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: reset: {{[1-9][0-9]*}} refusals
+ * CHECK-NEXT: reset that is robbed: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: no window, no object: refused
  * CHECK-NEXT: all given back
  */
@@ -114,6 +115,22 @@ static mf_status run_reset(void) {
     return mf_memory_reset(subject, NULL);
 }
 
+/* Whatever it gives back is gone: it must not need that again. */
+static mf_status run_robbed_reset(void) {
+    kernel.keeps_given_frames = true;
+    mf_status status = mf_memory_reset(subject, NULL);
+    kernel.keeps_given_frames = false;
+    return status;
+}
+
+/* Fewer pages than at creation, and others, so that a reset both takes and gives. */
+static void change_pages(void) {
+    CHECK(mf_memory_unmap(subject, 0x10000, 0x8000, NULL) == MF_OK);
+    CHECK(mf_memory_unmap(subject, 0x40000000, 0x1000, NULL) == MF_OK);
+    CHECK(mf_memory_map_region(subject, 0x50000000, 0x5000, MF_READ_WRITE, NULL, 0, NULL) == MF_OK);
+    CHECK(mf_memory_map_region(subject, 0xc0000000, 0x1000, MF_READ_WRITE, NULL, 0, NULL) == MF_OK);
+}
+
 /* Objects that run out at each of the first allocations. */
 static void refuse_objects(void) {
     mf_memory *m;
@@ -146,10 +163,12 @@ int main(void) {
     refuse("protect", run_protect);
     refuse("split", run_split);
     refuse("sbrk", run_sbrk);
-    CHECK(mf_memory_unmap(subject, 0x10000, 0x8000, NULL) == MF_OK);
-    CHECK(mf_memory_unmap(subject, 0x40000000, 0x1000, NULL) == MF_OK);
-    refuse("reset", run_reset);
     mf_memory *fresh = create();
+    change_pages();
+    refuse("reset", run_reset);
+    CHECK(state_of(subject) == state_of(fresh));
+    change_pages();
+    refuse("reset that is robbed", run_robbed_reset);
     CHECK(state_of(subject) == state_of(fresh));
     mf_memory_destroy(fresh);
     mf_memory_destroy(subject);
