@@ -7,6 +7,8 @@
 
 #include <memfold/bare.h>
 
+#include <stdatomic.h>
+
 struct mf_map {
     mf_window window;
     mf_bare_window place;
@@ -40,6 +42,39 @@ static mf_bare_run whole_window(const mf_map *map) {
     return (mf_bare_run){map->place.base, map->place.bytes / MF_PAGE_SIZE};
 }
 
+/* ---- One at a time on the tables of one root ------------------------------------------------- */
+
+/*
+ * Memories are independent, but those of one address space may have tables in common. A CPU that waits here
+ * must be able to forget pages for the one that it waits for, so interrupts stay as they are.
+ */
+#define LOCK_COUNT 64
+static atomic_uint locks[LOCK_COUNT];
+
+static atomic_uint *lock_of(const mf_map *map) {
+    return &locks[map->place.root / MF_PAGE_SIZE % LOCK_COUNT];
+}
+
+static void lock(const mf_map *map) {
+    for (unsigned attempt = 0; atomic_exchange_explicit(lock_of(map), 1, memory_order_acquire) != 0;
+         attempt++) {
+        mf_os_wait(attempt);
+    }
+}
+
+static void unlock(const mf_map *map) {
+    atomic_store_explicit(lock_of(map), 0, memory_order_release);
+}
+
+/* ---- Windows --------------------------------------------------------------------------------- */
+
+static bool is_empty(const mf_map *map) {
+    lock(map);
+    bool is_so = mf_bare_tables_are_empty(&map->tables, whole_window(map));
+    unlock(map);
+    return is_so;
+}
+
 /* A wrong window is the kernel's mistake, and what it would overwrite is the kernel's or another guest's. */
 static void take_window(mf_map *map) {
     map->window = (mf_window){
@@ -48,8 +83,7 @@ static void take_window(mf_map *map) {
         .space = map->place.root,
         .is_user = map->place.is_user,
     };
-    if (!is_sound(&map->place) || !mf_bare_tables_are_empty(&map->tables, whole_window(map)) ||
-        !mf_window_add(&map->window)) {
+    if (!is_sound(&map->place) || !is_empty(map) || !mf_window_add(&map->window)) {
         mf_panic_values("open_window gave a window that cannot be one, is not empty or overlaps another: ",
                         map->place.base, ", ", map->place.bytes, " bytes");
     }
@@ -83,7 +117,9 @@ void mf_map_close(mf_map *map) {
     const mf_bare_host *host = mf_bare_host_get();
     if (map != NULL) {
         mf_window_remove(&map->window);
+        lock(map);
         mf_bare_tables_clear(&map->tables, whole_window(map));
+        unlock(map);
         host->close_window(host->context, &map->place);
         mf_os_free(map);
     }
@@ -93,32 +129,47 @@ unsigned char *mf_map_base(const mf_map *map) {
     return (unsigned char *)map->place.base;
 }
 
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
 bool mf_map_protect(mf_map *map, mf_page_run run, mf_perm perm) {
-    return mf_bare_tables_protect(&map->tables, run_of(map, run), perm);
+    lock(map);
+    bool is_done = mf_bare_tables_protect(&map->tables, run_of(map, run), perm);
+    unlock(map);
+    return is_done;
 }
 
 bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm) {
-    return mf_bare_tables_have(&map->tables, run_of(map, run), perm);
+    lock(map);
+    bool is_so = mf_bare_tables_have(&map->tables, run_of(map, run), perm);
+    unlock(map);
+    return is_so;
 }
 
 bool mf_map_drop(mf_map *map, mf_page_run run) {
+    lock(map);
     mf_bare_tables_zero(&map->tables, run_of(map, run));
+    unlock(map);
     return true;
 }
 
-typedef struct visit_in_window {
-    const mf_map *map;
-    mf_os_visit *visit;
-    void *context;
-} visit_in_window;
-
-static bool visit_part(void *context, mf_bare_run part) {
-    const visit_in_window *in = context;
-    return in->visit(in->context, part.start - in->map->place.base, part.pages * MF_PAGE_SIZE);
+static bool find(mf_map *map, mf_bare_run run, mf_bare_run *part) {
+    lock(map);
+    bool is_found = mf_bare_tables_find(&map->tables, run, part);
+    unlock(map);
+    return is_found;
 }
 
+/* The visitor changes permissions, so the tables are free meanwhile. */
 bool mf_map_visit_written(mf_map *map, uint64_t bytes, mf_os_visit *visit, void *context) {
-    visit_in_window in = {map, visit, context};
-    mf_bare_run run = {map->place.base, bytes / MF_PAGE_SIZE};
-    return mf_bare_tables_visit(&map->tables, run, visit_part, &in);
+    mf_bare_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
+    mf_bare_run part;
+    while (find(map, rest, &part)) {
+        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE)) {
+            return false;
+        }
+        uint64_t part_end = part.start + part.pages * MF_PAGE_SIZE;
+        rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
+        rest.start = part_end;
+    }
+    return true;
 }

@@ -240,9 +240,8 @@ struct sweep {
     const mf_bare_tables *tables;
     leaf_step *step;
     mf_perm perm;
-    mf_bare_visit *visit;
-    void *context;
     bool frees_tables;
+    mf_bare_run found;
     mf_bare_run stale; /* forgotten here, not yet elsewhere */
     entry unlinked;    /* the first of a chain of tables that are to be given back */
 };
@@ -383,10 +382,11 @@ static bool zero_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) 
     return true;
 }
 
-static bool visit_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
+static bool find_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     (void)e;
     (void)level;
-    return sweep->visit(sweep->context, part);
+    sweep->found = part;
+    return false;
 }
 
 /* ---- The verbs ----------------------------------------------------------------------------- */
@@ -431,6 +431,10 @@ bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run) {
     }
 }
 
+/*
+ * Other CPUs may change the tables meanwhile. A table that is taken out is given back after every CPU has
+ * forgotten it, so not before this one has left its fault handler.
+ */
 bool mf_bare_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t address, mf_operation operation,
                           bool *is_user_page) {
     uint64_t needed = ENTRY_PRESENT | (operation == MF_STORE ? ENTRY_WRITE : 0);
@@ -454,8 +458,9 @@ void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run) {
     sweep_run(&clear, run);
 }
 
-bool mf_bare_tables_visit(const mf_bare_tables *tables, mf_bare_run run, mf_bare_visit *visit,
-                          void *context) {
-    sweep visiting = {.tables = tables, .step = visit_step, .visit = visit, .context = context};
-    return sweep_run(&visiting, run);
+bool mf_bare_tables_find(const mf_bare_tables *tables, mf_bare_run run, mf_bare_run *part) {
+    sweep find = {.tables = tables, .step = find_step};
+    bool has_none = sweep_run(&find, run);
+    *part = find.found;
+    return !has_none;
 }

@@ -5,7 +5,7 @@
  * A page has no frame, or it has one: then its bytes are kept whatever its permission is. A page that may not
  * be accessed but has a frame is an entry that is not present and holds the frame's address.
  *
- * Thread rule: one at a time on one set of tables, on a CPU that uses them.
+ * Thread rule: one at a time on one set of tables, on a CPU that uses them; mf_bare_tables_allow at any time.
  */
 #ifndef MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
 #define MEMFOLD_RUNTIME_X86_PAGED_BARE_TABLES_H
@@ -71,11 +71,7 @@ void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run);
 /* The pages have no frame, and tables that were made for them and map nothing else are given back. */
 void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run);
 
-/*
- * Calls `visit` for parts of the run in ascending order that hold every page with a frame, until it returns
- * false; then so does this.
- */
-typedef bool mf_bare_visit(void *context, mf_bare_run part);
-bool mf_bare_tables_visit(const mf_bare_tables *tables, mf_bare_run run, mf_bare_visit *visit, void *context);
+/* The first pages of the run that have a frame; not all that follow each other. False if none has. */
+bool mf_bare_tables_find(const mf_bare_tables *tables, mf_bare_run run, mf_bare_run *part);
 
 #endif

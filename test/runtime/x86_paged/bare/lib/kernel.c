@@ -640,7 +640,7 @@ void kernel_second_cpu_start(void) {
         __asm__ volatile("pause");
     level4[0] = 0;
     kernel_root_use(kernel_root());
-    __asm__ volatile("sti");
+    kernel_timer_start();
 }
 
 void kernel_second_cpu_call(void (*body)(void)) {
