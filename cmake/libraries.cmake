@@ -38,6 +38,7 @@ endfunction()
 # Kernels link statically only.
 if(TARGET memfold_bare)
   memfold_add_static_library(bare memfold_bare)
+  set_target_properties(memfold_bare_static PROPERTIES EXPORT_NAME bare)
 endif()
 memfold_add_library(runtime memfold_runtime)
 if(MEMFOLD_GEN)

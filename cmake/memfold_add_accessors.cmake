@@ -3,7 +3,8 @@
 #
 # The accessors of a layout become part of <target>: their object is linked into it, and its sources (and those
 # of targets that link it) include them as "<prefix>.h". They are made again when the layout, the options or the
-# memfold command change. <target> links memfold::runtime or memfold::runtime_static itself.
+# memfold command change. What <target> links besides is the caller's to say: memfold::runtime or
+# memfold::runtime_static, or memfold::bare in a kernel, whose BACKEND is paged.
 #
 # <file> is a YAML or ELF file, relative to the current source directory, or the $<TARGET_FILE:guest> of a guest
 # that the same project builds. PREFIX is by default the file's name without its extension. When CMake

@@ -60,7 +60,8 @@ bare_cc = (
     f"-fno-delete-null-pointer-checks -mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
-    f"-fno-builtin -Wl,--whole-archive {build}/runtime/libmemfold_bare.a -Wl,--no-whole-archive"
+    f"{config.memfold_source}/runtime/x86_paged/bare_format.c "
+    f"-fno-builtin -Wl,--whole-archive {build}/lib/libmemfold-bare.a -Wl,--no-whole-archive"
 )
 
 lib = os.path.join(config.test_source_root, "lib")
@@ -71,7 +72,7 @@ config.substitutions += [
     ("%bare-cc", bare_cc),
     ("%bare-lib", bare_lib),
     ("%bare-sets", f"{bare_lib}/emit_sets.sh {build}/bin/memfold {config.test_source_root}/Inputs/sandbox.yaml"),
-    ("%bare", f"{build}/runtime/libmemfold_bare.a"),
+    ("%bare", f"{build}/lib/libmemfold-bare.a"),
     ("%boot", f"{config.memfold_python} {bare_lib}/boot.py"),
     ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),

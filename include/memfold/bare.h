@@ -8,7 +8,8 @@
  * The library runs in ring 0, in 64-bit mode with four levels of page tables, and takes memcpy, memmove,
  * memset and memcmp from the kernel. It uses no floating-point or vector register, no red zone and no stack
  * protector. Objects emitted ahead of time register themselves in their .init_array, which the kernel runs
- * after mf_bare_start.
+ * after mf_bare_start; its linker script keeps that and the section mf_extable, between the symbols
+ * __start_mf_extable and __stop_mf_extable.
  */
 #ifndef MEMFOLD_BARE_H
 #define MEMFOLD_BARE_H
@@ -62,9 +63,9 @@ MF_STATIC_ASSERT(offsetof(mf_bare_registers, rip) == 128, "mf_bare_registers.rip
 MF_STATIC_ASSERT(offsetof(mf_bare_registers, rsp) == 152, "mf_bare_registers.rsp");
 
 /*
- * Functions of the kernel; each gets `context`. Those marked optional may be NULL. Memories that are used on
- * several CPUs at once call them on several CPUs at once. None of them is called by the fault path, except
- * thread_guard and foreign_fault.
+ * Functions of the kernel; each gets `context`. Those marked optional may be NULL. They run on the thread that
+ * called the library, on several CPUs at once if several do, and do not call it themselves. None of them is
+ * called by the fault path, except thread_guard and foreign_fault.
  */
 typedef struct mf_bare_host {
     void *context;
@@ -82,13 +83,17 @@ typedef struct mf_bare_host {
     void (*give_frame)(void *context, uint64_t frame);
 
     /*
-     * Kernel memory, as malloc and free: a few small objects per memory, layout and image, and the table of
-     * 2 MiB + 1 byte that holds a memory's permissions. free gets what allocate gave, never NULL.
+     * Kernel memory, as malloc and free: a few small objects per memory, layout and image, the table of
+     * 2 MiB + 1 byte that holds a memory's permissions, and the exception tables in force, which stay. free
+     * gets what allocate gave, never NULL.
      */
     void *(*allocate)(void *context, size_t bytes);
     void (*free)(void *context, void *object);
 
-    /* Chooses the window of a new memory; false if there is no room. close: the memory is gone. */
+    /*
+     * Chooses the window of a new memory, for the thread that creates it; false if there is no room. One that
+     * is not empty, or overlaps another one with the same root, panics. close: the memory is gone.
+     */
     bool (*open_window)(void *context, mf_bare_window *window);
     void (*close_window)(void *context, const mf_bare_window *window);
 
@@ -137,11 +142,11 @@ void mf_bare_page_fault_entry(void);
 /*
  * For a kernel with an entry of its own: true if the page fault at `address` (CR2) was a guest's, and then
  * `registers` say where to go on by iretq, which may be in ring 0 after a fault in ring 3. DF and AC are
- * clear and interrupts off during the call; `registers` lie on the stack of the fault, with 512 bytes free
- * below.
+ * clear and interrupts off during the call; `registers` lie on the stack that the CPU pushed to, aligned as
+ * for any call, with 512 bytes free below. An entry that swaps GS looks at registers->cs again afterwards.
  *
- * A guest's is a data access in the window of a memory, by an instruction of the exception table or on a
- * thread with a guard frame of that memory. An access that the page tables permit is nobody's fault: it is
+ * A guest's is a data access in the window of a memory (from ring 3: in one that is_user), by an instruction
+ * of the exception table or on a thread with a guard frame of that memory. An access that the page tables permit is nobody's fault: it is
  * tried again if another CPU's change made it fail, and left to the kernel if the ring may not do it (SMAP,
  * or a window without is_user).
  */

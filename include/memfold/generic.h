@@ -13,7 +13,7 @@ MF_PUBLIC_BEGIN
 
 /*
  * Borrows the generic accessors for `options` (NULL: the default), static storage. They honour `endian`,
- * `on_fault`, `index` and `base` view or argument; `spectre`, `strategy` and `stale` ask nothing of them.
+ * `on_fault`, `index` and `base` view or argument; `backend`, `spectre`, `strategy` and `stale` ask nothing of them.
  * NULL where the engine has no such accessors: a check policy other than PERMS, or a constant base.
  * Any thread.
  */

@@ -40,7 +40,8 @@ typedef struct mf_memory_config {
  * or the kernel's limit of mappings), MF_INVALID_ARGUMENT for a backend that is not there, MF_IO if the fault
  * handler of x86_paged cannot be installed.
  *
- * Memory of the host is committed page by page as bytes are touched, however long the layout is.
+ * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
+ * (bare.h) frames are taken for every page that can be accessed.
  */
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
                            mf_memory **memory, mf_diag *diag);

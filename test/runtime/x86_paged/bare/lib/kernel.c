@@ -679,6 +679,8 @@ __attribute__((weak)) void kernel_start_memfold(void) {
     }
     CHECK(mf_bare_start(&host, &diag) == MF_INVALID_ARGUMENT);
     kernel_idt[MF_BARE_PAGE_FAULT_VECTOR] = mf_bare_page_fault_gate(KERNEL_CODE, 0);
+    for (void (**function)(void) = init_array_start; function < init_array_end; function++)
+        (*function)();
 }
 
 extern int main(void);
@@ -692,7 +694,5 @@ _Noreturn void kernel_start(void) {
     load_cpu(0);
     __asm__ volatile("ltr %w0" : : "r"(0x28));
     kernel_start_memfold();
-    for (void (**function)(void) = init_array_start; function < init_array_end; function++)
-        (*function)();
     exit(main());
 }
