@@ -12,8 +12,7 @@
 
 #define INSTRUCTION_CHARS_MAX 64
 
-/* A load's $0 is the result and $1 says where the guest bytes are; a store's $0 says that, $1 is the value.
- */
+/* %s is where the guest bytes are: a load's $1, a store's $0. The other operand is the value. */
 static const char *load_format(const emit_site *site) {
     bool sign_extends = site->info->sign_extends && site->options->endian == MF_LITTLE_ENDIAN;
     switch (site->info->width_bytes) {

@@ -125,8 +125,7 @@ void mf_os_print(const char *line) {
     }
 }
 
-/* A kernel that has not even started the library, or whose halt returns, gets an invalid opcode (vector 6).
- */
+/* A kernel that has not even started the library, or whose halt returns, gets an exception. */
 void mf_os_abort(void) {
     if (has_started) {
         host.halt(host.context);
