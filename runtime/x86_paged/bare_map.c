@@ -8,6 +8,7 @@
 #include <memfold/bare.h>
 
 #include <stdatomic.h>
+#include <string.h>
 
 struct mf_map {
     mf_window window;
@@ -150,6 +151,21 @@ bool mf_map_drop(mf_map *map, mf_page_run run) {
     mf_bare_tables_zero(&map->tables, run_of(map, run));
     unlock(map);
     return true;
+}
+
+static void *page_bytes(mf_map *map, uint32_t page) {
+    lock(map);
+    uint64_t frame = mf_bare_tables_frame(&map->tables, map->place.base + mf_page_bytes(page));
+    unlock(map);
+    return map->frames.direct_map + frame;
+}
+
+/* By the direct map, so that the two may be in different address spaces. Both pages have frames. */
+void mf_map_copy(mf_map *to, mf_map *from, mf_page_run run) {
+    for (uint32_t page = run.first; page < run.end; page++) {
+        const void *source = page_bytes(from, page);
+        memcpy(page_bytes(to, page), source, MF_PAGE_SIZE);
+    }
 }
 
 static bool find(mf_map *map, mf_bare_run run, mf_bare_run *part) {

@@ -458,6 +458,12 @@ void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run) {
     sweep_run(&clear, run);
 }
 
+uint64_t mf_bare_tables_frame(const mf_bare_tables *tables, uint64_t address) {
+    way_end at = walk_to(tables, address);
+    uint64_t inside = address & (span_of(at.level) - 1) & ~(uint64_t)(MF_PAGE_SIZE - 1);
+    return is_held(*at.entry) ? frame_of(*at.entry) + inside : MF_NO_FRAME;
+}
+
 bool mf_bare_tables_find(const mf_bare_tables *tables, mf_bare_run run, mf_bare_run *part) {
     sweep find = {.tables = tables, .step = find_step};
     bool has_none = sweep_run(&find, run);

@@ -71,6 +71,9 @@ void mf_bare_tables_zero(const mf_bare_tables *tables, mf_bare_run run);
 /* The pages have no frame, and tables that were made for them and map nothing else are given back. */
 void mf_bare_tables_clear(const mf_bare_tables *tables, mf_bare_run run);
 
+/* The physical address of the page at `address`, or MF_NO_FRAME. */
+uint64_t mf_bare_tables_frame(const mf_bare_tables *tables, uint64_t address);
+
 /* The first pages of the run that have a frame; not all that follow each other. False if none has. */
 bool mf_bare_tables_find(const mf_bare_tables *tables, mf_bare_run run, mf_bare_run *part);
 

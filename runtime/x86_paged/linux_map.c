@@ -104,6 +104,11 @@ bool mf_map_drop(mf_map *map, mf_page_run run) {
     return bytes == 0 || madvise(start, bytes, MADV_DONTNEED) == 0 || madvise(start, bytes, DROP_LOCKED) == 0;
 }
 
+void mf_map_copy(mf_map *to, mf_map *from, mf_page_run run) {
+    uint64_t start = mf_page_bytes(run.first);
+    mf_os_copy_nonzero(to->base + start, from->base + start, mf_page_bytes(run.end) - start);
+}
+
 bool mf_map_visit_written(mf_map *map, uint64_t bytes, mf_os_visit *visit, void *context) {
     return mf_os_visit_written(map->base, bytes, visit, context);
 }

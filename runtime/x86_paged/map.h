@@ -25,6 +25,9 @@ bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm);
 /* The pages are zero and go back to the host, whatever their permission. False: their bytes are kept. */
 bool mf_map_drop(mf_map *map, mf_page_run run);
 
+/* Copies pages that may be read in `from` and written in `to`, where they are zero. */
+void mf_map_copy(mf_map *to, mf_map *from, mf_page_run run);
+
 /* As mf_os_visit_written, for the first `bytes` of the window; offsets are guest addresses. */
 bool mf_map_visit_written(mf_map *map, uint64_t bytes, mf_os_visit *visit, void *context);
 

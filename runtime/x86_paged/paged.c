@@ -304,12 +304,6 @@ typedef struct clone_job {
     const mf_memory *from;
 } clone_job;
 
-static void copy_part(const clone_job *job, mf_page_run part) {
-    uint64_t start = mf_page_bytes(part.first);
-    mf_os_copy_nonzero(job->to->view.base + start, job->from->view.base + start,
-                       mf_page_bytes(part.end) - start);
-}
-
 /* Both memories may be accessed for a moment, to copy what lies in pages without permission. */
 static bool copy_hidden_part(const clone_job *job, mf_page_run part) {
     if (!set_perm(job->from, part, MF_PERM_RO)) {
@@ -317,7 +311,7 @@ static bool copy_hidden_part(const clone_job *job, mf_page_run part) {
     }
     bool writable = protect(job->to, part, MF_PERM_RW);
     if (writable) {
-        copy_part(job, part);
+        mf_map_copy(job->to->map, job->from->map, part);
     }
     put_back(job->from, part);
     return writable && protect(job->to, part, MF_PERM_NONE);
@@ -329,7 +323,7 @@ static bool copy_written(void *context, size_t offset, size_t bytes) {
     while (rest.first < rest.end) {
         mf_page_run part = take_part(job->from, &rest);
         if (job->from->perms[part.first] != MF_PERM_NONE) {
-            copy_part(job, part);
+            mf_map_copy(job->to->map, job->from->map, part);
         } else if (!copy_hidden_part(job, part)) {
             return false;
         }

@@ -14,6 +14,7 @@
  * CHECK-NEXT: the_top_of_the_space
  * CHECK-NEXT: the_upper_half
  * CHECK-NEXT: overlapping_windows_of_two_spaces
+ * CHECK-NEXT: a_clone_for_another_space
  * CHECK: all given back
  */
 #include "kernel.h"
@@ -322,6 +323,37 @@ static void fault_in_two_spaces(mf_view *view, void *context) {
     *(volatile unsigned char *)((uintptr_t)view->base + 3 * MF_PAGE_SIZE) = 1;
 }
 
+/* A guest at base 0 is cloned into another address space, at base 0 too. */
+static void a_clone_for_another_space(void) {
+    uint64_t boot_root = kernel_root();
+    uint64_t other_root = kernel_root_make();
+    mf_memory *m = open_in(boot_root, 0);
+    mf_memory *clone;
+    const uint32_t bytes = 3 * 2 << 20;
+    map(m, 0, bytes, MF_READ_WRITE);
+    for (uint32_t at = 0; at < bytes; at += 77 * MF_PAGE_SIZE)
+        CHECK(mf_memory_write(m, at, &at, sizeof at));
+    CHECK(mf_memory_protect(m, 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_NONE, NULL) == MF_OK);
+    CHECK(mf_memory_protect(m, 2 * 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
+    kernel.next_window = (mf_bare_window){0, MF_BARE_WINDOW_U32_BYTES, other_root, false};
+    CHECK(mf_memory_clone(m, &clone, NULL) == MF_OK);
+    mf_memory_destroy(m);
+    kernel_root_use(other_root);
+    CHECK(is_fault(fault_of(clone, 77 * MF_PAGE_SIZE, false), MF_PAGE_FAULT, 77 * MF_PAGE_SIZE));
+    CHECK(is_fault(fault_of(clone, 154 * MF_PAGE_SIZE, true), MF_WRITE_PROTECTED, 154 * MF_PAGE_SIZE));
+    CHECK(mf_memory_protect(clone, 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_RW, NULL) == MF_OK);
+    for (uint32_t at = 0; at < bytes; at += 77 * MF_PAGE_SIZE) {
+        uint32_t word = 1;
+        CHECK(mf_memory_read(clone, at, &word, sizeof word) && word == at);
+    }
+    mf_memory_destroy(clone);
+    kernel_root_use(boot_root);
+    kernel_frame_give(other_root);
+    kernel.next_window.root = boot_root;
+    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
+    puts("a_clone_for_another_space");
+}
+
 /* Two guests whose windows overlap, each in tables of its own; a thread may use one inside the other. */
 static void overlapping_windows_of_two_spaces(void) {
     uint64_t boot_root = kernel_root();
@@ -365,6 +397,7 @@ int main(void) {
     the_top_of_the_space();
     the_upper_half();
     overlapping_windows_of_two_spaces();
+    a_clone_for_another_space();
     CHECK(kernel.windows == 0 && kernel.frames_taken == 0);
     puts("all given back");
     return 0;

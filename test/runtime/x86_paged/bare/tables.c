@@ -284,6 +284,10 @@ static void compare(const model *m) {
         uint64_t address = START + i * MF_PAGE_SIZE;
         CHECK(perm_at(address) == (mf_perm)m->perm[i]);
         const unsigned char *host = host_of(address);
+        uint64_t frame = mf_bare_tables_frame(&tables, address);
+        CHECK(frame == MF_NO_FRAME ? m->byte[i] == 0 && host == NULL
+                                   : memory[(frame - MEMORY_START) / MF_PAGE_SIZE][0] == m->byte[i]);
+        CHECK(host == NULL || frame == walk(address).physical);
         CHECK(host == NULL || (host[0] == m->byte[i] && host[4095] == m->byte[i] && host[2000] == 0));
     }
 }
