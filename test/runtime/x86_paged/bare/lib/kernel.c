@@ -633,11 +633,12 @@ void kernel_second_cpu_start(void) {
     memcpy((void *)(DIRECT_MAP + SECOND_START), second_start, (size_t)(second_end - second_start));
     apic_write(APIC_SPURIOUS, 0x1ff);
     apic_send(1, 0x4500); /* INIT, then where to start (Intel SDM volume 3A, 8.4.4.1) */
-    for (unsigned i = 0; i < 1000000; i++)
+    /* A CPU that has not taken the INIT yet misses that, and one that runs ignores it. */
+    for (unsigned i = 0; !second_is_up; i++) {
+        if (i % 100000 == 99999)
+            apic_send(1, 0x4600 | SECOND_START >> 12);
         __asm__ volatile("pause");
-    apic_send(1, 0x4600 | SECOND_START >> 12);
-    while (!second_is_up)
-        __asm__ volatile("pause");
+    }
     level4[0] = 0;
     kernel_root_use(kernel_root());
     kernel_timer_start();
