@@ -36,13 +36,15 @@ MF_PUBLIC_BEGIN
 
 /*
  * Where one memory lies. The window is the memory's alone: nothing else is mapped in it, and it does not
- * leave the half of the address space that it begins in.
+ * leave the half of the address space that it begins in. Tables that the kernel has made above it grant
+ * writing, and ring 3 if that is_user; missing ones are made, and given back when they are empty, so those
+ * that other roots copy are the kernel's to make.
  */
 typedef struct mf_bare_window {
     uint64_t base;  /* virtual address of guest address 0, a multiple of 4096; 0 is fine */
     uint64_t bytes; /* one of the two lengths above */
     uint64_t root;  /* physical address of the level-4 table */
-    bool is_user;   /* ring 3 may access what the permissions allow */
+    bool is_user;   /* ring 3 may access what the permissions allow, while CR3 names `root` */
 } mf_bare_window;
 
 /*
@@ -63,9 +65,9 @@ MF_STATIC_ASSERT(offsetof(mf_bare_registers, rip) == 128, "mf_bare_registers.rip
 MF_STATIC_ASSERT(offsetof(mf_bare_registers, rsp) == 152, "mf_bare_registers.rsp");
 
 /*
- * Functions of the kernel; each gets `context`. Those marked optional may be NULL. They run on the thread that
- * called the library, on several CPUs at once if several do, and do not call it themselves. None of them is
- * called by the fault path, except thread_guard and foreign_fault.
+ * Functions of the kernel; each gets `context`. Those marked optional may be NULL. They run on the thread
+ * that called the library, on several CPUs at once if several do, and do not call it themselves. None of them
+ * is called by the fault path, except thread_guard and foreign_fault.
  */
 typedef struct mf_bare_host {
     void *context;
@@ -101,10 +103,11 @@ typedef struct mf_bare_host {
     mf_guard **(*thread_guard)(void *context);
 
     /*
-     * Optional, for more than one CPU: when this returns, no other CPU uses what it had cached of the `pages`
-     * pages from `address` on, or of the tables on the way to them (invlpg for each page, or a whole flush).
-     * Asked for once for pages that follow each other, when their tables are changed and before a frame of
-     * them is given back.
+     * Optional, for more than one CPU or with PCIDs: when this returns, no other CPU, and no other PCID of
+     * this one, uses what was cached of the `pages` pages from `address` on, or of the tables on the way to
+     * them (invlpg for each page, or a whole flush), and the page fault handlers that ran on other CPUs
+     * before have returned, as they have where an interrupt told them. Asked for once for pages that follow
+     * each other, when rights were taken and before a frame is given back.
      */
     void (*forget_pages)(void *context, uint64_t address, uint64_t pages);
 
@@ -146,9 +149,9 @@ void mf_bare_page_fault_entry(void);
  * for any call, with 512 bytes free below. An entry that swaps GS looks at registers->cs again afterwards.
  *
  * A guest's is a data access in the window of a memory (from ring 3: in one that is_user), by an instruction
- * of the exception table or on a thread with a guard frame of that memory. An access that the page tables permit is nobody's fault: it is
- * tried again if another CPU's change made it fail, and left to the kernel if the ring may not do it (SMAP,
- * or a window without is_user).
+ * of the exception table or on a thread with a guard frame of that memory. An access that the page tables
+ * permit is nobody's fault: it is tried again if another CPU's change made it fail, and left to the kernel if
+ * the ring may not do it (SMAP, or a window without is_user).
  */
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address);
 

@@ -58,12 +58,17 @@ static void call_leave_frame(mf_bare_registers *registers, struct mf_guard *fram
     registers->rflags = FLAGS_NONE;
 }
 
+static bool is_in_window(const mf_bare_registers *registers, uint64_t address) {
+    return is_of_ring_3(registers) ? mf_window_of_user_is_around(address, mf_cpu_root())
+                                   : mf_window_is_around(address);
+}
+
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) {
     const mf_bare_host *host = mf_bare_host_get();
     mf_operation operation = operation_of(registers);
     mf_page_fault fault = {address, registers->rip, operation};
     mf_page_fault_exit way;
-    if (host == NULL || !is_data_fault(registers) || !mf_window_is_around(address, is_of_ring_3(registers))) {
+    if (host == NULL || !is_data_fault(registers) || !is_in_window(registers, address)) {
         return false;
     }
     bool is_user_page;

@@ -139,6 +139,19 @@ bool mf_map_protect(mf_map *map, mf_page_run run, mf_perm perm) {
     return is_done;
 }
 
+bool mf_map_reserve(mf_map *map, mf_page_run run) {
+    lock(map);
+    bool is_done = mf_bare_tables_reserve(&map->tables, run_of(map, run));
+    unlock(map);
+    return is_done;
+}
+
+void mf_map_unreserve(mf_map *map, mf_page_run run) {
+    lock(map);
+    mf_bare_tables_unreserve(&map->tables, run_of(map, run));
+    unlock(map);
+}
+
 bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm) {
     lock(map);
     bool is_so = mf_bare_tables_have(&map->tables, run_of(map, run), perm);

@@ -185,19 +185,43 @@ static bool covers_entry(mf_bare_run run, uint64_t address, unsigned level) {
     return run.start <= first && first + (span_of(level) - 1) <= last_byte(run);
 }
 
+static uint64_t rights(const mf_bare_tables *tables, mf_perm perm) {
+    uint64_t user = tables->is_user ? ENTRY_USER : 0;
+    return perm == MF_PERM_NONE
+               ? 0
+               : ENTRY_PRESENT | ENTRY_NO_EXECUTE | user | (perm == MF_PERM_RW ? ENTRY_WRITE : 0);
+}
+
+static bool has_rights(const mf_bare_tables *tables, entry e, mf_perm perm) {
+    uint64_t mask = ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_NO_EXECUTE;
+    return (e.bits & mask) == rights(tables, perm);
+}
+
+/* What pages are made ready for: one permission, or any that may come. */
+typedef struct purpose {
+    bool is_any;
+    mf_perm perm;
+} purpose;
+
+/* A leaf that has the permission already may reach out of the run. */
+static bool suits(const mf_bare_tables *tables, mf_bare_run run, uint64_t address, purpose purpose,
+                  const way_end *at) {
+    return at->level == 1 || covers_entry(run, address, at->level) ||
+           (!purpose.is_any && has_rights(tables, *at->entry, purpose.perm));
+}
+
 /*
- * One step on the way to a leaf for `address`, which must have a frame if `needs_frame`; `at` is where the
+ * One step on the way to a leaf for `address`, which needs a frame unless it is for NONE; `at` is where the
  * way ends. Sets `is_there` when nothing is left to do.
  */
-static bool extend_way(const mf_bare_tables *tables, mf_bare_run run, uint64_t address, bool needs_frame,
+static bool extend_way(const mf_bare_tables *tables, mf_bare_run run, uint64_t address, purpose purpose,
                        const way_end *at, bool *is_there) {
     *is_there = true;
     if (is_held(*at->entry)) {
-        bool is_whole = at->level == 1 || covers_entry(run, address, at->level);
-        *is_there = is_whole;
-        return is_whole || split(tables, at->entry, address);
+        *is_there = suits(tables, run, address, purpose, at);
+        return *is_there || split(tables, at->entry, address);
     }
-    if (!needs_frame) {
+    if (!purpose.is_any && purpose.perm == MF_PERM_NONE) {
         return true;
     }
     if (at->level == 1) {
@@ -213,13 +237,13 @@ static bool extend_way(const mf_bare_tables *tables, mf_bare_run run, uint64_t a
 
 /* Every page of the run has a leaf of its own or is part of one inside the run, if it has or needs a frame.
  */
-static bool hold(const mf_bare_tables *tables, mf_bare_run run, bool needs_frame) {
+static bool hold(const mf_bare_tables *tables, mf_bare_run run, purpose purpose) {
     uint64_t address = run.start;
     uint64_t last = last_byte(run);
     for (;;) {
         way_end at = walk_to(tables, address);
         bool is_there;
-        if (!extend_way(tables, run, address, needs_frame, &at, &is_there)) {
+        if (!extend_way(tables, run, address, purpose, &at, &is_there)) {
             return false;
         }
         uint64_t entry_last = address | (span_of(at.level) - 1);
@@ -330,24 +354,28 @@ static bool sweep_run(sweep *sweep, mf_bare_run run) {
     return is_done;
 }
 
-static uint64_t rights(const mf_bare_tables *tables, mf_perm perm) {
-    uint64_t user = tables->is_user ? ENTRY_USER : 0;
-    return perm == MF_PERM_NONE
-               ? 0
-               : ENTRY_PRESENT | ENTRY_NO_EXECUTE | user | (perm == MF_PERM_RW ? ENTRY_WRITE : 0);
+static bool is_part(unsigned level, mf_bare_run part) {
+    return part.pages * MF_PAGE_SIZE < span_of(level);
 }
 
 /*
- * Rights that are added are forgotten, too: the CPU may fault by what it has cached (4.10.4.3), and the guest
- * would be blamed. Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an
- * entry (4.8) is no change.
+ * Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an entry (4.8) is no
+ * change. Of rights that are only added other CPUs need not be told: one that still faults forgets the page
+ * by that (4.10.4.1), and its handler tries again.
  */
 static bool set_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
-    (void)level;
-    uint64_t noted = ENTRY_ACCESSED | ENTRY_DIRTY;
+    const mf_bare_tables *tables = sweep->tables;
     entry old = *e;
-    e->bits = (old.bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(sweep->tables, sweep->perm);
-    if ((old.bits & ENTRY_PRESENT) != 0 && ((e->bits ^ old.bits) & ~noted) != 0) {
+    if (has_rights(tables, old, sweep->perm) && (is_part(level, part) || (old.bits & ENTRY_PRESENT) != 0)) {
+        return true;
+    }
+    e->bits = (old.bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(tables, sweep->perm);
+    if ((old.bits & ENTRY_PRESENT) == 0) {
+        return true;
+    }
+    if (sweep->perm == MF_PERM_RW) {
+        mf_cpu_forget_page(part.start);
+    } else {
         forget(sweep, part);
     }
     return true;
@@ -369,10 +397,6 @@ static bool undo_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) 
     return (e->bits & ENTRY_NEW) == 0 || give_step(sweep, e, level, part);
 }
 
-static bool is_part(unsigned level, mf_bare_run part) {
-    return part.pages * MF_PAGE_SIZE < span_of(level);
-}
-
 static bool zero_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     if ((e->bits & ENTRY_PRESENT) == 0 && !is_part(level, part)) {
         return give_step(sweep, e, level, part);
@@ -391,25 +415,39 @@ static bool find_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) 
 
 /* ---- The verbs ----------------------------------------------------------------------------- */
 
+static bool hold_or_undo(const mf_bare_tables *tables, mf_bare_run run, purpose purpose) {
+    if (!hold(tables, run, purpose)) {
+        mf_bare_tables_unreserve(tables, run);
+        return false;
+    }
+    return true;
+}
+
 bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm) {
     if (run.pages == 0) {
         return true;
     }
-    if (!hold(tables, run, perm != MF_PERM_NONE)) {
-        sweep undo = {.tables = tables, .step = undo_step, .frees_tables = true};
-        sweep_run(&undo, run);
+    if (!hold_or_undo(tables, run, (purpose){.perm = perm})) {
         return false;
     }
     sweep set = {.tables = tables, .step = set_step, .perm = perm};
     return sweep_run(&set, run);
 }
 
+bool mf_bare_tables_reserve(const mf_bare_tables *tables, mf_bare_run run) {
+    return run.pages == 0 || hold_or_undo(tables, run, (purpose){.is_any = true});
+}
+
+void mf_bare_tables_unreserve(const mf_bare_tables *tables, mf_bare_run run) {
+    sweep undo = {.tables = tables, .step = undo_step, .frees_tables = true};
+    sweep_run(&undo, run);
+}
+
 bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm) {
-    uint64_t mask = ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_NO_EXECUTE;
     uint64_t address = run.start;
     for (uint64_t left = run.pages; left > 0;) {
         way_end at = walk_to(tables, address);
-        if ((is_held(*at.entry) ? at.entry->bits & mask : 0) != rights(tables, perm)) {
+        if (!has_rights(tables, *at.entry, perm)) {
             return false;
         }
         uint64_t pages = (span_of(at.level) - (address & (span_of(at.level) - 1))) / MF_PAGE_SIZE;

@@ -48,9 +48,16 @@ typedef struct mf_bare_run {
 /*
  * The pages have `perm` and keep their bytes; pages without a frame are given one, of zeros, unless `perm` is
  * NONE. They are never executable, which takes effect with EFER.NXE. False if frames run out, and then all is
- * as before.
+ * as before, except that a huge leaf at an end of the run may be 512 small ones.
  */
 bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm);
+
+/*
+ * Pages with all that mf_bare_tables_protect may need for them; their permissions are what they were. False
+ * as there. Unreserve takes back what was reserved for pages of the run and not protected since.
+ */
+bool mf_bare_tables_reserve(const mf_bare_tables *tables, mf_bare_run run);
+void mf_bare_tables_unreserve(const mf_bare_tables *tables, mf_bare_run run);
 
 /* Whether nobody has mapped anything there. */
 bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run);

@@ -29,7 +29,7 @@ static struct mf_guard *find_frame(uintptr_t host_address) {
 }
 
 bool mf_page_fault_resolve(const mf_page_fault *fault, mf_page_fault_exit *way) {
-    if (!mf_window_is_around(fault->host_address, false)) {
+    if (!mf_window_is_around(fault->host_address)) {
         return false;
     }
     *way = (mf_page_fault_exit){.host_pc = mf_exception_table_lookup(fault->host_pc)};

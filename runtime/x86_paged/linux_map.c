@@ -77,6 +77,19 @@ static bool read_mapping(FILE *list, uintptr_t *start, uintptr_t *end, char lett
     return fscanf(list, "%lx-%lx %4c%*[^\n]", start, end, letters) == 3;
 }
 
+/* What the kernel may run out of are mappings, which cannot be set aside; changes that fail leave none
+ * behind. */
+bool mf_map_reserve(mf_map *map, mf_page_run run) {
+    (void)map;
+    (void)run;
+    return true;
+}
+
+void mf_map_unreserve(mf_map *map, mf_page_run run) {
+    (void)map;
+    (void)run;
+}
+
 bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm) {
     static const char *const wanted[] = {"--", "r-", "rw"};
     uintptr_t at = map->window.start + mf_page_bytes(run.first);

@@ -18,6 +18,13 @@ unsigned char *mf_map_base(const mf_map *map);
 /* The CPU lets these pages be accessed by `perm`. If not all could be set, some may have been. */
 bool mf_map_protect(mf_map *map, mf_page_run run, mf_perm perm);
 
+/*
+ * The host has all that it may run out of when these pages get permissions, or false. Unreserve takes back
+ * what has not been used since.
+ */
+bool mf_map_reserve(mf_map *map, mf_page_run run);
+void mf_map_unreserve(mf_map *map, mf_page_run run);
+
 /* Whether the CPU lets all of these pages be accessed by `perm` now, and no further. Slow; false if unknown.
  */
 bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm);

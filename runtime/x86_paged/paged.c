@@ -211,9 +211,15 @@ static bool try_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run
 
 static bool insisting_write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part,
                                  mf_perm perm) {
-    insist(memory, part, MF_PERM_RW);
+    bool is_open = perm == MF_PERM_RW || insist(memory, part, MF_PERM_RW);
     write_part(memory, chunk, part);
-    return insist(memory, part, perm);
+    return is_open && (perm == MF_PERM_RW || insist(memory, part, perm));
+}
+
+/* Writing to such a part opens it for a moment. */
+static bool reserve_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
+    (void)chunk;
+    return perm == MF_PERM_RW || mf_map_reserve(memory->map, part);
 }
 
 /* Of pages that the guest could not write the bytes are still there. */
@@ -284,13 +290,30 @@ static bool rebuild_grown(const mf_memory *memory) {
     return each_image_part(memory, rewrite_step);
 }
 
+static bool reserve_created(const mf_memory *memory) {
+    created_walk walk = walk_created(memory, host_pages(memory));
+    mf_page_run part;
+    mf_perm perm;
+    while (next_created(&walk, &part, &perm)) {
+        if (perm != MF_PERM_NONE && !mf_map_reserve(memory->map, part)) {
+            return false;
+        }
+    }
+    return each_image_part(memory, reserve_step);
+}
+
 static bool paged_rebuild(mf_memory *memory) {
     if (memory->only_grown) {
         return rebuild_grown(memory);
     }
     mf_page_run all = host_pages(memory);
+    if (!reserve_created(memory)) {
+        mf_map_unreserve(memory->map, all);
+        return false;
+    }
     if (!set_created_perms(memory) || !each_image_part(memory, try_step) || !mf_map_drop(memory->map, all)) {
         put_back(memory, all);
+        mf_map_unreserve(memory->map, all);
         return false;
     }
     memory->only_grown = true;

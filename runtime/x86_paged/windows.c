@@ -69,21 +69,41 @@ static bool is_around(const mf_window *window, uintptr_t host_address) {
     return host_address - window->start < window->bytes;
 }
 
-static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address, bool for_user) {
+typedef bool window_test(const mf_window *window, uint64_t space);
+
+static bool is_any(const mf_window *window, uint64_t space) {
+    (void)window;
+    (void)space;
+    return true;
+}
+
+static bool is_users(const mf_window *window, uint64_t space) {
+    return window->is_user && window->space == space;
+}
+
+static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address, window_test *test, uint64_t space) {
     const mf_window *at = atomic_load(chain_of(bucket));
-    while (at != NULL && !(is_around(at, host_address) && (at->is_user || !for_user))) {
+    while (at != NULL && !(is_around(at, host_address) && test(at, space))) {
         at = atomic_load(&at->next);
     }
     return at != NULL;
 }
 
-bool mf_window_is_around(uintptr_t host_address, bool for_user) {
+static bool find(uintptr_t host_address, window_test *test, uint64_t space) {
     uintptr_t bucket = host_address >> BUCKET_LOG2;
     unsigned phase = mf_registry_enter();
-    bool found = bucket_is_around(bucket, host_address, for_user) ||
-                 bucket_is_around(bucket - 1, host_address, for_user);
+    bool found = bucket_is_around(bucket, host_address, test, space) ||
+                 bucket_is_around(bucket - 1, host_address, test, space);
     mf_registry_leave(phase);
     return found;
+}
+
+bool mf_window_is_around(uintptr_t host_address) {
+    return find(host_address, is_any, 0);
+}
+
+bool mf_window_of_user_is_around(uintptr_t host_address, uint64_t space) {
+    return find(host_address, is_users, space);
 }
 
 bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address) {

@@ -37,10 +37,11 @@ bool mf_window_add(mf_window *window);
 void mf_window_remove(mf_window *window);
 
 /*
- * Whether a host address lies in any window, with `for_user` in one that is the user's; and in one that
- * begins at `start`. Any thread; async-signal-safe.
+ * Whether a host address lies in any window; in one of this space that is the user's; and in one that begins
+ * at `start`. Any thread; async-signal-safe.
  */
-bool mf_window_is_around(uintptr_t host_address, bool for_user);
+bool mf_window_is_around(uintptr_t host_address);
+bool mf_window_of_user_is_around(uintptr_t host_address, uint64_t space);
 bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address);
 
 #endif

@@ -251,6 +251,11 @@ static void ring_3_has_no_part_in_windows_of_the_kernel(void) {
     uint64_t base = (uint64_t)(uintptr_t)mf_memory_view(of_the_kernel)->base;
     const uint64_t places[] = {base, base + MF_PAGE_SIZE, base + MF_SPACE_BYTES};
     kernel.foreign_resume = code_at(guest_code_resumes);
+    /* Another address space has a window of ring 3 there. */
+    mf_memory *elsewhere;
+    uint64_t other_root = kernel_root_make();
+    kernel.next_window = (mf_bare_window){base, MF_BARE_WINDOW_U33_BYTES, other_root, true};
+    CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &elsewhere, NULL) == MF_OK);
     for (unsigned i = 0; i < 3; i++) {
         unsigned before = kernel.foreign_faults;
         trespasser =
@@ -259,6 +264,8 @@ static void ring_3_has_no_part_in_windows_of_the_kernel(void) {
         CHECK(kernel.foreign_faults == before + 1 && kernel.foreign_address == places[i]);
     }
     kernel.foreign_resume = 0;
+    mf_memory_destroy(elsewhere);
+    kernel_frame_give(other_root);
     mf_memory_destroy(of_the_kernel);
 }
 

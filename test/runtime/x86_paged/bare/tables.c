@@ -6,6 +6,7 @@
  *
  * CHECK: permissions_and_bytes_follow_a_model
  * CHECK-NEXT: frames_that_run_out_leave_all_as_it_was
+ * CHECK-NEXT: reserved_frames_cannot_run_out
  * CHECK-NEXT: a_huge_leaf_is_made_and_split
  * CHECK-NEXT: only_what_changes_is_forgotten
  * CHECK-NEXT: tables_of_others_stay
@@ -233,7 +234,8 @@ static void use_cached(cpu *c) {
         translation now = walk(START + i * MF_PAGE_SIZE);
         translation old = c->pages[i];
         CHECK(!old.is_present || (now.is_present && now.physical == old.physical));
-        CHECK(!old.is_present || old.is_writable == now.is_writable);
+        /* One that is not told of more rights faults, and its handler finds them. */
+        CHECK(!old.is_present || old.is_writable == now.is_writable || (c != cpus && now.is_writable));
         c->pages[i] = now;
         cache_way(c, START + i * MF_PAGE_SIZE);
     }
@@ -412,6 +414,34 @@ static void use_page(uint64_t address) {
     *word |= 0x60;
 }
 
+/* What is reserved serves any permissions, and what is not used comes back. */
+static void reserved_frames_cannot_run_out(void) {
+    for (unsigned room = 0;; room++) {
+        begin(room % 2 == 0);
+        CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE) && taken == 1);
+        CHECK(mf_bare_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
+        unsigned before = taken;
+        most_taken = taken + room;
+        bool done = mf_bare_tables_reserve(&tables, run_of(0, PAGES));
+        CHECK(perm_at(START) == MF_PERM_NONE && perm_at(START + 701 * MF_PAGE_SIZE) == MF_PERM_RW);
+        CHECK(done || taken == before);
+        most_taken = taken;
+        if (done) {
+            for (uint64_t i = 0; i < PAGES; i += 2) {
+                CHECK(i == 0 || has_huge || mf_bare_tables_protect(&tables, run_of(i, 1), MF_PERM_RO));
+            }
+            mf_bare_tables_unreserve(&tables, run_of(0, PAGES));
+            CHECK(perm_at(START) == MF_PERM_NONE &&
+                  perm_at(START + 2 * MF_PAGE_SIZE) == (has_huge ? MF_PERM_NONE : MF_PERM_RO));
+            CHECK(has_huge ? taken == before : taken < before + PAGES / 2 + 8);
+        }
+        end();
+        if (done && !has_huge) {
+            break;
+        }
+    }
+}
+
 /* What this CPU and the other one have forgotten, and in how many calls; both begin anew. */
 static bool has_forgotten(unsigned here, unsigned elsewhere, unsigned calls) {
     bool is_so = cpus[0].forgotten == here && cpus[1].forgotten == elsewhere && cpus[1].calls == calls;
@@ -424,9 +454,12 @@ static void only_what_changes_is_forgotten(void) {
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
     use_page(START);
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
-    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_forgotten(1, 1, 1));
+    /* Others need not be told of rights that are added. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_forgotten(1, 0, 0));
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(2, 0, 0));
     /* The pages on both sides of one that has changed already. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(2, 2, 2));
+    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RO) && has_forgotten(1, 1, 1));
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(2, 2, 2));
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_NONE) && has_forgotten(3, 3, 1));
     CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(0, 0, 0));
     check_cached();
@@ -446,6 +479,10 @@ static void only_what_changes_is_forgotten(void) {
     check_cached();
     /* Two huge pages are forgotten by one address each. */
     CHECK(mf_bare_tables_protect(&tables, run_of(first, 1024), MF_PERM_RO) && has_forgotten(2, 1024, 1));
+    /* Nothing changes, so nothing is split, also when there is no frame for it. */
+    most_taken = taken;
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 500, 30), MF_PERM_RO) && has_forgotten(0, 0, 0));
+    most_taken = FRAMES;
     /* The first is split, then one of its pages changes. */
     CHECK(mf_bare_tables_protect(&tables, run_of(first + 9, 1), MF_PERM_NONE) && has_forgotten(2, 2, 2));
     check_cached();
@@ -486,6 +523,7 @@ int main(void) {
     puts(#test)
     RUN(permissions_and_bytes_follow_a_model);
     RUN(frames_that_run_out_leave_all_as_it_was);
+    RUN(reserved_frames_cannot_run_out);
     RUN(a_huge_leaf_is_made_and_split);
     RUN(only_what_changes_is_forgotten);
     RUN(tables_of_others_stay);

@@ -17,7 +17,7 @@ try:
     status = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS).returncode
 except subprocess.TimeoutExpired:
     sys.exit(f"boot.py: the machine did not end within {TIMEOUT_SECONDS} seconds")
-# The exit device ends QEMU with twice the status plus one, so an even status is QEMU's own.
-if status < 0 or status % 2 == 0:
+# The kernel writes its status plus 16, and the exit device ends QEMU with twice that plus one.
+if status < 33 or status % 2 == 0:
     sys.exit(f"boot.py: QEMU ended with status {status}: the machine was reset, or never started")
-sys.exit(status >> 1)
+sys.exit((status >> 1) - 16)

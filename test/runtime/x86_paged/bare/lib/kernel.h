@@ -50,8 +50,8 @@ static inline kernel_cpu *this_cpu(void) {
 }
 
 /*
- * Starts memfold, then runs what is in .init_array. The kernel's own does it with functions that count; a test
- * may have one instead.
+ * Starts memfold, then runs what is in .init_array. The kernel's own does it with functions that count; a
+ * test may have one instead.
  */
 void kernel_start_memfold(void);
 
