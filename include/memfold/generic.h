@@ -13,8 +13,8 @@ MF_PUBLIC_BEGIN
 
 /*
  * Borrows the generic accessors for `options` (NULL: the default), static storage. They honour `endian`,
- * `on_fault`, `index` and `base` view or argument; `backend`, `spectre`, `strategy` and `stale` ask nothing of them.
- * NULL where the engine has no such accessors: a check policy other than PERMS, or a constant base.
+ * `on_fault`, `index` and `base` view or argument; `backend`, `spectre`, `strategy` and `stale` ask nothing
+ * of them. NULL where the engine has no such accessors: a check policy other than PERMS, or a constant base.
  * Any thread.
  */
 const mf_accessors *mf_generic_accessors(const mf_accessor_options *options);

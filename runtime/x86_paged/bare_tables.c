@@ -354,10 +354,6 @@ static bool sweep_run(sweep *sweep, mf_bare_run run) {
     return is_done;
 }
 
-static bool is_part(unsigned level, mf_bare_run part) {
-    return part.pages * MF_PAGE_SIZE < span_of(level);
-}
-
 /*
  * Entries that are not present are never cached (4.10.2.3), and what the CPU notes in an entry (4.8) is no
  * change. Of rights that are only added other CPUs need not be told: one that still faults forgets the page
@@ -365,17 +361,15 @@ static bool is_part(unsigned level, mf_bare_run part) {
  */
 static bool set_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     const mf_bare_tables *tables = sweep->tables;
-    entry old = *e;
-    if (has_rights(tables, old, sweep->perm) && (is_part(level, part) || (old.bits & ENTRY_PRESENT) != 0)) {
+    bool was_present = (e->bits & ENTRY_PRESENT) != 0;
+    (void)level;
+    if (was_present && has_rights(tables, *e, sweep->perm)) {
         return true;
     }
-    e->bits = (old.bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(tables, sweep->perm);
-    if ((old.bits & ENTRY_PRESENT) == 0) {
-        return true;
-    }
-    if (sweep->perm == MF_PERM_RW) {
+    e->bits = (e->bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(tables, sweep->perm);
+    if (was_present && sweep->perm == MF_PERM_RW) {
         mf_cpu_forget_page(part.start);
-    } else {
+    } else if (was_present) {
         forget(sweep, part);
     }
     return true;
@@ -395,6 +389,10 @@ static bool give_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) 
 
 static bool undo_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     return (e->bits & ENTRY_NEW) == 0 || give_step(sweep, e, level, part);
+}
+
+static bool is_part(unsigned level, mf_bare_run part) {
+    return part.pages * MF_PAGE_SIZE < span_of(level);
 }
 
 static bool zero_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {

@@ -401,6 +401,16 @@ static void a_huge_leaf_is_made_and_split(void) {
     CHECK(!walk(START + first * MF_PAGE_SIZE).is_huge &&
           perm_at(START + (first + 8) * MF_PAGE_SIZE) == MF_PERM_RO);
     CHECK(host_of(START + (first + 100) * MF_PAGE_SIZE)[9] == 42);
+    /* What is reserved may get any permission, so a hidden huge leaf is split for it. */
+    CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE));
+    most_taken = FRAMES;
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_RW));
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_NONE));
+    most_taken = taken;
+    CHECK(!mf_bare_tables_reserve(&tables, run_of(first + 512, 10)));
+    most_taken++;
+    CHECK(mf_bare_tables_reserve(&tables, run_of(first + 512, 10)));
+    CHECK(mf_bare_tables_protect(&tables, run_of(first + 515, 1), MF_PERM_RW));
     end();
 }
 

@@ -614,7 +614,7 @@ _Noreturn void kernel_second_start(void) {
     load_cpu(1);
     apic_write(APIC_SPURIOUS, 0x1ff);
     second_is_up = true;
-    while (level4[0] != 0)
+    while (*(volatile uint64_t *)&level4[0] != 0)
         __asm__ volatile("pause");
     kernel_root_use(kernel_root());
     __asm__ volatile("sti");
