@@ -564,7 +564,9 @@ _Noreturn void kernel_exception(const uint64_t *frame) {
 
 enum { APIC_END = 0xb0, APIC_SPURIOUS = 0xf0, APIC_COMMAND = 0x300, APIC_TARGET = 0x310 };
 
-static volatile bool second_is_up;
+/* The second CPU runs in the upper half; the lower half is empty again; and it has forgotten what was there.
+ */
+static volatile bool second_is_up, lower_half_is_empty, second_is_ready;
 static void (*volatile second_body)(void);
 volatile bool kernel_tells_others = true;
 unsigned kernel_times_told;
@@ -614,9 +616,10 @@ _Noreturn void kernel_second_start(void) {
     load_cpu(1);
     apic_write(APIC_SPURIOUS, 0x1ff);
     second_is_up = true;
-    while (*(volatile uint64_t *)&level4[0] != 0)
+    while (!lower_half_is_empty)
         __asm__ volatile("pause");
     kernel_root_use(kernel_root());
+    second_is_ready = true;
     __asm__ volatile("sti");
     for (;;) {
         if (second_body != NULL) {
@@ -642,6 +645,9 @@ void kernel_second_cpu_start(void) {
     }
     level4[0] = 0;
     kernel_root_use(kernel_root());
+    lower_half_is_empty = true;
+    while (!second_is_ready)
+        __asm__ volatile("pause");
     kernel_timer_start();
 }
 
