@@ -42,7 +42,7 @@ static const char *store_format(const emit_site *site) {
 
 /*
  * At base 0 the address is the guest's, and an instruction with a 32-bit address register takes it as it
- * comes: the CPU ignores the upper half (Intel SDM volume 1, 3.7.5.1), and bytes past 2^32 are not wrapped.
+ * comes: the CPU ignores the upper half (Intel SDM volume 1, 3.6.1), and bytes past 2^32 are not wrapped.
  */
 static bool takes_address_register(const emit_site *site) {
     return site->options->base == MF_BASE_CONSTANT && site->options->base_address == 0 &&

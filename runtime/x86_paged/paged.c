@@ -204,16 +204,21 @@ static bool write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_r
  */
 static bool try_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
     (void)chunk;
-    bool is_there = perm == MF_PERM_RW;
-    return is_there ||
-           (protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm)));
+    if (perm == MF_PERM_RW) {
+        return true;
+    }
+    return protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm));
 }
 
 static bool insisting_write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part,
                                  mf_perm perm) {
-    bool is_open = perm == MF_PERM_RW || insist(memory, part, MF_PERM_RW);
+    if (perm == MF_PERM_RW) {
+        write_part(memory, chunk, part);
+        return true;
+    }
+    insist(memory, part, MF_PERM_RW);
     write_part(memory, chunk, part);
-    return is_open && (perm == MF_PERM_RW || insist(memory, part, perm));
+    return insist(memory, part, perm);
 }
 
 /* Writing to such a part opens it for a moment. */

@@ -7,6 +7,17 @@
 #define HIGH 0xffffffff80000000
 #define PHYS(symbol) ((symbol) - HIGH)
 
+/* Null, but for the stack's. */
+        .macro  load_data_segments
+        xorl    %eax, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        movl    $0x10, %eax
+        movl    %eax, %ss
+        .endm
+
         .section .note.pvh, "a", @note
         .long   4, 4, 18                /* XEN_ELFNOTE_PHYS32_ENTRY */
         .asciz  "Xen"
@@ -50,13 +61,7 @@ start64:
 
         .text
 start_high:
-        xorl    %eax, %eax
-        movl    %eax, %ds
-        movl    %eax, %es
-        movl    %eax, %fs
-        movl    %eax, %gs
-        movl    $0x10, %eax
-        movl    %eax, %ss
+        load_data_segments
         leaq    boot_stack_end(%rip), %rsp
         movq    $0, level4(%rip)        /* the lower half is empty */
         movq    %cr3, %rax
@@ -95,13 +100,7 @@ second_end:
 
         .text
 second_high:
-        xorl    %eax, %eax
-        movl    %eax, %ds
-        movl    %eax, %es
-        movl    %eax, %fs
-        movl    %eax, %gs
-        movl    $0x10, %eax
-        movl    %eax, %ss
+        load_data_segments
         leaq    second_stack_end(%rip), %rsp
         call    kernel_second_start
         hlt
