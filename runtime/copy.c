@@ -27,12 +27,10 @@ static void copy_close(mf_memory *memory) {
 
 static bool extend(mf_memory *memory, uint64_t end) {
     uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
-    if (wanted_bytes <= memory->host_bytes) {
+    if (wanted_bytes <= memory->host_bytes)
         return true;
-    }
-    if (!mf_os_commit(memory->view.base + memory->host_bytes, wanted_bytes - memory->host_bytes)) {
+    if (!mf_os_commit(memory->view.base + memory->host_bytes, wanted_bytes - memory->host_bytes))
         return false;
-    }
     memory->host_bytes = wanted_bytes;
     return true;
 }
@@ -55,24 +53,19 @@ static bool block_is_full(const unsigned char *perms, uint32_t first, mf_page_ru
 static void allow_huge_pages(mf_memory *memory, mf_page_run run) {
     uint32_t first = run.first / BLOCK_PAGES * BLOCK_PAGES;
     uint32_t end = (run.end + BLOCK_PAGES - 1) / BLOCK_PAGES * BLOCK_PAGES;
-    if (memory->config.huge_pages == MF_HUGE_PAGES_NEVER) {
+    if (memory->config.huge_pages == MF_HUGE_PAGES_NEVER)
         return;
-    }
-    if (!block_is_full(memory->perms, first, run)) {
+    if (!block_is_full(memory->perms, first, run))
         first += BLOCK_PAGES;
-    }
-    if (first < end && !block_is_full(memory->perms, end - BLOCK_PAGES, run)) {
+    if (first < end && !block_is_full(memory->perms, end - BLOCK_PAGES, run))
         end -= BLOCK_PAGES;
-    }
-    if (first < end) {
+    if (first < end)
         mf_os_allow_huge_pages(memory->view.base + mf_page_bytes(first), mf_page_bytes(end - first));
-    }
 }
 
 static void allow_huge_windows(mf_memory *memory, const mf_layout *layout) {
-    for (size_t i = 0; i < layout->window_count[MF_LOAD]; i++) {
+    for (size_t i = 0; i < layout->window_count[MF_LOAD]; i++)
         allow_huge_pages(memory, layout->windows[MF_LOAD][i]);
-    }
 }
 
 /* The same for the permissions that another memory has now. */
@@ -81,26 +74,22 @@ static void allow_huge_runs(mf_memory *memory, const mf_memory *from) {
     for (; run.first < from->len_pages; run.first = run.end) {
         mf_page_run rest = {run.first, from->len_pages};
         run.end = mf_pages_find_below(from->perms, rest, MF_PERM_RO);
-        if (run.first < run.end) {
+        if (run.first < run.end)
             allow_huge_pages(memory, run);
-        } else {
+        else
             run.end = mf_pages_find_change(from->perms, rest);
-        }
     }
 }
 
 /* ---- Operations ---------------------------------------------------------------------------- */
 
 static bool exist(mf_memory *memory, mf_page_run run, mf_perm perm) {
-    if (perm == MF_PERM_NONE) {
+    if (perm == MF_PERM_NONE)
         return true;
-    }
-    if (!extend(memory, mf_page_bytes(run.end))) {
+    if (!extend(memory, mf_page_bytes(run.end)))
         return false;
-    }
-    if (mf_pages_find_below(memory->perms, run, MF_PERM_RO) < run.end) {
+    if (mf_pages_find_below(memory->perms, run, MF_PERM_RO) < run.end)
         allow_huge_pages(memory, run);
-    }
     return true;
 }
 
@@ -115,18 +104,16 @@ static void write_image(mf_memory *memory) {
 static bool copy_build(mf_memory *memory) {
     uint64_t end = mf_memory_creation_end(memory);
     uint64_t heap_end = mf_heap_limit(memory->created->heap);
-    if (!extend(memory, heap_end > end ? heap_end : end)) {
+    if (!extend(memory, heap_end > end ? heap_end : end))
         return false;
-    }
     allow_huge_windows(memory, memory->created);
     write_image(memory);
     return true;
 }
 
 static bool copy_copy(mf_memory *memory, const mf_memory *from) {
-    if (!extend(memory, from->host_bytes)) {
+    if (!extend(memory, from->host_bytes))
         return false;
-    }
     allow_huge_runs(memory, from);
     mf_os_copy_written(memory->view.base, from->view.base, from->host_bytes);
     return true;
@@ -139,24 +126,20 @@ static bool copy_rebuild(mf_memory *memory) {
 }
 
 static bool copy_change(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count) {
-    if (!exist(memory, run, perm)) {
+    if (!exist(memory, run, perm))
         return false;
-    }
-    if (count > 0) {
+    if (count > 0)
         memcpy(memory->view.base + mf_page_bytes(run.first), bytes, count);
-    }
     return true;
 }
 
 static bool copy_clear(mf_memory *memory, mf_page_run run, mf_perm perm) {
-    if (!exist(memory, run, perm)) {
+    if (!exist(memory, run, perm))
         return false;
-    }
     uint64_t start = mf_page_bytes(run.first);
     uint64_t end = mf_page_bytes(run.end) < memory->host_bytes ? mf_page_bytes(run.end) : memory->host_bytes;
-    if (start < end) {
+    if (start < end)
         mf_os_zero(memory->view.base + start, end - start);
-    }
     return true;
 }
 

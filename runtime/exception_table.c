@@ -52,11 +52,10 @@ static size_t slots_up_to(const table_index *all, uintptr_t pc) {
     size_t high = all->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (all->slots[middle].lowest <= pc) {
+        if (all->slots[middle].lowest <= pc)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
     return low;
 }
@@ -66,11 +65,10 @@ static uintptr_t find_in_table(const table *t, uintptr_t pc) {
     size_t high = t->row_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (t->rows[middle].fault < pc) {
+        if (t->rows[middle].fault < pc)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
     return low < t->row_count && t->rows[low].fault == pc ? t->rows[low].resume : 0;
 }
@@ -78,9 +76,8 @@ static uintptr_t find_in_table(const table *t, uintptr_t pc) {
 static uintptr_t find(const table_index *all, uintptr_t pc) {
     for (size_t i = slots_up_to(all, pc); i > 0 && all->slots[i - 1].reach >= pc; i--) {
         uintptr_t resume = find_in_table(all->slots[i - 1].table, pc);
-        if (resume != 0) {
+        if (resume != 0)
             return resume;
-        }
     }
     return 0;
 }
@@ -103,12 +100,10 @@ static uintptr_t target_of(const int32_t *field) {
 static void sift_down(row *rows, size_t root, size_t count) {
     const row moved = rows[root];
     for (size_t child = 2 * root + 1; child < count; child = 2 * root + 1) {
-        if (child + 1 < count && rows[child + 1].fault > rows[child].fault) {
+        if (child + 1 < count && rows[child + 1].fault > rows[child].fault)
             child++;
-        }
-        if (rows[child].fault <= moved.fault) {
+        if (rows[child].fault <= moved.fault)
             break;
-        }
         rows[root] = rows[child];
         root = child;
     }
@@ -116,9 +111,8 @@ static void sift_down(row *rows, size_t root, size_t count) {
 }
 
 static void sort(row *rows, size_t count) {
-    for (size_t root = count / 2; root > 0; root--) {
+    for (size_t root = count / 2; root > 0; root--)
         sift_down(rows, root - 1, count);
-    }
     for (size_t rest = count; rest > 1; rest--) {
         row last = rows[rest - 1];
         rows[rest - 1] = rows[0];
@@ -129,15 +123,13 @@ static void sort(row *rows, size_t count) {
 
 static table *table_create(const mf_exception_entry *entries, size_t count) {
     table *t = mf_os_allocate(sizeof *t + count * sizeof t->rows[0]);
-    if (t == NULL) {
+    if (t == NULL)
         return NULL;
-    }
     t->entries = entries;
     t->registrations = 1;
     t->row_count = count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         t->rows[i] = (row){target_of(&entries[i].fault), target_of(&entries[i].resume)};
-    }
     sort(t->rows, count);
     return t;
 }
@@ -168,13 +160,11 @@ static void publish_with(table *added) {
     size_t place = slots_up_to(all, added->rows[0].fault);
     wait_for_readers();
     spare->count = 0;
-    for (size_t i = 0; i < place; i++) {
+    for (size_t i = 0; i < place; i++)
         append(spare, all->slots[i].table);
-    }
     append(spare, added);
-    for (size_t i = place; i < all->count; i++) {
+    for (size_t i = place; i < all->count; i++)
         append(spare, all->slots[i].table);
-    }
     publish_spare();
 }
 
@@ -182,11 +172,9 @@ static void publish_without(const table *removed) {
     const table_index *all = atomic_load(&published);
     wait_for_readers();
     spare->count = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        if (all->slots[i].table != removed) {
+    for (size_t i = 0; i < all->count; i++)
+        if (all->slots[i].table != removed)
             append(spare, all->slots[i].table);
-        }
-    }
     publish_spare();
 }
 
@@ -198,9 +186,8 @@ static table_index *index_create(size_t slot_count) {
 static bool make_room(void) {
     table_index *all = atomic_load(&published);
     size_t count = all != NULL ? all->count : 0;
-    if (count < capacity) {
+    if (count < capacity)
         return true;
-    }
     size_t wanted = 2 * count + 8;
     table_index *first = index_create(wanted);
     table_index *second = index_create(wanted);
@@ -210,9 +197,8 @@ static bool make_room(void) {
         return false;
     }
     first->count = count;
-    if (count > 0) {
+    if (count > 0)
         memcpy(first->slots, all->slots, count * sizeof(slot));
-    }
     wait_for_readers();
     mf_os_free(spare);
     spare = first;
@@ -226,11 +212,9 @@ static bool make_room(void) {
 
 static table *find_table(const mf_exception_entry *entries) {
     const table_index *all = atomic_load(&published);
-    for (size_t i = 0; all != NULL && i < all->count; i++) {
-        if (all->slots[i].table->entries == entries) {
+    for (size_t i = 0; all != NULL && i < all->count; i++)
+        if (all->slots[i].table->entries == entries)
             return all->slots[i].table;
-        }
-    }
     return NULL;
 }
 
@@ -250,9 +234,8 @@ static bool put_in_force(const mf_exception_entry *entries, size_t count) {
 }
 
 mf_status mf_exception_table_register(const mf_exception_entry *entries, size_t count, mf_diag *diag) {
-    if (count == 0) {
+    if (count == 0)
         return MF_OK;
-    }
     mf_registry_lock();
     bool done = put_in_force(entries, count);
     mf_registry_unlock();
@@ -282,7 +265,6 @@ void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry
 }
 
 void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_entry *end) {
-    if (begin != end) {
+    if (begin != end)
         mf_exception_table_unregister(begin);
-    }
 }

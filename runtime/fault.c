@@ -8,29 +8,25 @@ const unsigned char mf_abi_v1 = MF_ABI_VERSION;
 
 uint64_t mf_fault_find_page(const unsigned char *perms, uint64_t index, uint64_t length,
                             mf_operation operation) {
-    if (length == 0) {
+    if (length == 0)
         return MF_NO_PAGE;
-    }
-    if (index >= MF_SPACE_BYTES) {
+    if (index >= MF_SPACE_BYTES)
         return mf_page_floor(index);
-    }
     /* index < 2^32 <= last is possible, and then the first index past the top is touched. */
     uint64_t last = mf_saturating_add(index, length - 1);
     bool passes_top = last >= MF_SPACE_BYTES;
     uint64_t last_inside = passes_top ? MF_SPACE_BYTES - 1 : last;
     mf_page_run run = {(uint32_t)(index >> MF_PAGE_LOG2), (uint32_t)(last_inside >> MF_PAGE_LOG2) + 1};
     uint32_t page = mf_pages_find_below(perms, run, mf_operation_least_perm(operation));
-    if (page < run.end) {
+    if (page < run.end)
         return mf_page_bytes(page);
-    }
     return passes_top ? MF_SPACE_BYTES : MF_NO_PAGE;
 }
 
 static uint64_t fault_page(const unsigned char *perms, uint64_t index, uint64_t length,
                            mf_operation operation, uint64_t limit) {
-    if (limit != 0) {
+    if (limit != 0)
         return mf_page_floor(index > limit ? index : limit);
-    }
     uint64_t page = mf_fault_find_page(perms, index, length, operation);
     return page != MF_NO_PAGE ? page : mf_page_floor(index);
 }

@@ -37,33 +37,28 @@ static inline uint64_t sign_extend(uint64_t value, uint32_t width_bytes) {
 /* Returns the status of a refused access, or leaves through the guard frame. */
 static uint32_t refuse(mf_view *view, uint64_t index, mf_accessor_info access, generic_traits traits) {
     uint64_t code = MF_ACCESS_CODE(access.operation, access.width_bytes);
-    if (traits.traps) {
+    if (traits.traps)
         mf_rt_trap_v1(view, index, code, 0);
-    }
     return mf_rt_fault_v1(view, index, code, 0);
 }
 
 static inline mf_load_result load(mf_view *view, const unsigned char *base, uint64_t index,
                                   mf_accessor_info access, generic_traits traits) {
-    if (!allowed(view, index, &access)) {
+    if (!allowed(view, index, &access))
         return (mf_load_result){0, refuse(view, index, access, traits)};
-    }
     uint64_t value = 0;
     memcpy(&value, base + index, access.width_bytes);
-    if (traits.big_endian) {
+    if (traits.big_endian)
         value = swap_low_bytes(value, access.width_bytes);
-    }
-    if (access.sign_extends) {
+    if (access.sign_extends)
         value = sign_extend(value, access.width_bytes);
-    }
     return (mf_load_result){value, MF_FAULT_NONE};
 }
 
 static inline uint32_t store(mf_view *view, unsigned char *base, uint64_t index, uint64_t value,
                              mf_accessor_info access, generic_traits traits) {
-    if (!allowed(view, index, &access)) {
+    if (!allowed(view, index, &access))
         return refuse(view, index, access, traits);
-    }
     uint64_t bytes = traits.big_endian ? swap_low_bytes(value, access.width_bytes) : value;
     memcpy(base + index, &bytes, access.width_bytes);
     return MF_FAULT_NONE;
@@ -118,14 +113,12 @@ const mf_accessors *mf_generic_accessors(const mf_accessor_options *options) {
         &accessors_set8,  &accessors_set9,  &accessors_set10, &accessors_set11,
         &accessors_set12, &accessors_set13, &accessors_set14, &accessors_set15,
     };
-    if (options == NULL) {
+    if (options == NULL)
         return sets[0];
-    }
     /* Each of the four is 0 or 1 where there is a set for it; a constant base is 2. */
     unsigned endian = options->endian, on_fault = options->on_fault, index = options->index,
              base = options->base;
-    if (options->policy != MF_POLICY_PERMS || (endian | on_fault | index | base) > 1) {
+    if (options->policy != MF_POLICY_PERMS || (endian | on_fault | index | base) > 1)
         return NULL;
-    }
     return sets[endian + 2 * on_fault + 4 * index + 8 * base];
 }

@@ -39,9 +39,8 @@ bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *f
         pop();
         return true;
     }
-    if (fault != NULL) {
+    if (fault != NULL)
         *fault = view->fault;
-    }
     return false;
 }
 

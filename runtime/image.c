@@ -6,9 +6,8 @@
 
 mf_chunk *mf_chunk_create(uint64_t start, const void *bytes, size_t count) {
     mf_chunk *chunk = mf_os_allocate(sizeof *chunk + count);
-    if (chunk == NULL) {
+    if (chunk == NULL)
         return NULL;
-    }
     mf_refs_init(&chunk->refs);
     chunk->start = start;
     chunk->count = count;
@@ -17,16 +16,14 @@ mf_chunk *mf_chunk_create(uint64_t start, const void *bytes, size_t count) {
 }
 
 void mf_chunk_release(mf_chunk *chunk) {
-    if (mf_refs_release(&chunk->refs)) {
+    if (mf_refs_release(&chunk->refs))
         mf_os_free(chunk);
-    }
 }
 
 mf_image *mf_image_create(mf_chunk *const *chunks, size_t count) {
     mf_image *image = mf_os_allocate(sizeof *image + count * sizeof(mf_chunk *));
-    if (image == NULL) {
+    if (image == NULL)
         return NULL;
-    }
     mf_refs_init(&image->refs);
     image->chunk_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -40,19 +37,16 @@ mf_image *mf_image_create(mf_chunk *const *chunks, size_t count) {
 
 mf_image *mf_image_retain(const mf_image *image) {
     mf_image *shared = (mf_image *)image;
-    if (shared != NULL) {
+    if (shared != NULL)
         mf_refs_retain(&shared->refs);
-    }
     return shared;
 }
 
 void mf_image_release(const mf_image *image) {
     mf_image *shared = (mf_image *)image;
-    if (shared == NULL || !mf_refs_release(&shared->refs)) {
+    if (shared == NULL || !mf_refs_release(&shared->refs))
         return;
-    }
-    for (size_t i = 0; i < shared->chunk_count; i++) {
+    for (size_t i = 0; i < shared->chunk_count; i++)
         mf_chunk_release(shared->chunks[i]);
-    }
     mf_os_free(shared);
 }

@@ -8,9 +8,8 @@ mf_layout *mf_layout_begin(size_t run_count) {
     /* An operation has at most one window per run. */
     size_t run_bytes = sizeof(mf_layout_run) + MF_OPERATION_COUNT * sizeof(mf_page_run);
     mf_layout *layout = mf_os_allocate(sizeof *layout + run_count * run_bytes);
-    if (layout == NULL) {
+    if (layout == NULL)
         return NULL;
-    }
     mf_refs_init(&layout->refs);
     layout->run_count = run_count;
     layout->windows[MF_LOAD] = (mf_page_run *)(void *)(layout->runs + run_count);
@@ -48,9 +47,8 @@ static uint64_t fingerprint_of(const mf_layout *layout) {
 void mf_layout_seal(mf_layout *layout, mf_heap heap) {
     for (size_t i = 0; i < layout->run_count; i++) {
         add_window(layout, MF_LOAD, &layout->runs[i]);
-        if (layout->runs[i].perm == MF_PERM_RW) {
+        if (layout->runs[i].perm == MF_PERM_RW)
             add_window(layout, MF_STORE, &layout->runs[i]);
-        }
     }
     layout->heap = heap;
     layout->fingerprint = fingerprint_of(layout);
@@ -58,17 +56,15 @@ void mf_layout_seal(mf_layout *layout, mf_heap heap) {
 
 mf_layout *mf_layout_retain(const mf_layout *layout) {
     mf_layout *shared = (mf_layout *)layout;
-    if (shared != NULL) {
+    if (shared != NULL)
         mf_refs_retain(&shared->refs);
-    }
     return shared;
 }
 
 void mf_layout_release(const mf_layout *layout) {
     mf_layout *shared = (mf_layout *)layout;
-    if (shared != NULL && mf_refs_release(&shared->refs)) {
+    if (shared != NULL && mf_refs_release(&shared->refs))
         mf_os_free(shared);
-    }
 }
 
 size_t mf_layout_region_count(const mf_layout *layout) {
@@ -98,25 +94,22 @@ static size_t find_window(const mf_page_run *windows, size_t count, uint32_t pag
     size_t high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (windows[middle].end > page) {
+        if (windows[middle].end > page)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
     return low;
 }
 
 bool mf_layout_window_lookup(const mf_layout *layout, mf_operation operation, uint64_t from,
                              mf_window *window) {
-    if (from >= MF_SPACE_BYTES) {
+    if (from >= MF_SPACE_BYTES)
         return false;
-    }
     size_t count = layout->window_count[operation];
     size_t found = find_window(layout->windows[operation], count, (uint32_t)(from >> MF_PAGE_LOG2));
-    if (found == count) {
+    if (found == count)
         return false;
-    }
     mf_page_run pages = layout->windows[operation][found];
     *window = (mf_window){mf_page_bytes(pages.first), mf_page_bytes(pages.end - pages.first)};
     return true;
@@ -130,9 +123,8 @@ static bool operation_may_touch(const mf_layout *layout, mf_operation operation,
 
 mf_perm mf_layout_perm_of(const mf_layout *layout, uint32_t address) {
     uint32_t page = address >> MF_PAGE_LOG2;
-    if (operation_may_touch(layout, MF_STORE, page)) {
+    if (operation_may_touch(layout, MF_STORE, page))
         return MF_PERM_RW;
-    }
     return operation_may_touch(layout, MF_LOAD, page) ? MF_PERM_RO : MF_PERM_NONE;
 }
 
@@ -141,9 +133,8 @@ uint64_t mf_layout_fingerprint(const mf_layout *layout) {
 }
 
 bool mf_layout_equal(const mf_layout *a, const mf_layout *b) {
-    if (a == b) {
+    if (a == b)
         return true;
-    }
     return a->fingerprint == b->fingerprint && a->run_count == b->run_count && a->heap.base == b->heap.base &&
            a->heap.max_pages == b->heap.max_pages &&
            memcmp(a->runs, b->runs, a->run_count * sizeof a->runs[0]) == 0;

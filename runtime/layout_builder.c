@@ -45,12 +45,10 @@ mf_layout_builder *mf_layout_builder_create(void) {
 }
 
 void mf_layout_builder_destroy(mf_layout_builder *builder) {
-    if (builder == NULL) {
+    if (builder == NULL)
         return;
-    }
-    for (size_t i = 0; i < builder->chunk_count; i++) {
+    for (size_t i = 0; i < builder->chunk_count; i++)
         mf_chunk_release(builder->chunks[i]);
-    }
     mf_os_free(builder->chunks);
     mf_os_free(builder->boundaries);
     mf_os_free(builder);
@@ -60,9 +58,8 @@ void mf_layout_builder_destroy(mf_layout_builder *builder) {
 static void *grow(void *list, size_t item_bytes, size_t *capacity) {
     size_t bigger_capacity = *capacity * 2 + 16;
     void *bigger = mf_os_allocate(bigger_capacity * item_bytes);
-    if (bigger == NULL) {
+    if (bigger == NULL)
         return NULL;
-    }
     if (list != NULL) {
         memcpy(bigger, list, *capacity * item_bytes);
         mf_os_free(list);
@@ -73,32 +70,27 @@ static void *grow(void *list, size_t item_bytes, size_t *capacity) {
 
 /* Makes room for the two boundaries that one splice may add. */
 static bool reserve_boundaries(mf_layout_builder *builder) {
-    if (builder->boundary_count + 2 <= builder->boundary_capacity) {
+    if (builder->boundary_count + 2 <= builder->boundary_capacity)
         return true;
-    }
     boundary *bigger = grow(builder->boundaries, sizeof(boundary), &builder->boundary_capacity);
-    if (bigger != NULL) {
+    if (bigger != NULL)
         builder->boundaries = bigger;
-    }
     return bigger != NULL;
 }
 
 /* Appends a chunk, if there are bytes. False if there is no memory. */
 static bool add_bytes(mf_layout_builder *builder, uint64_t start, const void *bytes, size_t count) {
-    if (count == 0) {
+    if (count == 0)
         return true;
-    }
     if (builder->chunk_count == builder->chunk_capacity) {
         mf_chunk **bigger = grow(builder->chunks, sizeof(mf_chunk *), &builder->chunk_capacity);
-        if (bigger == NULL) {
+        if (bigger == NULL)
             return false;
-        }
         builder->chunks = bigger;
     }
     mf_chunk *chunk = mf_chunk_create(start, bytes, count);
-    if (chunk == NULL) {
+    if (chunk == NULL)
         return false;
-    }
     builder->chunks[builder->chunk_count++] = chunk;
     return true;
 }
@@ -107,16 +99,14 @@ static bool add_bytes(mf_layout_builder *builder, uint64_t start, const void *by
 static size_t count_before(const mf_layout_builder *builder, uint32_t page) {
     size_t low = 0;
     size_t high = builder->boundary_count;
-    if (high > 0 && boundary_page(builder->boundaries[high - 1]) < page) {
+    if (high > 0 && boundary_page(builder->boundaries[high - 1]) < page)
         return high;
-    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (boundary_page(builder->boundaries[middle]) < page) {
+        if (boundary_page(builder->boundaries[middle]) < page)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
     return low;
 }
@@ -136,12 +126,10 @@ static void splice(mf_layout_builder *builder, mf_page_run run, mf_perm perm) {
     mf_perm behind = perm_after(builder, high);
     boundary fresh[2];
     size_t fresh_count = 0;
-    if (perm_after(builder, low) != perm) {
+    if (perm_after(builder, low) != perm)
         fresh[fresh_count++] = boundary_of(run.first, perm);
-    }
-    if (behind != perm) {
+    if (behind != perm)
         fresh[fresh_count++] = boundary_of(run.end, behind);
-    }
     boundary *at = builder->boundaries + low;
     memmove(at + fresh_count, builder->boundaries + high, (builder->boundary_count - high) * sizeof *at);
     memcpy(at, fresh, fresh_count * sizeof *at);
@@ -151,13 +139,11 @@ static void splice(mf_layout_builder *builder, mf_page_run run, mf_perm perm) {
 mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t start, uint64_t size,
                                        mf_access access, const void *init, size_t init_bytes, mf_diag *diag) {
     mf_status status = mf_page_range_check(start, size, diag);
-    if (status != MF_OK || size == 0) {
+    if (status != MF_OK || size == 0)
         return status;
-    }
     size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;
-    if (!reserve_boundaries(builder) || !add_bytes(builder, start, init, count)) {
+    if (!reserve_boundaries(builder) || !add_bytes(builder, start, init, count))
         return out_of_memory(diag);
-    }
     splice(builder, mf_page_run_of(start, size), (mf_perm)access);
     return MF_OK;
 }
@@ -165,9 +151,8 @@ mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t star
 mf_status mf_layout_builder_set_bytes(mf_layout_builder *builder, uint64_t start, const void *bytes,
                                       size_t count, mf_diag *diag) {
     mf_status status = mf_space_range_check(start, count, diag);
-    if (status == MF_OK && !add_bytes(builder, start, bytes, count)) {
+    if (status == MF_OK && !add_bytes(builder, start, bytes, count))
         status = out_of_memory(diag);
-    }
     return status;
 }
 
@@ -177,12 +162,10 @@ mf_status mf_layout_builder_set_heap(mf_layout_builder *builder, uint64_t base, 
     uint64_t bytes = max_pages > UINT64_MAX >> MF_PAGE_LOG2 ? UINT64_MAX & ~(uint64_t)(MF_PAGE_SIZE - 1)
                                                             : mf_page_bytes(max_pages);
     mf_status status = mf_page_range_check(base, bytes, diag);
-    if (status != MF_OK) {
+    if (status != MF_OK)
         return status;
-    }
-    if (base == MF_SPACE_BYTES) {
+    if (base == MF_SPACE_BYTES)
         return mf_diag_set(diag, MF_OVERFLOW, base, "the heap begins at 2^32");
-    }
     builder->heap = (mf_heap){(uint32_t)base, (uint32_t)max_pages};
     return MF_OK;
 }
@@ -193,19 +176,16 @@ mf_perm mf_layout_builder_perm_of(const mf_layout_builder *builder, uint32_t add
 
 static mf_layout *finish_layout(const mf_layout_builder *builder) {
     size_t run_count = 0;
-    for (size_t i = 0; i < builder->boundary_count; i++) {
+    for (size_t i = 0; i < builder->boundary_count; i++)
         run_count += boundary_perm(builder->boundaries[i]) != MF_PERM_NONE;
-    }
     mf_layout *layout = mf_layout_begin(run_count);
-    if (layout == NULL) {
+    if (layout == NULL)
         return NULL;
-    }
     mf_layout_run *run = layout->runs;
     for (size_t i = 0; i < builder->boundary_count; i++) {
         const boundary *b = &builder->boundaries[i];
-        if (boundary_perm(b[0]) != MF_PERM_NONE) {
+        if (boundary_perm(b[0]) != MF_PERM_NONE)
             *run++ = (mf_layout_run){boundary_page(b[0]), boundary_page(b[1]), (uint32_t)boundary_perm(b[0])};
-        }
     }
     mf_layout_seal(layout, builder->heap);
     return layout;
@@ -221,8 +201,7 @@ mf_status mf_layout_builder_finish(const mf_layout_builder *builder, mf_layout *
         return out_of_memory(diag);
     }
     *layout = new_layout;
-    if (image != NULL) {
+    if (image != NULL)
         *image = new_image;
-    }
     return MF_OK;
 }

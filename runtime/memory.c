@@ -18,33 +18,28 @@ void mf_view_attach(mf_view *view, mf_memory *memory) {
 }
 
 void mf_view_detach(mf_view *view) {
-    if (view->memory == NULL) {
+    if (view->memory == NULL)
         return;
-    }
     mf_view *before = &view->memory->view;
-    while (before->next != view) {
+    while (before->next != view)
         before = before->next;
-    }
     before->next = view->next;
     *view = (mf_view){0};
 }
 
 void mf_memory_publish_fingerprint(mf_memory *memory, uint64_t fingerprint) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next) {
+    for (mf_view *view = &memory->view; view != NULL; view = view->next)
         view->layout_fingerprint = fingerprint;
-    }
 }
 
 void mf_memory_publish_heap_end(mf_memory *memory, uint64_t heap_end) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next) {
+    for (mf_view *view = &memory->view; view != NULL; view = view->next)
         view->heap_end = heap_end;
-    }
 }
 
 static void clear_faults(mf_memory *memory) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next) {
+    for (mf_view *view = &memory->view; view != NULL; view = view->next)
         view->fault = (mf_fault){0};
-    }
 }
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -60,9 +55,8 @@ static const mf_backend_ops *ops_of(mf_backend backend) {
 }
 
 void mf_memory_destroy(mf_memory *memory) {
-    if (memory == NULL) {
+    if (memory == NULL)
         return;
-    }
     memory->ops->close(memory);
     mf_os_release(memory->perms, MF_PERM_TABLE_PAGES);
     mf_layout_release(memory->created);
@@ -85,9 +79,8 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
 static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_memory_config config,
                              mf_memory **memory, mf_diag *diag) {
     mf_memory *made = mf_os_allocate(sizeof *made);
-    if (made == NULL) {
+    if (made == NULL)
         return mf_memory_exhausted(diag);
-    }
     made->view.memory = made;
     made->ops = ops_of(config.backend);
     made->config = config;
@@ -125,9 +118,8 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
                         mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(layout, image, config, &made, diag);
-    if (status != MF_OK) {
+    if (status != MF_OK)
         return status;
-    }
     if (!made->ops->build(made)) {
         mf_memory_destroy(made);
         return mf_memory_exhausted(diag);
@@ -142,9 +134,8 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
                               mf_diag *diag) {
     mf_layout *empty = mf_layout_begin(0);
-    if (empty == NULL) {
+    if (empty == NULL)
         return mf_memory_exhausted(diag);
-    }
     mf_layout_seal(empty, (mf_heap){0});
     mf_status status = create(empty, image, config, memory, diag);
     mf_layout_release(empty);
@@ -173,9 +164,8 @@ mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_ba
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
-    if (status != MF_OK) {
+    if (status != MF_OK)
         return status;
-    }
     if (!made->ops->copy(made, memory)) {
         mf_memory_destroy(made);
         return mf_memory_exhausted(diag);
@@ -192,27 +182,24 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
 
 /* The layout of creation is in force again. If that is a change, the fingerprint must be asked for. */
 static void restore_layout(mf_memory *memory) {
-    if (memory->current == NULL || !mf_layout_equal(memory->current, memory->created)) {
+    if (memory->current == NULL || !mf_layout_equal(memory->current, memory->created))
         mf_memory_forget_layout(memory);
-    }
 }
 
 /* A short table is cheaper to overwrite than to give back and fault in again; it is zero from len_pages on.
  */
 static void clear_table(mf_memory *memory) {
     const uint32_t short_pages = 64 * 1024;
-    if (memory->len_pages <= short_pages) {
+    if (memory->len_pages <= short_pages)
         memset(memory->perms, MF_PERM_NONE, memory->len_pages);
-    } else {
+    else
         mf_os_zero(memory->perms, MF_PERM_TABLE_PAGES);
-    }
     memory->len_pages = 0;
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
-    if (!memory->ops->rebuild(memory)) {
+    if (!memory->ops->rebuild(memory))
         return mf_memory_exhausted(diag);
-    }
     clear_table(memory);
     apply_creation(memory);
     restore_layout(memory);

@@ -10,42 +10,37 @@ bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t lengt
 }
 
 static bool check(mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
-    if (mf_view_is_accessible(view, address, length, operation)) {
+    if (mf_view_is_accessible(view, address, length, operation))
         return true;
-    }
     view->fault = mf_fault_classify(view->perms, address, length, operation, 0);
     return false;
 }
 
 bool mf_view_read(mf_view *view, uint32_t address, void *to, size_t length) {
     bool allowed = check(view, address, length, MF_LOAD);
-    if (allowed && length != 0) {
+    if (allowed && length != 0)
         memcpy(to, view->base + address, length);
-    }
     return allowed;
 }
 
 bool mf_view_write(mf_view *view, uint32_t address, const void *from, size_t length) {
     bool allowed = check(view, address, length, MF_STORE);
-    if (allowed && length != 0) {
+    if (allowed && length != 0)
         memcpy(view->base + address, from, length);
-    }
     return allowed;
 }
 
 bool mf_view_fill(mf_view *view, uint32_t address, uint8_t byte, uint64_t length) {
     bool allowed = check(view, address, length, MF_STORE);
-    if (allowed) {
+    if (allowed)
         memset(view->base + address, byte, (size_t)length);
-    }
     return allowed;
 }
 
 bool mf_view_copy(mf_view *view, uint32_t to, uint32_t from, uint64_t length) {
     bool allowed = check(view, from, length, MF_LOAD) && check(view, to, length, MF_STORE);
-    if (allowed) {
+    if (allowed)
         memmove(view->base + to, view->base + from, (size_t)length);
-    }
     return allowed;
 }
 

@@ -31,18 +31,15 @@ static size_t bytes_to_boundary(const unsigned char *space, size_t alignment) {
 /* The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back. */
 void *mf_os_reserve(size_t bytes, size_t alignment) {
     unsigned char *space = reserve_anywhere(bytes);
-    if (space == NULL || bytes_to_boundary(space, alignment) == 0) {
+    if (space == NULL || bytes_to_boundary(space, alignment) == 0)
         return space;
-    }
     munmap(space, bytes);
     space = reserve_anywhere(bytes + alignment);
-    if (space == NULL) {
+    if (space == NULL)
         return NULL;
-    }
     size_t head_bytes = bytes_to_boundary(space, alignment);
-    if (head_bytes > 0) {
+    if (head_bytes > 0)
         munmap(space, head_bytes);
-    }
     munmap(space + head_bytes + bytes, alignment - head_bytes);
     return space + head_bytes;
 }
@@ -52,16 +49,14 @@ bool mf_os_commit(void *space, size_t bytes) {
 }
 
 void mf_os_release(void *space, size_t bytes) {
-    if (space != NULL) {
+    if (space != NULL)
         munmap(space, bytes);
-    }
 }
 
 /* Locked pages and ranges that are not whole host pages cannot be given back; they are overwritten. */
 void mf_os_zero(void *space, size_t bytes) {
-    if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0) {
+    if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0)
         memset(space, 0, bytes);
-    }
 }
 
 void mf_os_allow_huge_pages(void *space, size_t bytes) {
@@ -73,9 +68,8 @@ void mf_os_allow_huge_pages(void *space, size_t bytes) {
  * this one sleeps: to yield would give whole time slices to threads that are not waited for.
  */
 void mf_os_wait(unsigned attempt) {
-    if (attempt >= 64) {
+    if (attempt >= 64)
         nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
-    }
 }
 
 /* It fails only without memory for its list entry; then a fork is as unsafe as it would be without it. */
@@ -87,9 +81,8 @@ void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in
 bool mf_os_call(void **place, void (*body)(void *argument), void *argument) {
     jmp_buf here;
     *place = &here;
-    if (_setjmp(here) != 0) {
+    if (_setjmp(here) != 0)
         return false;
-    }
     body(argument);
     return true;
 }
@@ -115,9 +108,8 @@ void mf_os_print(const char *line) {
     size_t count = strlen(line);
     while (count > 0) {
         ssize_t written = write(STDERR_FILENO, rest, count);
-        if (written <= 0) {
+        if (written <= 0)
             return;
-        }
         rest += written;
         count -= (size_t)written;
     }

@@ -68,20 +68,18 @@ static bool step_by_runs(page_walk *walk) {
         .return_mask = SCAN_PRESENT | SCAN_SWAPPED,
     };
     int count = ioctl(walk->page_map, SCAN_REQUEST, &request);
-    if (count < 0 || request.walk_end <= walk->at) {
+    if (count < 0 || request.walk_end <= walk->at)
         return false;
-    }
     walk->run_count = (size_t)count;
     walk->at = request.walk_end;
     return true;
 }
 
 static void append_page(page_walk *walk, uint64_t page) {
-    if (walk->run_count > 0 && walk->runs[walk->run_count - 1].end == page) {
+    if (walk->run_count > 0 && walk->runs[walk->run_count - 1].end == page)
         walk->runs[walk->run_count - 1].end += walk->page_bytes;
-    } else {
+    else
         walk->runs[walk->run_count++] = (host_run){page, page + walk->page_bytes, 0};
-    }
 }
 
 /* One word of the page map per page; the step ends early when the list of runs is full. */
@@ -96,9 +94,8 @@ static bool step_by_pages(page_walk *walk) {
     }
     walk->run_count = 0;
     for (size_t i = 0; i < wanted && walk->run_count < RUNS_PER_STEP; i++) {
-        if ((entries[i] & (PAGE_MAP_PRESENT | PAGE_MAP_SWAPPED)) != 0) {
+        if ((entries[i] & (PAGE_MAP_PRESENT | PAGE_MAP_SWAPPED)) != 0)
             append_page(walk, walk->at);
-        }
         walk->at += walk->page_bytes;
     }
     return true;
@@ -113,9 +110,8 @@ static void step_over_the_rest(page_walk *walk) {
 /* Fills walk->runs with the next runs that may hold bytes and moves walk->at behind them. */
 static void step(page_walk *walk) {
     walk->lists_runs = walk->lists_runs && step_by_runs(walk);
-    if (!walk->lists_runs && !step_by_pages(walk)) {
+    if (!walk->lists_runs && !step_by_pages(walk))
         step_over_the_rest(walk);
-    }
 }
 
 bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context) {
@@ -137,9 +133,8 @@ bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, vo
             goes_on = visit(context, offset, end - offset);
         }
     }
-    if (walk.page_map >= 0) {
+    if (walk.page_map >= 0)
         close(walk.page_map);
-    }
     return goes_on;
 }
 
@@ -149,9 +144,8 @@ void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
         unsigned char *page = (unsigned char *)to + done;
         const unsigned char *source = (const unsigned char *)from + done;
         size_t count = bytes - done < MF_PAGE_SIZE ? bytes - done : MF_PAGE_SIZE;
-        if (memcmp(source, zeros, count) != 0) {
+        if (memcmp(source, zeros, count) != 0)
             memcpy(page, source, count);
-        }
     }
 }
 

@@ -44,24 +44,20 @@ static bool word_reaches(uint64_t word, mf_perm least) {
 
 uint32_t mf_pages_find_below(const unsigned char *perms, mf_page_run run, mf_perm least) {
     uint32_t page = run.first;
-    while (run.end - page >= WORD_PAGES && word_reaches(word_at(perms, page), least)) {
+    while (run.end - page >= WORD_PAGES && word_reaches(word_at(perms, page), least))
         page += WORD_PAGES;
-    }
-    while (page < run.end && perms[page] >= least) {
+    while (page < run.end && perms[page] >= least)
         page++;
-    }
     return page;
 }
 
 uint32_t mf_pages_find_change(const unsigned char *perms, mf_page_run run) {
     uint32_t page = run.first;
     const unsigned char perm = perms[page];
-    while (run.end - page >= WORD_PAGES && word_at(perms, page) == perm * EVERY_BYTE) {
+    while (run.end - page >= WORD_PAGES && word_at(perms, page) == perm * EVERY_BYTE)
         page += WORD_PAGES;
-    }
-    while (page < run.end && perms[page] == perm) {
+    while (page < run.end && perms[page] == perm)
         page++;
-    }
     return page;
 }
 
@@ -71,11 +67,9 @@ bool mf_pages_all(const unsigned char *perms, mf_page_run run, mf_perm perm) {
 
 uint32_t mf_pages_find_top(const unsigned char *perms, uint32_t end) {
     uint32_t top = end;
-    while (top >= WORD_PAGES && word_at(perms, top - WORD_PAGES) == 0) {
+    while (top >= WORD_PAGES && word_at(perms, top - WORD_PAGES) == 0)
         top -= WORD_PAGES;
-    }
-    while (top > 0 && perms[top - 1] == MF_PERM_NONE) {
+    while (top > 0 && perms[top - 1] == MF_PERM_NONE)
         top--;
-    }
     return top;
 }

@@ -12,26 +12,22 @@ typedef struct line {
 } line;
 
 static void append_char(line *line, char c) {
-    if (line->length + 1 < sizeof line->text) {
+    if (line->length + 1 < sizeof line->text)
         line->text[line->length++] = c;
-    }
 }
 
 static void append_text(line *line, const char *text) {
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         append_char(line, *text);
-    }
 }
 
 static void append_hex(line *line, uint64_t value) {
     int shift = 60;
-    while (shift > 0 && value >> shift == 0) {
+    while (shift > 0 && value >> shift == 0)
         shift -= 4;
-    }
     append_text(line, "0x");
-    for (; shift >= 0; shift -= 4) {
+    for (; shift >= 0; shift -= 4)
         append_char(line, "0123456789abcdef"[value >> shift & 15]);
-    }
 }
 
 static void print_to_host(const char *message) {

@@ -21,9 +21,8 @@ const char *mf_status_message(mf_status status) {
 }
 
 mf_status mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const char *format, ...) {
-    if (diag == NULL) {
+    if (diag == NULL)
         return status;
-    }
     *diag = (mf_diag){.status = status, .value = value};
     va_list arguments;
     va_start(arguments, format);
@@ -45,12 +44,10 @@ __attribute__((format(printf, 3, 4))) static size_t print(char *text, size_t tex
 static size_t print_place(const mf_diag *diag, char *text, size_t text_bytes) {
     const char *file = diag->file;
     const char *colon = file[0] != '\0' ? ":" : "";
-    if (diag->line != 0 && diag->column != 0) {
+    if (diag->line != 0 && diag->column != 0)
         return print(text, text_bytes, "%s%s%u:%u: ", file, colon, diag->line, diag->column);
-    }
-    if (diag->line != 0) {
+    if (diag->line != 0)
         return print(text, text_bytes, "%s%s%u: ", file, colon, diag->line);
-    }
     return file[0] != '\0' ? print(text, text_bytes, "%s: ", file) : 0;
 }
 

@@ -130,9 +130,8 @@ static mf_status machine_create(const char *triple, void (*initialize)(void),
                                 LLVMTargetMachineOptionsRef options, LLVMTargetMachineRef *machine,
                                 mf_diag *diag) {
     LLVMTargetRef target;
-    if (!find_target(triple, initialize, &target)) {
+    if (!find_target(triple, initialize, &target))
         return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0, "target '%s' is not known", triple);
-    }
     mf_status status = check_host(triple, diag);
     if (status != MF_OK)
         return status;

@@ -57,11 +57,10 @@ mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_
     key->fingerprint = options->stale == MF_STALE_CHECK ? mf_layout_fingerprint(layout) : 0;
     mf_status status = plan_set_make(layout, options, &key->plans, diag);
     void *known = status == MF_OK ? tfind(key, &all->root, compare_shapes) : NULL;
-    if (status != MF_OK || known != NULL) {
+    if (status != MF_OK || known != NULL)
         shape_destroy(key);
-    } else {
+    else
         status = add(all, key, diag);
-    }
     if (status != MF_OK)
         return status;
     *found = known != NULL ? *(shape **)known : key;

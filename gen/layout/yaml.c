@@ -87,11 +87,10 @@ static mf_status read_key(layout_reader *r, const mapping_rule *rule, uint32_t s
 
 static mf_status check_required(layout_reader *r, const mapping_rule *rule, uint32_t seen,
                                 yaml_mark_t begin) {
-    for (size_t i = 0; i < rule->key_count; i++) {
+    for (size_t i = 0; i < rule->key_count; i++)
         if (rule->keys[i].is_required && !(seen >> i & 1))
             return mf_yaml_fail(&r->events, begin, MF_BAD_INPUT, 0, "the key '%s' is missing in %s",
                                 rule->keys[i].name, rule->what);
-    }
     return MF_OK;
 }
 

@@ -195,11 +195,10 @@ mf_status mf_yaml_read_text(const mf_yaml_events *events, const char *key, char 
     size_t length = events->event.data.scalar.length;
     if (length == 0)
         return mf_yaml_fail(events, mark, MF_BAD_INPUT, 0, "'%s' is empty", key);
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         if (is_control(value[i]))
             return mf_yaml_fail(events, mark, MF_BAD_INPUT, value[i],
                                 "'%s' contains the control character 0x%02x", key, value[i]);
-    }
     *text = mf_text_copy((const char *)value, length, events->diag);
     return *text ? MF_OK : MF_OUT_OF_MEMORY;
 }

@@ -21,11 +21,10 @@ static mf_status validate_ranges(const mf_accessor_options *options, mf_diag *di
         {"strategy", (int)options->strategy, MF_STRATEGY_PAGE_TABLE},
         {"stale", (int)options->stale, MF_STALE_CHECK},
     };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (ranges[i].value < 0 || ranges[i].value > ranges[i].last)
             return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)ranges[i].value,
                                "option %s has no value %d", ranges[i].option, ranges[i].value);
-    }
     return MF_OK;
 }
 

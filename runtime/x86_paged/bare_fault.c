@@ -68,29 +68,24 @@ bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) 
     mf_operation operation = operation_of(registers);
     mf_page_fault fault = {address, registers->rip, operation};
     mf_page_fault_exit way;
-    if (host == NULL || !is_data_fault(registers) || !is_in_window(registers, address)) {
+    if (host == NULL || !is_data_fault(registers) || !is_in_window(registers, address))
         return false;
-    }
     bool is_user_page;
-    if (mf_bare_tables_allow(host->direct_map, mf_cpu_root(), address, operation, &is_user_page)) {
+    if (mf_bare_tables_allow(host->direct_map, mf_cpu_root(), address, operation, &is_user_page))
         return ring_may_access(registers, is_user_page);
-    }
-    if (!mf_page_fault_resolve(&fault, &way)) {
+    if (!mf_page_fault_resolve(&fault, &way))
         return false;
-    }
-    if (way.host_pc != 0) {
+    if (way.host_pc != 0)
         registers->rip = way.host_pc;
-    } else {
+    else
         call_leave_frame(registers, way.frame);
-    }
     return true;
 }
 
 void mf_bare_page_fault(mf_bare_registers *registers, uint64_t address) {
     const mf_bare_host *host = mf_bare_host_get();
-    if (mf_bare_page_fault_resolve(registers, address)) {
+    if (mf_bare_page_fault_resolve(registers, address))
         return;
-    }
     if (host == NULL || host->foreign_fault == NULL) {
         mf_panic_values("a page fault at ", address, " by the instruction at ", registers->rip,
                         " is not a guest's, and the kernel has no foreign_fault");

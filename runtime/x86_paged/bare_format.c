@@ -20,16 +20,14 @@ typedef struct conversion {
 } conversion;
 
 static void put(output *out, char c) {
-    if (out->length + 1 < out->text_bytes) {
+    if (out->length + 1 < out->text_bytes)
         out->text[out->length] = c;
-    }
     out->length++;
 }
 
 static void put_text(output *out, const char *text) {
-    while (*text != '\0') {
+    while (*text != '\0')
         put(out, *text++);
-    }
 }
 
 static void put_number(output *out, const conversion *how, uint64_t magnitude, unsigned radix,
@@ -41,26 +39,21 @@ static void put_number(output *out, const conversion *how, uint64_t magnitude, u
         magnitude /= radix;
     } while (magnitude != 0);
     unsigned length = count + is_negative;
-    if (is_negative && how->fills_with_zeros) {
+    if (is_negative && how->fills_with_zeros)
         put(out, '-');
-    }
-    for (unsigned i = length; i < how->width; i++) {
+    for (unsigned i = length; i < how->width; i++)
         put(out, how->fills_with_zeros ? '0' : ' ');
-    }
-    if (is_negative && !how->fills_with_zeros) {
+    if (is_negative && !how->fills_with_zeros)
         put(out, '-');
-    }
-    while (count > 0) {
+    while (count > 0)
         put(out, digits[--count]);
-    }
 }
 
 /* The conversion that begins at `*at`, which then is its letter. */
 static conversion read_conversion(const char **at) {
     conversion how = {.fills_with_zeros = **at == '0'};
-    while (**at >= '0' && **at <= '9') {
+    while (**at >= '0' && **at <= '9')
         how.width = how.width * 10 + (unsigned)(*(*at)++ - '0');
-    }
     while (**at == 'l' || **at == 'z') {
         how.is_long = true;
         (*at)++;
@@ -103,8 +96,7 @@ size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list a
             at = start;
         }
     }
-    if (text_bytes > 0) {
+    if (text_bytes > 0)
         text[out.length < text_bytes ? out.length : text_bytes - 1] = '\0';
-    }
     return out.length;
 }

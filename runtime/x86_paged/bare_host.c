@@ -23,26 +23,21 @@ static bool is_complete(const mf_bare_host *h) {
 }
 
 static const char *find_obstacle(const mf_bare_host *given) {
-    if (has_started) {
+    if (has_started)
         return "mf_bare_start has been called before";
-    }
-    if (!is_complete(given)) {
+    if (!is_complete(given))
         return "a function of the host that is not optional is NULL";
-    }
-    if (!mf_cpu_protects_writes()) {
+    if (!mf_cpu_protects_writes())
         return "CR0.WP is clear: ring 0 could write to read-only guest pages";
-    }
-    if (!mf_cpu_knows_no_execute()) {
+    if (!mf_cpu_knows_no_execute())
         return "EFER.NXE is clear: guest pages could be executed";
-    }
     return mf_cpu_has_four_levels() ? NULL : "CR4.LA57 is set: the page tables have five levels";
 }
 
 mf_status mf_bare_start(const mf_bare_host *given, mf_diag *diag) {
     const char *obstacle = find_obstacle(given);
-    if (obstacle != NULL) {
+    if (obstacle != NULL)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "%s", obstacle);
-    }
     host = *given;
     has_started = true;
     return MF_OK;
@@ -65,9 +60,8 @@ void *mf_os_allocate(size_t bytes) {
 }
 
 void mf_os_free(void *object) {
-    if (object != NULL) {
+    if (object != NULL)
         host.free(host.context, object);
-    }
 }
 
 /* There is no space without memory here; only permission tables are reserved, at any alignment. */
@@ -102,11 +96,10 @@ void mf_os_copy_written(void *to, const void *from, size_t bytes) {
 /* ---- Threads and text ---------------------------------------------------------------------- */
 
 void mf_os_wait(unsigned attempt) {
-    if (host.wait != NULL) {
+    if (host.wait != NULL)
         host.wait(host.context, attempt);
-    } else {
+    else
         mf_cpu_pause();
-    }
 }
 
 void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
@@ -120,15 +113,13 @@ struct mf_guard **mf_os_thread_guard(void) {
 }
 
 void mf_os_print(const char *line) {
-    if (has_started) {
+    if (has_started)
         host.print(host.context, line);
-    }
 }
 
 /* A kernel that has not even started the library, or whose halt returns, gets an exception. */
 void mf_os_abort(void) {
-    if (has_started) {
+    if (has_started)
         host.halt(host.context);
-    }
     __builtin_trap();
 }

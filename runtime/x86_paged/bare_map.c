@@ -193,9 +193,8 @@ bool mf_map_visit_written(mf_map *map, uint64_t bytes, mf_os_visit *visit, void 
     mf_bare_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
     mf_bare_run part;
     while (find(map, rest, &part)) {
-        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE)) {
+        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE))
             return false;
-        }
         uint64_t part_end = part.start + part.pages * MF_PAGE_SIZE;
         rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
         rest.start = part_end;

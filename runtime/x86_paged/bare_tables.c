@@ -95,9 +95,8 @@ static way_end walk(unsigned char *direct_map, uint64_t root, uint64_t address) 
     for (at.level = LEVELS;; at.level--) {
         at.entry = &table_at(direct_map, frame)->entries[index_of(address, at.level)];
         at.granted &= at.entry->bits;
-        if (!is_table(*at.entry, at.level)) {
+        if (!is_table(*at.entry, at.level))
             return at;
-        }
         frame = frame_of(*at.entry);
     }
 }
@@ -115,27 +114,24 @@ static uint64_t table_bits(const mf_bare_tables *tables) {
 
 static uint64_t take_zeroed(const mf_bare_tables *tables) {
     uint64_t frame = tables->frames->take(tables->frames->context);
-    if (frame != MF_NO_FRAME) {
+    if (frame != MF_NO_FRAME)
         memset(bytes_at(tables, frame), 0, MF_PAGE_SIZE);
-    }
     return frame;
 }
 
 /* A table below the empty entry. */
 static bool make_table(const mf_bare_tables *tables, entry *e) {
     uint64_t frame = take_zeroed(tables);
-    if (frame == MF_NO_FRAME) {
+    if (frame == MF_NO_FRAME)
         return false;
-    }
     e->bits = frame | table_bits(tables);
     return true;
 }
 
 static bool make_leaf(const mf_bare_tables *tables, entry *e) {
     uint64_t frame = take_zeroed(tables);
-    if (frame == MF_NO_FRAME) {
+    if (frame == MF_NO_FRAME)
         return false;
-    }
     e->bits = frame | ENTRY_HELD | ENTRY_NEW;
     return true;
 }
@@ -143,9 +139,8 @@ static bool make_leaf(const mf_bare_tables *tables, entry *e) {
 static bool make_huge_leaf(const mf_bare_tables *tables, entry *e) {
     const mf_frame_source *frames = tables->frames;
     uint64_t frame = frames->take_huge == NULL ? MF_NO_FRAME : frames->take_huge(frames->context);
-    if (frame == MF_NO_FRAME) {
+    if (frame == MF_NO_FRAME)
         return false;
-    }
     memset(bytes_at(tables, frame), 0, (size_t)MF_HUGE_LEAF_PAGES * MF_PAGE_SIZE);
     e->bits = frame | ENTRY_HELD | ENTRY_NEW | ENTRY_HUGE;
     return true;
@@ -153,9 +148,8 @@ static bool make_huge_leaf(const mf_bare_tables *tables, entry *e) {
 
 static void forget_elsewhere(const mf_bare_tables *tables, mf_bare_run run) {
     const mf_frame_source *frames = tables->frames;
-    if (frames->forget != NULL) {
+    if (frames->forget != NULL)
         frames->forget(frames->context, run.start, run.pages);
-    }
 }
 
 /*
@@ -164,13 +158,11 @@ static void forget_elsewhere(const mf_bare_tables *tables, mf_bare_run run) {
  */
 static bool split(const mf_bare_tables *tables, entry *e, uint64_t address) {
     uint64_t frame = tables->frames->take(tables->frames->context);
-    if (frame == MF_NO_FRAME) {
+    if (frame == MF_NO_FRAME)
         return false;
-    }
     entry *leaves = table_at(tables->frames->direct_map, frame)->entries;
-    for (uint64_t i = 0; i < TABLE_ENTRIES; i++) {
+    for (uint64_t i = 0; i < TABLE_ENTRIES; i++)
         leaves[i].bits = (e->bits & ~ENTRY_HUGE) + i * MF_PAGE_SIZE;
-    }
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     e->bits = frame | table_bits(tables);
     if (was_present) {
@@ -221,16 +213,12 @@ static bool extend_way(const mf_bare_tables *tables, mf_bare_run run, uint64_t a
         *is_there = suits(tables, run, address, purpose, at);
         return *is_there || split(tables, at->entry, address);
     }
-    if (!purpose.is_any && purpose.perm == MF_PERM_NONE) {
+    if (!purpose.is_any && purpose.perm == MF_PERM_NONE)
         return true;
-    }
-    if (at->level == 1) {
+    if (at->level == 1)
         return make_leaf(tables, at->entry);
-    }
-    if (at->level == HUGE_LEVEL && covers_entry(run, address, at->level) &&
-        make_huge_leaf(tables, at->entry)) {
+    if (at->level == HUGE_LEVEL && covers_entry(run, address, at->level) && make_huge_leaf(tables, at->entry))
         return true;
-    }
     *is_there = false;
     return make_table(tables, at->entry);
 }
@@ -243,13 +231,11 @@ static bool hold(const mf_bare_tables *tables, mf_bare_run run, purpose purpose)
     for (;;) {
         way_end at = walk_to(tables, address);
         bool is_there;
-        if (!extend_way(tables, run, address, purpose, &at, &is_there)) {
+        if (!extend_way(tables, run, address, purpose, &at, &is_there))
             return false;
-        }
         uint64_t entry_last = address | (span_of(at.level) - 1);
-        if (is_there && entry_last >= last) {
+        if (is_there && entry_last >= last)
             return true;
-        }
         address = is_there ? entry_last + 1 : address;
     }
 }
@@ -292,11 +278,9 @@ static void forget(sweep *sweep, mf_bare_run part) {
 }
 
 static bool is_empty(const table *t) {
-    for (size_t i = 0; i < TABLE_ENTRIES; i++) {
-        if (t->entries[i].bits != 0) {
+    for (size_t i = 0; i < TABLE_ENTRIES; i++)
+        if (t->entries[i].bits != 0)
             return false;
-        }
-    }
     return true;
 }
 
@@ -332,16 +316,14 @@ static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t s
         uint64_t part_last = entry_last < last ? entry_last : last;
         mf_bare_run part = {at, (part_last - at + 1) / MF_PAGE_SIZE};
         if (is_table(*e, level)) {
-            if (!sweep_table(sweep, frame_of(*e), level - 1, at, part_last)) {
+            if (!sweep_table(sweep, frame_of(*e), level - 1, at, part_last))
                 return false;
-            }
             unlink_if_empty(sweep, e, level, part);
         } else if (is_held(*e) && !sweep->step(sweep, e, level, part)) {
             return false;
         }
-        if (part_last == last) {
+        if (part_last == last)
             return true;
-        }
         at = part_last + 1;
     }
 }
@@ -363,15 +345,13 @@ static bool set_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
     const mf_bare_tables *tables = sweep->tables;
     bool was_present = (e->bits & ENTRY_PRESENT) != 0;
     (void)level;
-    if (was_present && has_rights(tables, *e, sweep->perm)) {
+    if (was_present && has_rights(tables, *e, sweep->perm))
         return true;
-    }
     e->bits = (e->bits & (ENTRY_FRAME | ENTRY_HELD | ENTRY_HUGE)) | rights(tables, sweep->perm);
-    if (was_present && sweep->perm == MF_PERM_RW) {
+    if (was_present && sweep->perm == MF_PERM_RW)
         mf_cpu_forget_page(part.start);
-    } else if (was_present) {
+    else if (was_present)
         forget(sweep, part);
-    }
     return true;
 }
 
@@ -381,9 +361,8 @@ static bool give_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) 
     uint64_t frame = frame_of(*e);
     (void)part;
     e->bits = 0;
-    for (uint64_t i = 0; i < span_of(level) / MF_PAGE_SIZE; i++) {
+    for (uint64_t i = 0; i < span_of(level) / MF_PAGE_SIZE; i++)
         frames->give(frames->context, frame + i * MF_PAGE_SIZE);
-    }
     return true;
 }
 
@@ -396,9 +375,8 @@ static bool is_part(unsigned level, mf_bare_run part) {
 }
 
 static bool zero_step(sweep *sweep, entry *e, unsigned level, mf_bare_run part) {
-    if ((e->bits & ENTRY_PRESENT) == 0 && !is_part(level, part)) {
+    if ((e->bits & ENTRY_PRESENT) == 0 && !is_part(level, part))
         return give_step(sweep, e, level, part);
-    }
     uint64_t offset = part.start & (span_of(level) - 1);
     memset(bytes_at(sweep->tables, frame_of(*e)) + offset, 0, part.pages * MF_PAGE_SIZE);
     return true;
@@ -422,12 +400,10 @@ static bool hold_or_undo(const mf_bare_tables *tables, mf_bare_run run, purpose 
 }
 
 bool mf_bare_tables_protect(const mf_bare_tables *tables, mf_bare_run run, mf_perm perm) {
-    if (run.pages == 0) {
+    if (run.pages == 0)
         return true;
-    }
-    if (!hold_or_undo(tables, run, (purpose){.perm = perm})) {
+    if (!hold_or_undo(tables, run, (purpose){.perm = perm}))
         return false;
-    }
     sweep set = {.tables = tables, .step = set_step, .perm = perm};
     return sweep_run(&set, run);
 }
@@ -445,9 +421,8 @@ bool mf_bare_tables_have(const mf_bare_tables *tables, mf_bare_run run, mf_perm 
     uint64_t address = run.start;
     for (uint64_t left = run.pages; left > 0;) {
         way_end at = walk_to(tables, address);
-        if (!has_rights(tables, *at.entry, perm)) {
+        if (!has_rights(tables, *at.entry, perm))
             return false;
-        }
         uint64_t pages = (span_of(at.level) - (address & (span_of(at.level) - 1))) / MF_PAGE_SIZE;
         left -= pages < left ? pages : left;
         address += pages * MF_PAGE_SIZE;
@@ -460,9 +435,8 @@ bool mf_bare_tables_are_empty(const mf_bare_tables *tables, mf_bare_run run) {
     for (uint64_t address = run.start;;) {
         way_end at = walk_to(tables, address);
         uint64_t entry_last = address | (span_of(at.level) - 1);
-        if (at.entry->bits != 0 || entry_last >= last) {
+        if (at.entry->bits != 0 || entry_last >= last)
             return at.entry->bits == 0;
-        }
         address = entry_last + 1;
     }
 }
@@ -475,9 +449,8 @@ bool mf_bare_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t add
                           bool *is_user_page) {
     uint64_t needed = ENTRY_PRESENT | (operation == MF_STORE ? ENTRY_WRITE : 0);
     way_end at = walk(direct_map, root, address);
-    if ((at.granted & needed) != needed) {
+    if ((at.granted & needed) != needed)
         return false;
-    }
     *is_user_page = (at.granted & ENTRY_USER) != 0;
     return true;
 }

@@ -81,14 +81,12 @@ static bool comes_again(const siginfo_t *info) {
  */
 static void act_by_default(int signal, siginfo_t *info, bool is_ignored) {
     bool was_sent = info->si_code <= 0;
-    if (is_ignored && was_sent) {
+    if (is_ignored && was_sent)
         return;
-    }
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigaction(signal, &action, NULL);
-    if (!comes_again(info)) {
+    if (!comes_again(info))
         syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signal, info);
-    }
 }
 
 static void pass_on(chain *c, siginfo_t *info, ucontext_t *machine) {
@@ -103,11 +101,10 @@ static void pass_on(chain *c, siginfo_t *info, ucontext_t *machine) {
     }
     set_mask_of(&action, c->signal, machine);
     errno = host_errno;
-    if ((action.sa_flags & SA_SIGINFO) != 0) {
+    if ((action.sa_flags & SA_SIGINFO) != 0)
         action.sa_sigaction(c->signal, info, machine);
-    } else {
+    else
         action.sa_handler(c->signal);
-    }
 }
 
 /* ---- The guest's fault --------------------------------------------------------------------- */
@@ -139,22 +136,19 @@ static bool recover(const siginfo_t *info, greg_t *registers) {
         .operation = (registers[REG_ERR] & PAGE_FAULT_WRITE) != 0 ? MF_STORE : MF_LOAD,
     };
     mf_page_fault_exit way;
-    if (!is_data_fault(info, registers) || !mf_page_fault_resolve(&fault, &way)) {
+    if (!is_data_fault(info, registers) || !mf_page_fault_resolve(&fault, &way))
         return false;
-    }
-    if (way.host_pc != 0) {
+    if (way.host_pc != 0)
         registers[REG_RIP] = (greg_t)way.host_pc;
-    } else {
+    else
         call_leave_frame(registers, way.frame);
-    }
     return true;
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context) {
     ucontext_t *machine = context;
-    if (!recover(info, machine->uc_mcontext.gregs)) {
+    if (!recover(info, machine->uc_mcontext.gregs))
         pass_on(&chains[signal == SIGBUS], info, machine);
-    }
 }
 
 /* ---- Installing ---------------------------------------------------------------------------- */
@@ -197,21 +191,17 @@ static bool is_reached_through(const chain *c, const struct sigaction *current) 
 static bool install(chain *c) {
     struct sigaction current;
     struct sigaction replaced;
-    if (sigaction(c->signal, NULL, &current) != 0) {
+    if (sigaction(c->signal, NULL, &current) != 0)
         return false;
-    }
-    if (is_ours(&current) || is_reached_through(c, &current)) {
+    if (is_ours(&current) || is_reached_through(c, &current))
         return true;
-    }
     publish_previous(c, &current);
     atomic_store(&c->is_spent, false);
     struct sigaction ours = our_action(&current);
-    if (sigaction(c->signal, &ours, &replaced) != 0) {
+    if (sigaction(c->signal, &ours, &replaced) != 0)
         return false;
-    }
-    if (!are_same(&current, &replaced)) {
+    if (!are_same(&current, &replaced))
         publish_previous(c, &replaced);
-    }
     c->is_buried = false;
     return true;
 }
@@ -219,21 +209,18 @@ static bool install(chain *c) {
 static void uninstall(chain *c) {
     struct sigaction current;
     struct sigaction previous = *atomic_load(&c->previous);
-    if (atomic_load(&c->is_spent)) {
+    if (atomic_load(&c->is_spent))
         previous = (struct sigaction){.sa_handler = SIG_DFL};
-    }
     c->is_buried = sigaction(c->signal, NULL, &current) != 0 || !is_ours(&current);
-    if (!c->is_buried) {
+    if (!c->is_buried)
         sigaction(c->signal, &previous, NULL);
-    }
 }
 
 static bool install_all(void) {
     for (size_t i = 0; i < CHAIN_COUNT; i++) {
         if (!install(&chains[i])) {
-            while (i > 0) {
+            while (i > 0)
                 uninstall(&chains[--i]);
-            }
             return false;
         }
     }
@@ -255,10 +242,8 @@ mf_status mf_fault_handler_install(mf_diag *diag) {
 
 void mf_fault_handler_uninstall(void) {
     mf_registry_lock();
-    if (--install_count == 0) {
-        for (size_t i = 0; i < CHAIN_COUNT; i++) {
+    if (--install_count == 0)
+        for (size_t i = 0; i < CHAIN_COUNT; i++)
             uninstall(&chains[i]);
-        }
-    }
     mf_registry_unlock();
 }

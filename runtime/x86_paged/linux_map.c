@@ -31,9 +31,8 @@ struct mf_map {
  */
 static unsigned char *reserve(bool allow_huge_pages) {
     unsigned char *space = mf_os_reserve(RESERVED_BYTES, MF_OS_HUGE_PAGE_BYTES);
-    if (space != NULL && allow_huge_pages) {
+    if (space != NULL && allow_huge_pages)
         mf_os_allow_huge_pages(space, RESERVED_BYTES);
-    }
     return space;
 }
 
@@ -98,14 +97,11 @@ bool mf_map_has(mf_map *map, mf_page_run run, mf_perm perm) {
     uintptr_t end;
     char letters[5];
     FILE *list = fopen("/proc/self/maps", "re");
-    if (list == NULL) {
+    if (list == NULL)
         return false;
-    }
-    while (at < run_end && read_mapping(list, &start, &end, letters) && start <= at) {
-        if (at < end) {
+    while (at < run_end && read_mapping(list, &start, &end, letters) && start <= at)
+        if (at < end)
             at = memcmp(letters, wanted[perm], 2) == 0 ? end : at;
-        }
-    }
     fclose(list);
     return at >= run_end;
 }

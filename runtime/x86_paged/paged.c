@@ -48,9 +48,8 @@ static bool protect(const mf_memory *memory, mf_page_run run, mf_perm perm) {
  */
 static bool insist(const mf_memory *memory, mf_page_run run, mf_perm perm) {
     for (unsigned attempt = 0; !protect(memory, run, perm); attempt++) {
-        if (attempt == 0 && mf_map_has(memory->map, run, perm)) {
+        if (attempt == 0 && mf_map_has(memory->map, run, perm))
             return true;
-        }
         if (attempt == INSIST_ATTEMPTS) {
             mf_panic_values("the kernel does not give back the permissions that guest pages had: ",
                             mf_page_bytes(run.first), " to ", mf_page_bytes(run.end), "");
@@ -77,9 +76,8 @@ static void put_back(const mf_memory *memory, mf_page_run run) {
 
 /* The pages have `perm` on the host, or false and all is as the table says. */
 static bool set_perm(const mf_memory *memory, mf_page_run run, mf_perm perm) {
-    if (protect(memory, run, perm)) {
+    if (protect(memory, run, perm))
         return true;
-    }
     put_back(memory, run);
     return false;
 }
@@ -96,9 +94,8 @@ static void extend(mf_memory *memory, uint64_t end) {
 
 static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
-    if (status != MF_OK) {
+    if (status != MF_OK)
         return status;
-    }
     memory->map = mf_map_open(memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
     if (memory->map == NULL) {
         mf_fault_handler_uninstall();
@@ -130,19 +127,17 @@ static created_walk walk_created(const mf_memory *memory, mf_page_run pages) {
     size_t high = layout->run_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (layout->runs[middle].end > pages.first) {
+        if (layout->runs[middle].end > pages.first)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
     return (created_walk){layout, low, pages};
 }
 
 static bool next_created(created_walk *walk, mf_page_run *part, mf_perm *perm) {
-    if (walk->rest.first >= walk->rest.end) {
+    if (walk->rest.first >= walk->rest.end)
         return false;
-    }
     const mf_layout_run *run = walk->next < walk->layout->run_count ? &walk->layout->runs[walk->next] : NULL;
     bool inside = run != NULL && run->first <= walk->rest.first;
     uint32_t end = inside ? run->end : run != NULL ? run->first : walk->rest.end;
@@ -177,11 +172,9 @@ static bool each_image_part(const mf_memory *memory, image_step *step) {
         created_walk walk = walk_created(memory, chunk_pages(chunk));
         mf_page_run part;
         mf_perm perm;
-        while (next_created(&walk, &part, &perm)) {
-            if (!step(memory, chunk, part, perm)) {
+        while (next_created(&walk, &part, &perm))
+            if (!step(memory, chunk, part, perm))
                 return false;
-            }
-        }
     }
     return true;
 }
@@ -191,9 +184,8 @@ static bool write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_r
         write_part(memory, chunk, part);
         return true;
     }
-    if (!protect(memory, part, MF_PERM_RW)) {
+    if (!protect(memory, part, MF_PERM_RW))
         return false;
-    }
     write_part(memory, chunk, part);
     return protect(memory, part, perm);
 }
@@ -204,9 +196,8 @@ static bool write_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_r
  */
 static bool try_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
     (void)chunk;
-    if (perm == MF_PERM_RW) {
+    if (perm == MF_PERM_RW)
         return true;
-    }
     return protect(memory, part, MF_PERM_RW) && (perm == MF_PERM_NONE || protect(memory, part, perm));
 }
 
@@ -229,9 +220,8 @@ static bool reserve_step(const mf_memory *memory, const mf_chunk *chunk, mf_page
 
 /* Of pages that the guest could not write the bytes are still there. */
 static bool rewrite_step(const mf_memory *memory, const mf_chunk *chunk, mf_page_run part, mf_perm perm) {
-    if (perm == MF_PERM_RW) {
+    if (perm == MF_PERM_RW)
         write_part(memory, chunk, part);
-    }
     return true;
 }
 
@@ -239,9 +229,8 @@ static bool paged_build(mf_memory *memory) {
     const mf_layout *layout = memory->created;
     for (size_t i = 0; i < layout->run_count; i++) {
         const mf_layout_run *run = &layout->runs[i];
-        if (!protect(memory, (mf_page_run){run->first, run->end}, (mf_perm)run->perm)) {
+        if (!protect(memory, (mf_page_run){run->first, run->end}, (mf_perm)run->perm))
             return false;
-        }
     }
     extend(memory, mf_memory_creation_end(memory));
     memory->only_grown = true;
@@ -254,39 +243,33 @@ static bool set_created_perms(const mf_memory *memory) {
     created_walk walk = walk_created(memory, host_pages(memory));
     mf_page_run part;
     mf_perm perm;
-    while (next_created(&walk, &part, &perm)) {
-        if (!mf_pages_all(memory->perms, part, perm) && !protect(memory, part, perm)) {
+    while (next_created(&walk, &part, &perm))
+        if (!mf_pages_all(memory->perms, part, perm) && !protect(memory, part, perm))
             return false;
-        }
-    }
     return true;
 }
 
 /* The pages are read-write, on the host too. */
 static void zero_writable(const mf_memory *memory, mf_page_run run, bool overwrites) {
-    if (overwrites || !mf_map_drop(memory->map, run)) {
+    if (overwrites || !mf_map_drop(memory->map, run))
         memset(memory->view.base + mf_page_bytes(run.first), 0, mf_page_bytes(run.end - run.first));
-    }
 }
 
 static void zero_created_writable(const mf_memory *memory) {
     const mf_layout *layout = memory->created;
     uint32_t pages = 0;
-    for (size_t i = 0; i < layout->window_count[MF_STORE]; i++) {
+    for (size_t i = 0; i < layout->window_count[MF_STORE]; i++)
         pages += layout->windows[MF_STORE][i].end - layout->windows[MF_STORE][i].first;
-    }
-    for (size_t i = 0; i < layout->window_count[MF_STORE]; i++) {
+    for (size_t i = 0; i < layout->window_count[MF_STORE]; i++)
         zero_writable(memory, layout->windows[MF_STORE][i], pages <= OVERWRITE_MAX_PAGES);
-    }
 }
 
 /* Only the heap has other permissions than at creation, and only read-write pages other bytes. */
 static bool rebuild_grown(const mf_memory *memory) {
     uint64_t heap_base = memory->created->heap.base;
     mf_page_run heap = mf_page_run_of(heap_base, memory->view.heap_end - heap_base);
-    if (!set_perm(memory, heap, MF_PERM_NONE)) {
+    if (!set_perm(memory, heap, MF_PERM_NONE))
         return false;
-    }
     if (!mf_map_drop(memory->map, heap)) {
         put_back(memory, heap);
         return false;
@@ -299,18 +282,15 @@ static bool reserve_created(const mf_memory *memory) {
     created_walk walk = walk_created(memory, host_pages(memory));
     mf_page_run part;
     mf_perm perm;
-    while (next_created(&walk, &part, &perm)) {
-        if (perm != MF_PERM_NONE && !mf_map_reserve(memory->map, part)) {
+    while (next_created(&walk, &part, &perm))
+        if (perm != MF_PERM_NONE && !mf_map_reserve(memory->map, part))
             return false;
-        }
-    }
     return each_image_part(memory, reserve_step);
 }
 
 static bool paged_rebuild(mf_memory *memory) {
-    if (memory->only_grown) {
+    if (memory->only_grown)
         return rebuild_grown(memory);
-    }
     mf_page_run all = host_pages(memory);
     if (!reserve_created(memory)) {
         mf_map_unreserve(memory->map, all);
@@ -334,13 +314,11 @@ typedef struct clone_job {
 
 /* Both memories may be accessed for a moment, to copy what lies in pages without permission. */
 static bool copy_hidden_part(const clone_job *job, mf_page_run part) {
-    if (!set_perm(job->from, part, MF_PERM_RO)) {
+    if (!set_perm(job->from, part, MF_PERM_RO))
         return false;
-    }
     bool writable = protect(job->to, part, MF_PERM_RW);
-    if (writable) {
+    if (writable)
         mf_map_copy(job->to->map, job->from->map, part);
-    }
     put_back(job->from, part);
     return writable && protect(job->to, part, MF_PERM_NONE);
 }
@@ -350,11 +328,10 @@ static bool copy_written(void *context, size_t offset, size_t bytes) {
     mf_page_run rest = mf_page_run_of(offset, bytes);
     while (rest.first < rest.end) {
         mf_page_run part = take_part(job->from, &rest);
-        if (job->from->perms[part.first] != MF_PERM_NONE) {
+        if (job->from->perms[part.first] != MF_PERM_NONE)
             mf_map_copy(job->to->map, job->from->map, part);
-        } else if (!copy_hidden_part(job, part)) {
+        else if (!copy_hidden_part(job, part))
             return false;
-        }
     }
     return true;
 }
@@ -364,13 +341,11 @@ static bool open_accessible(const mf_memory *memory, const mf_memory *from) {
     mf_page_run rest = {0, from->len_pages};
     while (rest.first < rest.end) {
         mf_page_run open = {rest.first, mf_pages_find_below(from->perms, rest, MF_PERM_RO)};
-        if (!protect(memory, open, MF_PERM_RW)) {
+        if (!protect(memory, open, MF_PERM_RW))
             return false;
-        }
         rest.first = open.end;
-        if (rest.first < rest.end) {
+        if (rest.first < rest.end)
             take_part(from, &rest);
-        }
     }
     return true;
 }
@@ -379,9 +354,8 @@ static bool close_read_only(const mf_memory *memory, const mf_memory *from) {
     mf_page_run rest = {0, from->len_pages};
     while (rest.first < rest.end) {
         mf_page_run part = take_part(from, &rest);
-        if (from->perms[part.first] == MF_PERM_RO && !protect(memory, part, MF_PERM_RO)) {
+        if (from->perms[part.first] == MF_PERM_RO && !protect(memory, part, MF_PERM_RO))
             return false;
-        }
     }
     return true;
 }
@@ -399,15 +373,12 @@ static bool paged_copy(mf_memory *memory, const mf_memory *from) {
 
 static bool paged_change(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count) {
     bool opens = count > 0 && perm != MF_PERM_RW;
-    if (!set_perm(memory, run, perm) || (opens && !set_perm(memory, run, MF_PERM_RW))) {
+    if (!set_perm(memory, run, perm) || (opens && !set_perm(memory, run, MF_PERM_RW)))
         return false;
-    }
-    if (count > 0) {
+    if (count > 0)
         memcpy(memory->view.base + mf_page_bytes(run.first), bytes, count);
-    }
-    if (opens) {
+    if (opens)
         insist(memory, run, perm);
-    }
     extend(memory, mf_page_bytes(run.end));
     memory->only_grown = false;
     return true;
@@ -416,18 +387,16 @@ static bool paged_change(mf_memory *memory, mf_page_run run, mf_perm perm, const
 static bool image_reaches(const mf_memory *memory, mf_page_run run) {
     for (size_t i = 0; i < mf_memory_chunk_count(memory); i++) {
         mf_page_run pages = chunk_pages(memory->image->chunks[i]);
-        if (pages.first < run.end && run.first < pages.end) {
+        if (pages.first < run.end && run.first < pages.end)
             return true;
-        }
     }
     return false;
 }
 
 /* Pages that become read-write here are new pages of the heap. */
 static bool paged_clear(mf_memory *memory, mf_page_run run, mf_perm perm) {
-    if (!set_perm(memory, run, perm)) {
+    if (!set_perm(memory, run, perm))
         return false;
-    }
     if (perm == MF_PERM_RW) {
         zero_writable(memory, run, false);
     } else if (!mf_map_drop(memory->map, run)) {

@@ -32,12 +32,10 @@ static bool overlaps_any(const mf_window *window) {
     uintptr_t bucket = (window->start >> BUCKET_LOG2) - 1;
     for (unsigned i = 0; i < 3; i++) {
         const mf_window *at = atomic_load(chain_of(bucket + i));
-        while (at != NULL && !overlap(at, window)) {
+        while (at != NULL && !overlap(at, window))
             at = atomic_load(&at->next);
-        }
-        if (at != NULL) {
+        if (at != NULL)
             return true;
-        }
     }
     return false;
 }
@@ -57,9 +55,8 @@ bool mf_window_add(mf_window *window) {
 void mf_window_remove(mf_window *window) {
     link *at = chain_of(window->start >> BUCKET_LOG2);
     mf_registry_lock();
-    while (atomic_load(at) != window) {
+    while (atomic_load(at) != window)
         at = &atomic_load(at)->next;
-    }
     atomic_store(at, atomic_load(&window->next));
     mf_registry_drain();
     mf_registry_unlock();
@@ -83,9 +80,8 @@ static bool is_users(const mf_window *window, uint64_t space) {
 
 static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address, window_test *test, uint64_t space) {
     const mf_window *at = atomic_load(chain_of(bucket));
-    while (at != NULL && !(is_around(at, host_address) && test(at, space))) {
+    while (at != NULL && !(is_around(at, host_address) && test(at, space)))
         at = atomic_load(&at->next);
-    }
     return at != NULL;
 }
 
@@ -109,9 +105,8 @@ bool mf_window_of_user_is_around(uintptr_t host_address, uint64_t space) {
 bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address) {
     unsigned phase = mf_registry_enter();
     const mf_window *at = atomic_load(chain_of(start >> BUCKET_LOG2));
-    while (at != NULL && !(at->start == start && is_around(at, host_address))) {
+    while (at != NULL && !(at->start == start && is_around(at, host_address)))
         at = atomic_load(&at->next);
-    }
     mf_registry_leave(phase);
     return at != NULL;
 }

@@ -63,21 +63,18 @@ static void every_entry_is_found_and_nothing_else(void) {
         set_entry(&entries[i], offset);
     }
     expect_ok(mf_exception_table_register(entries, COUNT, NULL));
-    for (size_t offset = 0; offset < sizeof wanted; offset++) {
+    for (size_t offset = 0; offset < sizeof wanted; offset++)
         expect(is_found(offset) == wanted[offset]);
-    }
     mf_exception_table_unregister(entries);
-    for (size_t offset = 0; offset < sizeof wanted; offset++) {
+    for (size_t offset = 0; offset < sizeof wanted; offset++)
         expect(!is_found(offset));
-    }
 }
 
 static void registered_as_often_as_unregistered(void) {
     static mf_exception_entry entry;
     set_entry(&entry, 100);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         expect_ok(mf_exception_table_register(&entry, 1, NULL));
-    }
     for (int i = 0; i < 3; i++) {
         expect(is_found(100));
         mf_exception_table_unregister(&entry);
@@ -111,14 +108,12 @@ static void interleaved_tables(void) {
     expect_ok(mf_exception_table_register(even, COUNT, NULL));
     expect_ok(mf_exception_table_register(inside, 1, NULL));
     expect_ok(mf_exception_table_register(odd, COUNT, NULL));
-    for (size_t i = 0; i < 2 * COUNT; i++) {
+    for (size_t i = 0; i < 2 * COUNT; i++)
         expect(is_found(1000 + 10 * i) && !is_found(1001 + 10 * i));
-    }
     expect(is_found(10) && is_found(1205) && is_found(100000) && !is_found(99999) && !is_found(100001));
     mf_exception_table_unregister(even);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < COUNT; i++)
         expect(!is_found(1000 + 20 * i) && is_found(1010 + 20 * i));
-    }
     mf_exception_table_unregister(around);
     expect(!is_found(10) && is_found(1205) && !is_found(100000));
     mf_exception_table_unregister(odd);
@@ -131,18 +126,15 @@ static void many_tables_in_any_order(void) {
     static mf_exception_entry entries[TABLES][COUNT];
     static bool registered[TABLES];
     uint64_t random = 4;
-    for (size_t t = 0; t < TABLES; t++) {
-        for (size_t i = 0; i < COUNT; i++) {
+    for (size_t t = 0; t < TABLES; t++)
+        for (size_t i = 0; i < COUNT; i++)
             set_entry(&entries[t][i], t * 1000 + i * 10);
-        }
-    }
     for (int round = 0; round < 5000; round++) {
         size_t t = next_random(&random) % TABLES;
-        if (registered[t]) {
+        if (registered[t])
             mf_exception_table_unregister(entries[t]);
-        } else {
+        else
             expect_ok(mf_exception_table_register(entries[t], COUNT, NULL));
-        }
         registered[t] = !registered[t];
         size_t other = next_random(&random) % TABLES, i = next_random(&random) % COUNT;
         expect(is_found(t * 1000 + i * 10) == registered[t]);

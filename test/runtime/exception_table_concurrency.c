@@ -68,21 +68,17 @@ static void run(size_t reader_count, size_t writer_count, size_t round_count) {
     rounds = round_count;
     atomic_store(&stop, false);
     atomic_store(&running, 0);
-    for (uintptr_t i = 0; i < reader_count; i++) {
+    for (uintptr_t i = 0; i < reader_count; i++)
         expect(pthread_create(&readers[i], NULL, read_on_and_on, (void *)i) == 0);
-    }
     while (atomic_load(&running) < reader_count) {
     }
-    for (uintptr_t i = 0; i < writer_count; i++) {
+    for (uintptr_t i = 0; i < writer_count; i++)
         expect(pthread_create(&writers[i], NULL, change_on_and_on, (void *)i) == 0);
-    }
-    for (size_t i = 0; i < writer_count; i++) {
+    for (size_t i = 0; i < writer_count; i++)
         expect(pthread_join(writers[i], NULL) == 0);
-    }
     atomic_store(&stop, true);
-    for (size_t i = 0; i < reader_count; i++) {
+    for (size_t i = 0; i < reader_count; i++)
         expect(pthread_join(readers[i], NULL) == 0);
-    }
     printf("%zu reader%s, %zu writer%s, %zu rounds\n", reader_count, reader_count == 1 ? "" : "s",
            writer_count, writer_count == 1 ? "" : "s", round_count);
 }
@@ -90,9 +86,8 @@ static void run(size_t reader_count, size_t writer_count, size_t round_count) {
 int main(void) {
     fill(stable, 0, 3);
     fill(gone, 8, 4);
-    for (size_t i = 0; i < MAX_WRITERS; i++) {
+    for (size_t i = 0; i < MAX_WRITERS; i++)
         fill(changing[i], 1 + i, 5);
-    }
     expect_ok(mf_exception_table_register(stable, COUNT, NULL));
     expect_ok(mf_exception_table_register(gone, COUNT, NULL));
     mf_exception_table_unregister(gone);

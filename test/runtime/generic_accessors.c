@@ -176,9 +176,8 @@ static void sets_that_do_not_exist(void) {
                                                               .index = (mf_index)(i >> 2 & 1),
                                                               .base = (mf_base)(i >> 3)});
         expect(seen[i] != NULL);
-        for (unsigned k = 0; k < i; k++) {
+        for (unsigned k = 0; k < i; k++)
             expect(seen[k] != seen[i]);
-        }
     }
 }
 

@@ -48,9 +48,8 @@ static outcome reference(const model *model, const mf_accessor_info *info, uint6
         want.value |= (uint64_t)model_byte(index + i) << 8 * place;
     }
     uint32_t bits = 8 * info->width_bytes;
-    if (info->sign_extends && (want.value >> (bits - 1) & 1) != 0) {
+    if (info->sign_extends && (want.value >> (bits - 1) & 1) != 0)
         want.value |= ~((UINT64_C(1) << (bits - 1)) - 1);
-    }
     return want;
 }
 
@@ -109,11 +108,10 @@ static void call_store(mf_view *view, call *c) {
 
 static void body(mf_view *view, void *context) {
     call *c = context;
-    if (c->info->operation == MF_LOAD) {
+    if (c->info->operation == MF_LOAD)
         call_load(view, c);
-    } else {
+    else
         call_store(view, c);
-    }
 }
 
 /* On x86_paged the host's own permissions of the two pages are lifted, or are again as the model has them. */
@@ -122,9 +120,8 @@ static void set_host_pages(mf_view *view, const model *model, bool open) {
     unsigned char *border = view->base + model->border;
     if (backend == MF_BACKEND_X86_PAGED) {
         expect(mprotect(border - PAGE, PAGE, protections[open ? MF_PERM_RW : model->below]) == 0);
-        if (model->border < TOP) {
+        if (model->border < TOP)
             expect(mprotect(border, PAGE, protections[open ? MF_PERM_RW : model->above]) == 0);
-        }
     }
 }
 
@@ -134,9 +131,8 @@ static void check(mf_memory *m, const model *model, const mf_accessor_options *o
     mf_view *view = mf_memory_view(m);
     uint64_t first = model->border - 16, end = model->border + 16 < TOP ? model->border + 16 : TOP;
     set_host_pages(view, model, true);
-    for (uint64_t i = first; i < end; i++) {
+    for (uint64_t i = first; i < end; i++)
         view->base[i] = model_byte(i);
-    }
     set_host_pages(view, model, false);
     view->fault = (mf_fault){0};
     const mf_accessor_info *info = mf_accessor_info_get(id);
@@ -169,16 +165,14 @@ static size_t check_set(const mf_accessor_options *options) {
         mf_memory *m = memory_of(&(mf_region){0, TOP, MF_READ_WRITE}, 1, (mf_heap){0});
         expect_ok(mf_memory_unmap(m, 0, TOP, NULL));
         expect_ok(mf_memory_protect(m, model.border - PAGE, PAGE, model.below, NULL));
-        if (model.border < TOP) {
+        if (model.border < TOP)
             expect_ok(mf_memory_protect(m, model.border, PAGE, model.above, NULL));
-        }
         for (int id = 0; id < MF_ACCESSOR_COUNT; id++) {
             /* From wholly below the border, over each straddle, to the first byte above it, where that is. */
             uint64_t width = mf_accessor_info_get((mf_accessor_id)id)->width_bytes;
             uint64_t last = model.border;
-            if (options->index == MF_INDEX_U32 && last >= TOP) {
+            if (options->index == MF_INDEX_U32 && last >= TOP)
                 last = TOP - 1;
-            }
             for (uint64_t index = model.border - width; index <= last; index++) {
                 check(m, &model, options, (mf_accessor_id)id, index);
                 accesses++;

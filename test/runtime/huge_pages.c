@@ -32,17 +32,15 @@ static huge_use use_of(mf_memory *m, uint64_t start, uint64_t end) {
     bool inside = false;
     huge_use use = {0, 0, true};
     expect(maps != NULL);
-    while (fgets(line, sizeof line, maps) != NULL) {
-        if (sscanf(line, "%lx-%lx", &low, &high) == 2) {
+    while (fgets(line, sizeof line, maps) != NULL)
+        if (sscanf(line, "%lx-%lx", &low, &high) == 2)
             inside = high > base + start && low < base + end;
-        } else if (inside && sscanf(line, "Rss: %lu", &kilobytes) == 1) {
+        else if (inside && sscanf(line, "Rss: %lu", &kilobytes) == 1)
             use.resident_bytes += kilobytes << 10;
-        } else if (inside && sscanf(line, "AnonHugePages: %lu", &kilobytes) == 1) {
+        else if (inside && sscanf(line, "AnonHugePages: %lu", &kilobytes) == 1)
             use.huge_bytes += kilobytes << 10;
-        } else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
+        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
             use.is_advised = use.is_advised && strstr(line, " hg") != NULL;
-        }
-    }
     fclose(maps);
     return use;
 }
@@ -51,18 +49,16 @@ static huge_use use_of(mf_memory *m, uint64_t start, uint64_t end) {
 static bool kernel_says(const char *word) {
     char line[64] = "";
     FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
-    if (file == NULL) {
+    if (file == NULL)
         return strcmp(word, "[never]") == 0;
-    }
     expect(fgets(line, sizeof line, file) != NULL);
     fclose(file);
     return strstr(line, word) != NULL;
 }
 
 static void touch_every_page(mf_memory *m, uint64_t start, uint64_t end) {
-    for (uint64_t at = start; at < end; at += PAGE) {
+    for (uint64_t at = start; at < end; at += PAGE)
         set_byte(m, (uint32_t)at, 1);
-    }
 }
 
 static mf_memory *memory_with(mf_huge_pages huge_pages, const mf_region *regions, size_t count) {
@@ -111,13 +107,11 @@ static void never_used(void) {
 static void small_regions(void) {
     enum { REGIONS = 512 };
     static mf_region regions[REGIONS];
-    for (uint32_t i = 0; i < REGIONS; i++) {
+    for (uint32_t i = 0; i < REGIONS; i++)
         regions[i] = (mf_region){i * BLOCK, i % 2 ? PAGE : BLOCK - PAGE, MF_READ_WRITE};
-    }
     mf_memory *m = memory_with(MF_HUGE_PAGES_ALLOWED, regions, REGIONS);
-    for (uint32_t i = 0; i < REGIONS; i++) {
+    for (uint32_t i = 0; i < REGIONS; i++)
         set_byte(m, (uint32_t)(i * BLOCK), 1);
-    }
     huge_use use = use_of(m, 0, TOP);
     expect(kernel_says("[always]") || (use.huge_bytes == 0 && use.resident_bytes == REGIONS * PAGE));
     mf_memory_destroy(m);
@@ -128,9 +122,8 @@ static void small_regions(void) {
 static void grown_together(void) {
     mf_memory *m = memory_of(NULL, 0, (mf_heap){0, 8 * BLOCK / MF_PAGE_SIZE});
     uint64_t old;
-    for (uint64_t grown = 0; grown < 8 * BLOCK; grown += 64 * PAGE) {
+    for (uint64_t grown = 0; grown < 8 * BLOCK; grown += 64 * PAGE)
         expect_ok(mf_memory_sbrk(m, 64 * PAGE, &old, NULL));
-    }
     expect_ok(mf_memory_map_region(m, 9 * BLOCK, BLOCK, MF_READ_WRITE, NULL, 0, NULL));
     expect_ok(mf_memory_map_region(m, 8 * BLOCK, BLOCK, MF_READ_WRITE, NULL, 0, NULL));
     touch_every_page(m, 0, 10 * BLOCK);

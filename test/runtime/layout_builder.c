@@ -217,9 +217,8 @@ static void fingerprints_are_stable(void) {
 static void four_thousand_regions(void) {
     enum { REGIONS = 4096 };
     mf_layout_builder *builder = mf_layout_builder_create();
-    for (uint32_t i = REGIONS; i-- > 0;) {
+    for (uint32_t i = REGIONS; i-- > 0;)
         map(builder, (uint64_t)i * 256 * PAGE, (1 + i % 200) * PAGE, i % 3 ? MF_READ_ONLY : MF_READ_WRITE);
-    }
     mf_layout *layout = finished(builder);
     mf_layout_builder_destroy(builder);
     expect(mf_layout_region_count(layout) == REGIONS);
@@ -303,9 +302,8 @@ static void random_regions_against_a_page_array(void) {
             map(builder, (uint64_t)(base + first) * PAGE, (uint64_t)count * PAGE, access);
             memset(pages + first, (int)access, count);
         }
-        for (uint32_t page = 0; page < PAGES; page++) {
+        for (uint32_t page = 0; page < PAGES; page++)
             expect(mf_layout_builder_perm_of(builder, (base + page) * PAGE) == pages[page]);
-        }
         mf_layout *layout = finished(builder);
         expect_canonical(layout, pages, PAGES, base);
         mf_layout_builder_destroy(builder);

@@ -87,9 +87,8 @@ static void nothing_happens_on_a_fault(void) {
     expect(!mf_memory_write(m, PAGE, ones, sizeof ones));
     expect(!mf_memory_fill(m, PAGE, 1, PAGE + 1));
     expect(!mf_memory_copy(m, PAGE + 1, 0, PAGE));
-    for (uint32_t i = 0; i < 2 * PAGE; i++) {
+    for (uint32_t i = 0; i < 2 * PAGE; i++)
         expect(byte_at(m, i) == 0);
-    }
     expect(mf_memory_fill(m, 0, 9, 2 * PAGE));
     expect(!mf_memory_read(m, 1, ones, 2 * PAGE));
     expect(ones[0] == 1 && ones[2 * PAGE - 1] == 1);

@@ -177,9 +177,8 @@ static void reset_restores_creation(void) {
     expect(mf_memory_last_fault(m).page == 0 && further.fault.page == 0);
     expect(further.heap_end == 8 * PAGE && mf_memory_heap_top(m) == 8 * PAGE);
     expect(mf_memory_len(m) == 2 * PAGE && byte_at(m, 3) == 'Y');
-    for (uint32_t page = 0; page < 24; page++) {
+    for (uint32_t page = 0; page < 24; page++)
         expect(mf_memory_perm_of(m, page * PAGE) == (page < 2 ? MF_PERM_RO : MF_PERM_NONE));
-    }
     expect_ok(mf_memory_protect(m, 0, 24 * PAGE, MF_PERM_RO, NULL));
     expect(byte_at(m, 20 * PAGE) == 0 && byte_at(m, 10 * PAGE) == 0 && byte_at(m, 6 * PAGE) == 0);
     expect(byte_at(m, 5 * PAGE) == 'q');

@@ -92,9 +92,8 @@ static void views_in_threads(void) {
         mf_view_attach(&jobs[i].view, m);
         jobs[i].page = i;
     }
-    for (uint32_t i = 0; i < THREADS; i++) {
+    for (uint32_t i = 0; i < THREADS; i++)
         expect(pthread_create(&threads[i], NULL, work, &jobs[i]) == 0);
-    }
     for (uint32_t i = 0; i < THREADS; i++) {
         expect(pthread_join(threads[i], NULL) == 0);
         mf_view_detach(&jobs[i].view);

@@ -64,9 +64,8 @@ static inline int run_tests(const test *tests, size_t count) {
         run_on_every_backend(tests[i].run);
         puts(tests[i].name);
     }
-    for (size_t b = 0; b < BACKEND_COUNT; b++) {
+    for (size_t b = 0; b < BACKEND_COUNT; b++)
         printf("on %s\n", BACKENDS[b].name);
-    }
     return 0;
 }
 

@@ -74,7 +74,7 @@ static void rect_print(const struct svg *svg, int x, int y, int width, int heigh
 }
 
 static void escaped_print(FILE *to, const char *text) {
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         if (*text == '&')
             fputs("&amp;", to);
         else if (*text == '<')
@@ -83,7 +83,6 @@ static void escaped_print(FILE *to, const char *text) {
             fputs("&gt;", to);
         else
             fputc(*text, to);
-    }
 }
 
 /* `text` has been through text_clip, or is ours. */

@@ -52,9 +52,8 @@ static void clone_many_runs(void) {
         expect(bytes[(3 * i + 2) * PAGE] == 0);
     }
     expect(bytes[(100 << 20) - 1] == 0 && bytes[105 << 20] == 0);
-    for (uint32_t i = 0; i < 5 << 20; i += 512) {
+    for (uint32_t i = 0; i < 5 << 20; i += 512)
         expect(bytes[(100 << 20) + i] == 0x3c);
-    }
     expect(bytes[(256 << 20) - 1] == 0x77);
     mf_memory_destroy(clone);
 }
@@ -63,9 +62,8 @@ static void clone_in_child(const char *name, bool filtered, uint32_t system_call
     pid_t child = fork();
     expect(child >= 0);
     if (child == 0) {
-        if (filtered) {
+        if (filtered)
             forbid(system_call);
-        }
         clone_many_runs();
         _exit(0);
     }

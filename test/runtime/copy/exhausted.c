@@ -63,9 +63,8 @@ int main(void) {
     expect_refused(m);
     puts("created before, refused after");
     rlim_t before = address_space_bytes();
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 2000; i++)
         expect_refused(m);
-    }
     expect(address_space_bytes() - before < 1 << 20);
     set_byte(m, 2, 2);
     expect(byte_at(m, 1) == 1 && byte_at(m, 2) == 2);

@@ -43,9 +43,8 @@ static bool has_huge;
 
 static uint64_t take(void *context) {
     CHECK(context == is_taken);
-    if (taken >= most_taken) {
+    if (taken >= most_taken)
         return MF_NO_FRAME;
-    }
     for (unsigned i = FRAMES; i-- > 0;) {
         if (!is_taken[i]) {
             is_taken[i] = true;
@@ -61,9 +60,8 @@ static uint64_t take_huge(void *context) {
     CHECK(context == is_taken);
     for (unsigned i = 0; has_huge && taken + 512 <= most_taken && i < FRAMES; i += 512) {
         bool is_free = true;
-        for (unsigned j = i; j < i + 512; j++) {
+        for (unsigned j = i; j < i + 512; j++)
             is_free = is_free && !is_taken[j];
-        }
         if (is_free) {
             memset(&is_taken[i], true, 512);
             memset(memory[i], 0xcc, (size_t)512 * MF_PAGE_SIZE);
@@ -106,9 +104,8 @@ static translation walk(uint64_t address) {
     uint64_t table = root;
     for (unsigned shift = 39;; shift -= 9) {
         uint64_t word = word_at(table + (address >> shift & 511) * 8);
-        if ((word & 1) == 0) {
+        if ((word & 1) == 0)
             return (translation){0};
-        }
         t.is_writable = t.is_writable && (word >> 1 & 1) != 0;
         t.is_user = t.is_user && (word >> 2 & 1) != 0;
         t.no_execute = t.no_execute || word >> 63 != 0;
@@ -178,13 +175,11 @@ static void forget(cpu *c, uint64_t address) {
     for (uint64_t i = 0; i < PAGES; i++) {
         uint64_t at = START + i * MF_PAGE_SIZE;
         bool same_huge = c->pages[i].is_huge && at >> 21 == address >> 21;
-        if (at >> 12 == address >> 12 || same_huge) {
+        if (at >> 12 == address >> 12 || same_huge)
             c->pages[i] = (translation){0};
-        }
     }
-    for (unsigned level = 1; level <= 3 && is_in_sight(address); level++) {
+    for (unsigned level = 1; level <= 3 && is_in_sight(address); level++)
         *way_of(c, level, address) = 0;
-    }
 }
 
 void mf_cpu_forget_page(uint64_t address) {
@@ -194,9 +189,8 @@ void mf_cpu_forget_page(uint64_t address) {
 static void forget_elsewhere(void *context, uint64_t address, uint64_t pages) {
     CHECK(context == is_taken && pages > 0);
     cpus[1].calls++;
-    for (uint64_t i = 0; i < pages; i++) {
+    for (uint64_t i = 0; i < pages; i++)
         forget(&cpus[1], address + i * MF_PAGE_SIZE);
-    }
 }
 
 static bool is_cached(uint64_t frame) {
@@ -218,9 +212,8 @@ static void cache_way(cpu *c, uint64_t address) {
     uint64_t table = root;
     for (unsigned level = 3; level >= 1; level--) {
         uint64_t word = word_at(table + (address >> (12 + 9 * level) & 511) * 8);
-        if ((word & 1) == 0 || (level == 1 && (word >> 7 & 1) != 0)) {
+        if ((word & 1) == 0 || (level == 1 && (word >> 7 & 1) != 0))
             return;
-        }
         table = word & UINT64_C(0xffffffffff000);
         uint64_t *way = way_of(c, level, address);
         CHECK(*way == 0 || *way == table);
@@ -242,9 +235,8 @@ static void use_cached(cpu *c) {
 }
 
 static void check_cached(void) {
-    for (unsigned c = 0; c < CPUS; c++) {
+    for (unsigned c = 0; c < CPUS; c++)
         use_cached(&cpus[c]);
-    }
 }
 
 /* ---- Tables ---- */
@@ -300,21 +292,18 @@ static void check_find(const model *m) {
     while (mf_bare_tables_find(&tables, run_of(next, PAGES - next), &part)) {
         uint64_t first = (part.start - START) / MF_PAGE_SIZE;
         CHECK(part.pages > 0 && first >= next && first + part.pages <= PAGES);
-        for (; next < first; next++) {
+        for (; next < first; next++)
             CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
-        }
         next = first + part.pages;
     }
-    for (; next < PAGES; next++) {
+    for (; next < PAGES; next++)
         CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
-    }
 }
 
 static void write_page(model *m, uint64_t i, unsigned char byte) {
     unsigned char *host = host_of(START + i * MF_PAGE_SIZE);
-    if (m->perm[i] == MF_PERM_RW) {
+    if (m->perm[i] == MF_PERM_RW)
         host[0] = host[4095] = m->byte[i] = byte;
-    }
 }
 
 static void change(model *m, random_source *random) {
@@ -337,9 +326,8 @@ static void change(model *m, random_source *random) {
     } else {
         CHECK(taken + 513 > most_taken || most_taken < FRAMES);
     }
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         write_page(m, random_below(random, PAGES), (unsigned char)random_below(random, 256));
-    }
 }
 
 static void permissions_and_bytes_follow_a_model(void) {
@@ -374,9 +362,8 @@ static void frames_that_run_out_leave_all_as_it_was(void) {
         CHECK(done || taken == before);
         failures += !done;
         end();
-        if (done) {
+        if (done)
             break;
-        }
     }
     CHECK(failures >= PAGES - 3);
 }
@@ -417,9 +404,8 @@ static void a_huge_leaf_is_made_and_split(void) {
 /* The CPU notes in an entry that it was used. */
 static void use_page(uint64_t address) {
     uint64_t table = root;
-    for (unsigned shift = 39; shift > 12; shift -= 9) {
+    for (unsigned shift = 39; shift > 12; shift -= 9)
         table = word_at(table + (address >> shift & 511) * 8) & UINT64_C(0xffffffffff000);
-    }
     unsigned char *word = (unsigned char *)memory + (table - MEMORY_START) + (address >> 12 & 511) * 8;
     *word |= 0x60;
 }
@@ -437,18 +423,16 @@ static void reserved_frames_cannot_run_out(void) {
         CHECK(done || taken == before);
         most_taken = taken;
         if (done) {
-            for (uint64_t i = 0; i < PAGES; i += 2) {
+            for (uint64_t i = 0; i < PAGES; i += 2)
                 CHECK(i == 0 || has_huge || mf_bare_tables_protect(&tables, run_of(i, 1), MF_PERM_RO));
-            }
             mf_bare_tables_unreserve(&tables, run_of(0, PAGES));
             CHECK(perm_at(START) == MF_PERM_NONE &&
                   perm_at(START + 2 * MF_PAGE_SIZE) == (has_huge ? MF_PERM_NONE : MF_PERM_RO));
             CHECK(has_huge ? taken == before : taken < before + PAGES / 2 + 8);
         }
         end();
-        if (done && !has_huge) {
+        if (done && !has_huge)
             break;
-        }
     }
 }
 

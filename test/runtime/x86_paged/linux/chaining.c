@@ -66,9 +66,8 @@ static void on_plain_signal(int number) {
 static void handle(void (*handler)(int, siginfo_t *, void *), int flags, int masked) {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
-    if (masked != 0) {
+    if (masked != 0)
         sigaddset(&action.sa_mask, masked);
-    }
     expect(sigaction(SIGSEGV, &action, NULL) == 0);
 }
 
@@ -119,9 +118,8 @@ static void plain_handler(void) {
 static bool mask_is(sigset_t mask, int a, int b, int c) {
     for (int number = 1; number < 32; number++) {
         bool wanted = number == a || number == b || number == c;
-        if ((sigismember(&mask, number) == 1) != wanted) {
+        if ((sigismember(&mask, number) == 1) != wanted)
             return false;
-        }
     }
     return true;
 }
@@ -177,11 +175,9 @@ static void jump_out(int number, siginfo_t *info, void *context) {
 static void left_by_a_jump(void) {
     handle(jump_out, SA_SIGINFO, 0);
     open_memory();
-    for (volatile int i = 0; i < 1000; i++) {
-        if (sigsetjmp(way_out, 1) == 0) {
+    for (volatile int i = 0; i < 1000; i++)
+        if (sigsetjmp(way_out, 1) == 0)
             touch_target();
-        }
-    }
     expect(calls == 1000);
     guest_fault();
     unregister_accessors();

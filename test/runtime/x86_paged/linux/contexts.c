@@ -96,12 +96,10 @@ static bool same_flags(uint64_t a, uint64_t b) {
 static void registers_are_kept(void) {
     uint64_t random = 99;
     for (int round = 0; round < 1000; round++) {
-        for (int i = 0; i < 15; i++) {
+        for (int i = 0; i < 15; i++)
             machine_before.gpr[i] = next_random(&random);
-        }
-        for (int i = 0; i < 16 * 16; i++) {
+        for (int i = 0; i < 16 * 16; i++)
             machine_before.xmm[i / 16][i % 16] = (unsigned char)next_random(&random);
-        }
         machine_before.gpr[0] = (uint64_t)(uintptr_t)mf_memory_view(memory)->base + 5 * PAGE;
         machine_before.flags = round % 2 ? ALL_FLAGS : NO_FLAGS;
         machine_before.mxcsr = round % 3 ? 0x1f80 : 0x7fbf; /* default; rounds to zero, all exceptions seen */
@@ -146,9 +144,8 @@ static void keeps_mask_and_stack(void (*fault)(void)) {
     for (int i = 0; i < 100; i++) {
         fault();
         expect(pthread_sigmask(SIG_SETMASK, NULL, &mask_after) == 0);
-        for (int number = 1; number < 65; number++) {
+        for (int number = 1; number < 65; number++)
             expect(sigismember(&mask, number) == sigismember(&mask_after, number));
-        }
         expect(sigaltstack(NULL, &after) == 0);
         expect(after.ss_sp == stack && after.ss_flags == 0 && after.ss_size == sizeof stack);
     }
@@ -285,9 +282,8 @@ static void while_malloc_is_at_work(void) {
         blocks[i] = malloc(1 + next_random(&random) % 100000);
     }
     expect(setitimer(ITIMER_REAL, &never, NULL) == 0);
-    for (size_t i = 0; i < BLOCKS; i++) {
+    for (size_t i = 0; i < BLOCKS; i++)
         free(blocks[i]);
-    }
     passes("while malloc is at work");
 }
 
@@ -326,9 +322,8 @@ static void in_a_child(void) {
         mf_view_attach(&views[i], memory);
         expect(pthread_create(&threads[i], NULL, fault_on_and_on, &views[i]) == 0);
     }
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200; i++)
         expect(succeeds(use_everything));
-    }
     atomic_store(&stop, true);
     for (int i = 0; i < THREADS; i++) {
         expect(pthread_join(threads[i], NULL) == 0);

@@ -116,9 +116,8 @@ static void straddles(void) {
                 check_straddle(m, index, MF_STORE, bytes);
                 bool stored = mf_memory_is_accessible(m, index, bytes, MF_STORE);
                 expect_ok(mf_memory_protect(m, border - PAGE, 2 * PAGE, MF_PERM_RW, NULL));
-                for (uint32_t i = border - 8; i < border + 8; i++) {
+                for (uint32_t i = border - 8; i < border + 8; i++)
                     expect(byte_at(m, i) == (stored && i - index < bytes ? 0x11 : 0));
-                }
                 expect(mf_memory_fill(m, border - 8, 0, 16));
             }
         }

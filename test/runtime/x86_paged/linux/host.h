@@ -29,11 +29,9 @@ typedef struct host_mapping {
 
 static inline int perm_of_text(const char *text) {
     static const char *const texts[] = {"---p", "r--p", "rw-p"};
-    for (int perm = 0; perm < 3; perm++) {
-        if (strcmp(text, texts[perm]) == 0) {
+    for (int perm = 0; perm < 3; perm++)
+        if (strcmp(text, texts[perm]) == 0)
             return perm;
-        }
-    }
     return -1;
 }
 
@@ -50,9 +48,8 @@ static inline size_t list_mappings(uint64_t start, uint64_t end, host_mapping *l
     while (fgets(line, sizeof line, maps) != NULL) {
         unsigned long low, high;
         expect(sscanf(line, "%lx-%lx %7s", &low, &high, text) == 3);
-        if (high <= start || low >= end) {
+        if (high <= start || low >= end)
             continue;
-        }
         kernel_mappings++;
         host_mapping m = {low > start ? low : start, high < end ? high : end, perm_of_text(text)};
         if (count > 0 && list[count - 1].end == m.start && list[count - 1].perm == m.perm) {
@@ -70,9 +67,8 @@ static inline size_t count_mappings(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
     size_t lines = 0;
     expect(maps != NULL);
-    for (int c = getc(maps); c != EOF; c = getc(maps)) {
+    for (int c = getc(maps); c != EOF; c = getc(maps))
         lines += c == '\n';
-    }
     fclose(maps);
     return lines;
 }
@@ -102,9 +98,8 @@ static inline size_t expect_host_agrees(mf_memory *memory) {
         bool guest = list[i].start >= base && list[i].end <= base + TOP;
         expect(guest || list[i].perm == MF_PERM_NONE);
         uint64_t first = list[i].start > base ? list[i].start - base : 0;
-        for (uint64_t index = first; index < TOP && base + index < at; index += PAGE) {
+        for (uint64_t index = first; index < TOP && base + index < at; index += PAGE)
             expect((int)mf_memory_perm_of(memory, (uint32_t)index) == list[i].perm);
-        }
     }
     expect(at == base + WINDOW_BYTES + GUARD_BYTES);
     return count;

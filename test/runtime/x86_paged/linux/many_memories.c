@@ -48,19 +48,16 @@ static uint32_t create_and_use(mf_layout *layout, uint32_t limit) {
     uint32_t count = 0;
     for (; count < limit && (memories[count] = new_memory(layout)) != NULL; count++) {
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         use(memories[i], i);
-    }
     return count;
 }
 
 /* In an order of their own. */
 static void destroy(uint32_t count) {
-    for (uint32_t step = 0; step < 7; step++) {
-        for (uint32_t i = step; i < count; i += 7) {
+    for (uint32_t step = 0; step < 7; step++)
+        for (uint32_t i = step; i < count; i += 7)
             mf_memory_destroy(memories[i]);
-        }
-    }
 }
 
 /* Allocators keep some of the small objects' space; one window is more, and so are the mappings of many. */

@@ -144,9 +144,8 @@ int main(void) {
                                  {21 * PAGE, PAGE, MF_READ_ONLY},
                                  {22 * PAGE, 2 * PAGE, MF_READ_WRITE}};
     static mf_region stripes[32];
-    for (uint32_t i = 0; i < 32; i++) {
+    for (uint32_t i = 0; i < 32; i++)
         stripes[i] = (mf_region){2 * i * PAGE, PAGE, MF_READ_ONLY};
-    }
     mf_memory *m = memory_of(regions, 4, (mf_heap){1 << 24, 16});
     mf_memory *striped = memory_of(stripes, 32, (mf_heap){0});
     size_t created = expect_host_agrees(striped);

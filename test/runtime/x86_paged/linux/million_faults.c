@@ -53,9 +53,8 @@ static void fault_once(job *j) {
 
 static void *fault_often(void *argument) {
     job *j = argument;
-    for (int i = 0; i < FAULTS_PER_THREAD; i++) {
+    for (int i = 0; i < FAULTS_PER_THREAD; i++)
         fault_once(j);
-    }
     return NULL;
 }
 
@@ -121,9 +120,8 @@ int main(void) {
     expect(pthread_join(tables, NULL) == 0 && pthread_join(memories, NULL) == 0);
     for (int i = 0; i < THREADS; i++) {
         mf_view_detach(&jobs[i].view);
-        if (jobs[i].memory != shared) {
+        if (jobs[i].memory != shared)
             mf_memory_destroy(jobs[i].memory);
-        }
     }
     mf_memory_destroy(shared);
     printf("%llu faults\n", (unsigned long long)faults);

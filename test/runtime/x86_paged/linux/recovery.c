@@ -27,9 +27,8 @@ static mf_perm model_perm(const model *m, uint64_t index) {
 static mf_fault model_fault(const model *m, uint64_t index, uint32_t bytes, mf_operation operation) {
     for (uint64_t i = index; i < index + bytes; i++) {
         mf_perm perm = model_perm(m, i);
-        if (perm == MF_PERM_RW || (perm == MF_PERM_RO && operation == MF_LOAD)) {
+        if (perm == MF_PERM_RW || (perm == MF_PERM_RO && operation == MF_LOAD))
             continue;
-        }
         mf_fault_kind kind = perm == MF_PERM_RO ? MF_WRITE_PROTECTED : MF_PAGE_FAULT;
         return (mf_fault){kind, operation, i / PAGE * PAGE, index, bytes};
     }
@@ -42,16 +41,14 @@ static uint8_t pattern(uint64_t index) {
 
 static void set_perms(mf_memory *m, const model *model, bool open) {
     expect_ok(mf_memory_protect(m, model->border - PAGE, PAGE, open ? MF_PERM_RW : model->below, NULL));
-    if (model->border < TOP) {
+    if (model->border < TOP)
         expect_ok(mf_memory_protect(m, model->border, PAGE, open ? MF_PERM_RW : model->above, NULL));
-    }
 }
 
 static void write_pattern(mf_memory *m, const model *model) {
     set_perms(m, model, true);
-    for (uint64_t i = model->border - 16; i < model->border + 16 && i < TOP; i++) {
+    for (uint64_t i = model->border - 16; i < model->border + 16 && i < TOP; i++)
         set_byte(m, (uint32_t)i, pattern(i));
-    }
     set_perms(m, model, false);
 }
 
@@ -70,9 +67,8 @@ static void check_load(mf_memory *m, const model *model, const asm_width *width,
     view->fault = (mf_fault){0};
     mf_fault want = model_fault(model, index, width->bytes, MF_LOAD);
     uint64_t value = 0;
-    for (uint32_t i = 0; want.kind == 0 && i < width->bytes; i++) {
+    for (uint32_t i = 0; want.kind == 0 && i < width->bytes; i++)
         value |= (uint64_t)pattern(index + i) << 8 * i;
-    }
     mf_load_result got = width->load(view, index);
     expect(got.status == want.kind && got.value == value);
     expect(memcmp(&view->fault, &want, sizeof want) == 0);

@@ -51,9 +51,8 @@ static void expect_unchanged(void) {
 }
 
 static bool is_exhausted(mf_status status) {
-    if (status == MF_OK) {
+    if (status == MF_OK)
         return false;
-    }
     expect(status == MF_OUT_OF_MEMORY);
     expect_unchanged();
     return true;

@@ -68,9 +68,8 @@ static void reset(void) {
             expect_store(m, 0, 0);
             expect_ok(mf_memory_map_region(m, PAGE, PAGE, MF_READ_WRITE, "x", 1, NULL));
         }
-        if (i % 4 >= 3) {
+        if (i % 4 >= 3)
             expect_ok(mf_memory_unmap(m, 2 * PAGE, 2 * PAGE, NULL));
-        }
         expect_ok(mf_memory_reset(m, NULL));
         expect_host_agrees(m);
         expect_store(m, 0, MF_WRITE_PROTECTED);
@@ -203,12 +202,10 @@ static void random_changes(void) {
         copy = apply(copy, &c);
         expect(mf_memory_len(paged) == mf_memory_len(copy));
         expect(mf_memory_heap_top(paged) == mf_memory_heap_top(copy));
-        for (int k = 0; k < 20; k++) {
+        for (int k = 0; k < 20; k++)
             access_both(paged, copy, &random);
-        }
-        for (uint32_t page = 0; i % 16 == 0 && page < PAGES + 8; page++) {
+        for (uint32_t page = 0; i % 16 == 0 && page < PAGES + 8; page++)
             expect(mf_memory_perm_of(paged, page * PAGE) == mf_memory_perm_of(copy, page * PAGE));
-        }
     }
     /* All bytes, also those of pages without permission. */
     expect_ok(mf_memory_protect(paged, 0, (PAGES + 8) * PAGE, MF_PERM_RO, NULL));

@@ -22,13 +22,11 @@ static void report(const char *name, mf_memory *m) {
 static mf_memory *alternating(void) {
     enum { REGIONS = 4096 };
     static mf_region regions[REGIONS];
-    for (uint32_t i = 0; i < REGIONS; i++) {
+    for (uint32_t i = 0; i < REGIONS; i++)
         regions[i] = (mf_region){(2 * i + 1) * PAGE, PAGE, i % 2 ? MF_READ_ONLY : MF_READ_WRITE};
-    }
     mf_memory *m = memory_of(regions, REGIONS, (mf_heap){0});
-    for (uint32_t i = 0; i < REGIONS; i += 2) {
+    for (uint32_t i = 0; i < REGIONS; i += 2)
         set_byte(m, (2 * i + 1) * PAGE, 1);
-    }
     return m;
 }
 
