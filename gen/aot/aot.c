@@ -2,7 +2,7 @@
 #include <memfold/aot.h>
 
 #include "aot/header.h"
-#include "emit/emit.h"
+#include "emit/set.h"
 #include "ir/target.h"
 
 #include <memfold/exception_table.h>
@@ -190,7 +190,7 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     mf_status status = plan_set_make(layout, &options->accessors, &plans, diag);
     if (status != MF_OK)
         return status;
-    emit_input input = {&plans, &options->accessors, mf_layout_fingerprint(layout), options->symbol_prefix};
+    emit_input input = {&plans, &options->accessors, options->symbol_prefix};
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);

@@ -2,7 +2,8 @@
 #ifndef MEMFOLD_GEN_EMBED_EMBED_H
 #define MEMFOLD_GEN_EMBED_EMBED_H
 
-#include "emit/emit.h"
+#include "emit/cold.h"
+#include "emit/table.h"
 
 #include <memfold/embed.h>
 
@@ -15,12 +16,18 @@ struct mf_embed {
     ir ir;                               /* its builder is the one of the access at hand */
 };
 
+/* Begins to build into the client's module. MF_LLVM if it is not one of a 64-bit host. */
+mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag *diag);
+
+/* MF_INVALID_ARGUMENT if the module's machine has no such backend. */
+mf_status embed_check_backend(LLVMModuleRef module, mf_backend backend, mf_diag *diag);
+
 /* The i64 index of an access, unless its 32-bit address serves as it is (then NULL). */
 LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access);
 
 /* Ends the cold block where the builder stands: records the fault and goes to the client's block, or traps.
  */
-void embed_leave(const ir *ir, const emit_site *site, LLVMBasicBlockRef client_block);
+void embed_leave(const ir *ir, const emit_site *site, const emit_cold *cold, LLVMBasicBlockRef b_client);
 
 /* Writes from where the client's fault block is reached: from `b_fault`, or not at all (NULL) by a trap. */
 void embed_tell_edge(const emit_site *site, LLVMBasicBlockRef b_fault, LLVMBasicBlockRef *fault_from);

@@ -1,48 +1,59 @@
-/*
- * One check for a whole range. For a window [s, s + n), n bytes long, in unsigned arithmetic modulo 2^64:
- *
- *     s <= i  and  i + len <= s + n   <=>   i - s <= n  and  len <= n - (i - s)
- *
- * where the second comparison is only looked at if the first holds, so that its right side does not wrap.
- * Where the plan is no window the runtime looks at the live permissions, once for the range.
- */
+/* One check for a whole range, in the plan's words (plan/range.c). */
 #include "embed/embed.h"
 
-/* The bytes of a window of the plan, as i64: a constant, or up to the live heap end. */
-static LLVMValueRef window_bytes(const ir *ir, const emit_site *site, uint32_t number) {
-    const mf_plan *plan = site->plan;
-    mf_plan_window window = plan->windows[number];
-    if (plan->check != MF_CHECK_HEAP || number != 0)
-        return ir_const(ir->t_i64, window.last + 1);
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, site->v_view, IR_VIEW_HEAP_END);
-    return LLVMBuildSub(ir->builder, v_heap_end, ir_const(ir->t_i64, window.start), "window.bytes");
-}
+#include <assert.h>
 
-static LLVMValueRef window_holds(const ir *ir, const emit_site *site, uint32_t number,
-                                 LLVMValueRef v_length) {
-    LLVMValueRef v_start = ir_const(ir->t_i64, site->plan->windows[number].start);
-    LLVMValueRef v_bytes = window_bytes(ir, site, number);
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, site->v_index, v_start, "offset");
+typedef struct range {
+    const ir *ir;
+    const emit_site *site;
+    LLVMValueRef v_length; /* i64 */
+} range;
+
+/* index - start <= n  and  length <= n - (index - start), for a window of n bytes */
+static LLVMValueRef holds_in_window(const range *r, const mf_plan_step *step, LLVMValueRef v_bytes) {
+    const ir *ir = r->ir;
+    LLVMValueRef v_start = ir_const(ir->t_i64, step->start);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, r->site->v_index, v_start, "offset");
     LLVMValueRef v_begins = LLVMBuildICmp(ir->builder, LLVMIntULE, v_offset, v_bytes, "begins");
     LLVMValueRef v_room = LLVMBuildSub(ir->builder, v_bytes, v_offset, "room");
-    LLVMValueRef v_ends = LLVMBuildICmp(ir->builder, LLVMIntULE, v_length, v_room, "ends");
+    LLVMValueRef v_ends = LLVMBuildICmp(ir->builder, LLVMIntULE, r->v_length, v_room, "ends");
     return LLVMBuildAnd(ir->builder, v_begins, v_ends, "ok");
 }
 
-static LLVMValueRef windows_hold(const ir *ir, const emit_site *site, LLVMValueRef v_length) {
-    LLVMValueRef v_empty = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_length, ir_const(ir->t_i64, 0), "empty");
-    LLVMValueRef v_ok = v_empty;
-    for (uint32_t i = 0; i < site->plan->window_count; i++) {
-        LLVMValueRef v_window = window_holds(ir, site, i, v_length);
-        v_ok = LLVMBuildOr(ir->builder, v_ok, v_window, "ok");
-    }
-    return v_ok;
+/* The bytes of the window that ends at the live heap end. */
+static LLVMValueRef heap_bytes(const range *r, const mf_plan_step *step) {
+    const ir *ir = r->ir;
+    LLVMValueRef v_heap_end = ir_load_view_field(ir, r->site->v_view, IR_VIEW_HEAP_END);
+    return LLVMBuildSub(ir->builder, v_heap_end, ir_const(ir->t_i64, step->start), "window.bytes");
 }
 
-static LLVMValueRef range_holds(const ir *ir, const emit_site *site, LLVMValueRef v_access,
-                                LLVMValueRef v_length) {
-    return site->plan->window_count == 0 ? emit_range_call(ir, site, v_access)
-                                         : windows_hold(ir, site, v_length);
+static LLVMValueRef step_holds(const range *r, const mf_plan_step *step) {
+    const ir *ir = r->ir;
+    switch ((mf_step_kind)step->kind) {
+    case MF_STEP_IS_EMPTY:
+        return LLVMBuildICmp(ir->builder, LLVMIntEQ, r->v_length, ir_const(ir->t_i64, 0), "empty");
+    case MF_STEP_RANGE_IN_WINDOW:
+        return holds_in_window(r, step, ir_const(ir->t_i64, step->last + 1));
+    case MF_STEP_RANGE_BELOW_HEAP_END:
+        return holds_in_window(r, step, heap_bytes(r, step));
+    case MF_STEP_RANGE_PERMISSION:
+        return emit_range_call(ir, r->site->v_view, r->site->v_index, r->site->v_access);
+    default:
+        break;
+    }
+    assert(false && "a step that is not of a range");
+    return NULL;
+}
+
+/* Each step that passes allows, and if none does it is a fault: one condition, so that loops can hoist it. */
+static LLVMValueRef range_holds(const range *r) {
+    const mf_plan *plan = r->site->plan;
+    LLVMValueRef v_ok = step_holds(r, &plan->steps[0]);
+    for (uint32_t i = 1; i < plan->step_count; i++) {
+        LLVMValueRef v_next = step_holds(r, &plan->steps[i]);
+        v_ok = LLVMBuildOr(r->ir->builder, v_ok, v_next, "ok");
+    }
+    return v_ok;
 }
 
 /* MF_ACCESS_CODE of a length that is only known when the code runs. */
@@ -59,21 +70,22 @@ void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const m
     if (v_index == NULL)
         v_index = LLVMBuildZExt(builder, access->address, ir.t_i64, "index");
     emit_site site = {.plan = &embed->range_plans[operation],
-                      .info = mf_accessor_info_get(operation == MF_LOAD ? MF_LOAD_U8 : MF_STORE_U8),
                       .options = &embed->options,
                       .v_view = access->view,
                       .v_index = v_index};
     embed_tell_edge(&site, NULL, fault_from);
-    if (site.plan->check == MF_CHECK_ALWAYS_ALLOWED)
+    if (!mf_plan_has_fault_edge(site.plan))
         return;
     site.v_access = access_code(&ir, operation, length);
     LLVMBasicBlockRef b_good = ir_block_follow(&ir, "range.ok");
-    LLVMValueRef function = LLVMGetBasicBlockParent(b_good);
-    LLVMBasicBlockRef b_fault = ir_block_append(&ir, function, "range.fault");
-    LLVMValueRef v_ok = range_holds(&ir, &site, site.v_access, length);
+    LLVMValueRef f = LLVMGetBasicBlockParent(b_good);
+    LLVMBasicBlockRef b_fault = ir_block_append(&ir, f, "range.fault");
+    range r = {&ir, &site, length};
+    LLVMValueRef v_ok = range_holds(&r);
     ir_branch_likely(&ir, v_ok, b_good, b_fault);
     ir_block_enter(&ir, b_fault);
-    embed_leave(&ir, &site, access->fault_block);
+    emit_cold cold = {.v_index = v_index};
+    embed_leave(&ir, &site, &cold, access->fault_block);
     ir_block_enter(&ir, b_good);
     embed_tell_edge(&site, b_fault, fault_from);
 }

@@ -1,10 +1,10 @@
 /* The load or store itself. The address is always base + index: the check is only a control dependence. */
-#include "emit/emit.h"
+#include "emit/access.h"
 
-void emit_null_is_valid(const ir *ir, LLVMValueRef function, const mf_accessor_options *options) {
+void emit_null_is_valid(const ir *ir, LLVMValueRef f, const mf_accessor_options *options) {
     static const ir_attribute NULL_IS_VALID[] = {{"null_pointer_is_valid", 0}, {NULL, 0}};
     if (options->base != MF_BASE_VIEW)
-        ir_add_function_attributes(ir, function, NULL_IS_VALID);
+        ir_add_function_attributes(ir, f, NULL_IS_VALID);
 }
 
 LLVMValueRef emit_access_base(const ir *ir, const emit_site *site) {
@@ -12,14 +12,14 @@ LLVMValueRef emit_access_base(const ir *ir, const emit_site *site) {
                                                : site->v_base;
 }
 
-LLVMValueRef emit_access_host(const ir *ir, const emit_site *site) {
-    LLVMValueRef v_index = site->v_index;
+LLVMValueRef emit_access_host(const ir *ir, const emit_site *site, LLVMValueRef v_base,
+                              LLVMValueRef v_index) {
     if (site->options->base == MF_BASE_CONSTANT) {
-        LLVMValueRef v_base = ir_const(ir->t_i64, site->options->base_address);
-        LLVMValueRef v_host = LLVMBuildAdd(ir->builder, v_index, v_base, "host");
+        LLVMValueRef v_start = ir_const(ir->t_i64, site->options->base_address);
+        LLVMValueRef v_host = LLVMBuildAdd(ir->builder, v_index, v_start, "host");
         return LLVMBuildIntToPtr(ir->builder, v_host, ir->t_ptr, "host");
     }
-    return LLVMBuildGEP2(ir->builder, ir->t_i8, site->v_base, &v_index, 1, "host");
+    return LLVMBuildGEP2(ir->builder, ir->t_i8, v_base, &v_index, 1, "host");
 }
 
 static LLVMValueRef swap(const ir *ir, const emit_site *site, LLVMValueRef v_bits) {
@@ -37,21 +37,20 @@ LLVMValueRef emit_access_extend(const ir *ir, const emit_site *site, LLVMValueRe
 }
 
 LLVMValueRef emit_access_narrow(const ir *ir, const emit_site *site, LLVMValueRef v_value) {
-    LLVMTypeRef type = ir_int_type(ir, site->info->width_bytes);
+    LLVMTypeRef t_raw = ir_int_type(ir, site->info->width_bytes);
     LLVMValueRef v_bits =
-        site->info->width_bytes == 8 ? v_value : LLVMBuildTrunc(ir->builder, v_value, type, "bits");
+        site->info->width_bytes == 8 ? v_value : LLVMBuildTrunc(ir->builder, v_value, t_raw, "bits");
     return swap(ir, site, v_bits);
 }
 
-LLVMValueRef emit_access_load(const ir *ir, const emit_site *site) {
-    LLVMTypeRef type = ir_int_type(ir, site->info->width_bytes);
-    LLVMValueRef v_host = emit_access_host(ir, site);
-    LLVMValueRef v_raw = ir_load_bytes(ir, type, v_host, IR_BYTES_GUEST, "raw");
-    return emit_access_extend(ir, site, v_raw);
-}
-
-void emit_access_store(const ir *ir, const emit_site *site, LLVMValueRef v_value) {
+LLVMValueRef emit_access_plain(const ir *ir, const emit_site *site, LLVMValueRef v_host,
+                               LLVMValueRef v_value) {
+    if (site->info->operation == MF_LOAD) {
+        LLVMTypeRef t_raw = ir_int_type(ir, site->info->width_bytes);
+        LLVMValueRef v_raw = ir_load_bytes(ir, t_raw, v_host, IR_BYTES_GUEST, "raw");
+        return emit_access_extend(ir, site, v_raw);
+    }
     LLVMValueRef v_raw = emit_access_narrow(ir, site, v_value);
-    LLVMValueRef v_host = emit_access_host(ir, site);
     ir_store_bytes(ir, v_raw, v_host, IR_BYTES_GUEST);
+    return NULL;
 }

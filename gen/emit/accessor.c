@@ -7,7 +7,10 @@
  *
  * One return block with scalar phis, so that LLVM hoists the check once the function is inlined.
  */
-#include "emit/emit.h"
+#include "emit/accessor.h"
+
+#include "emit/access.h"
+#include "emit/checked.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +18,14 @@
 typedef struct accessor {
     const ir *ir;
     emit_site site;
-    LLVMValueRef function;
+    LLVMValueRef f;
     LLVMValueRef v_value; /* of a store */
 } accessor;
 
 /* What one path delivers to the return block. */
 typedef struct outcome {
-    LLVMBasicBlockRef block;
-    LLVMValueRef v_value; /* i64, loads only */
+    LLVMBasicBlockRef b_from; /* NULL: the path does not come here */
+    LLVMValueRef v_value;     /* i64, loads only */
     LLVMValueRef v_status;
 } outcome;
 
@@ -53,19 +56,19 @@ static LLVMTypeRef function_type(const ir *ir, const mf_accessor_info *info,
 static LLVMValueRef define_function(const ir *ir, const mf_accessor_info *info,
                                     const mf_accessor_options *options, const char *symbol) {
     static const ir_attribute ALL[] = {{"nounwind", 0}, {NULL, 0}};
-    LLVMTypeRef type = function_type(ir, info, options);
-    LLVMValueRef function = LLVMAddFunction(ir->module, symbol, type);
-    ir_add_function_attributes(ir, function, ALL);
-    emit_null_is_valid(ir, function, options);
-    ir_add_attribute(ir, function, 1, (ir_attribute){"nonnull", 0});
-    ir_add_attribute(ir, function, 1, (ir_attribute){"dereferenceable", MF_VIEW_BYTES});
+    LLVMTypeRef t_function = function_type(ir, info, options);
+    LLVMValueRef f = LLVMAddFunction(ir->module, symbol, t_function);
+    ir_add_function_attributes(ir, f, ALL);
+    emit_null_is_valid(ir, f, options);
+    ir_add_attribute(ir, f, 1, (ir_attribute){"nonnull", 0});
+    ir_add_attribute(ir, f, 1, (ir_attribute){"dereferenceable", MF_VIEW_BYTES});
     if (info->operation == MF_STORE && options->on_fault == MF_ON_FAULT_RETURN)
-        ir_extend_i32_result(ir, function);
-    return function;
+        ir_extend_i32_result(ir, f);
+    return f;
 }
 
 static LLVMValueRef parameter(accessor *a, unsigned position, const char *name) {
-    LLVMValueRef v = LLVMGetParam(a->function, position);
+    LLVMValueRef v = LLVMGetParam(a->f, position);
     LLVMSetValueName2(v, name, strlen(name));
     return v;
 }
@@ -86,39 +89,34 @@ static void take_parameters(accessor *a) {
 
 /* ---- Paths ---- */
 
-/* Check and access at the builder's place. */
-static outcome path_access(accessor *a, LLVMBasicBlockRef b_fault) {
-    outcome done = {.v_status = ir_const(a->ir->t_i32, MF_FAULT_NONE)};
-    done.v_value = emit_guarded(a->ir, &a->site, a->v_value, b_fault);
-    done.block = LLVMGetInsertBlock(a->ir->builder);
-    return done;
+static outcome good_outcome(const accessor *a, const emit_checked *checked) {
+    LLVMValueRef v_status = ir_const(a->ir->t_i32, MF_FAULT_NONE);
+    return (outcome){LLVMGetInsertBlock(a->ir->builder), checked->v_loaded, v_status};
 }
 
-/* Fault at the builder's place; for traps it does not come back and there is no outcome. */
-static outcome path_fault(accessor *a) {
+/* The fault at the builder's place; a trap does not come back and there is no outcome. */
+static outcome fault_outcome(const accessor *a, const emit_cold *cold) {
     if (a->site.options->on_fault == MF_ON_FAULT_TRAP) {
-        emit_fault_trap(a->ir, &a->site);
+        emit_cold_trap(a->ir, &a->site, cold);
         return (outcome){0};
     }
-    outcome failed = {.v_value = ir_const(a->ir->t_i64, 0)};
-    failed.v_status = emit_fault_return(a->ir, &a->site);
-    failed.block = LLVMGetInsertBlock(a->ir->builder);
-    return failed;
+    LLVMValueRef v_status = emit_cold_return(a->ir, &a->site, cold);
+    return (outcome){LLVMGetInsertBlock(a->ir->builder), ir_const(a->ir->t_i64, 0), v_status};
 }
 
 /* ---- Return ---- */
 
-static LLVMValueRef join(accessor *a, LLVMTypeRef type, const outcome *outcomes, const LLVMValueRef *values,
-                         unsigned count, const char *name) {
+static LLVMValueRef join(accessor *a, LLVMTypeRef t_value, const outcome *outcomes,
+                         const LLVMValueRef *values, unsigned count, const char *name) {
     if (count == 1)
         return values[0];
-    LLVMValueRef phi = LLVMBuildPhi(a->ir->builder, type, name);
+    LLVMValueRef v_phi = LLVMBuildPhi(a->ir->builder, t_value, name);
     for (unsigned i = 0; i < count; i++) {
         LLVMValueRef v_value = values[i];
-        LLVMBasicBlockRef block = outcomes[i].block;
-        LLVMAddIncoming(phi, &v_value, &block, 1);
+        LLVMBasicBlockRef b_from = outcomes[i].b_from;
+        LLVMAddIncoming(v_phi, &v_value, &b_from, 1);
     }
-    return phi;
+    return v_phi;
 }
 
 static void build_return(accessor *a, const outcome *outcomes, unsigned count) {
@@ -147,56 +145,54 @@ static void build_return(accessor *a, const outcome *outcomes, unsigned count) {
     }
 }
 
-/* ---- Bodies ---- */
+/* ---- The body ---- */
 
-static void body_always_fault(accessor *a) {
-    emit_guarded_enter_fault(a->ir, &a->site, LLVMGetInsertBlock(a->ir->builder));
-    outcome failed = path_fault(a);
-    if (failed.block != NULL)
-        build_return(a, &failed, 1);
-}
-
-static void body_without_fault_edge(accessor *a) {
-    outcome done = path_access(a, NULL);
-    build_return(a, &done, 1);
-}
-
+/* The good path ends in the block before `b_done`, the other in the fault block behind it. */
 static void body_with_fault_edge(accessor *a) {
     const ir *ir = a->ir;
     outcome outcomes[2];
-    LLVMBasicBlockRef b_fault = ir_block_append(ir, a->function, "fault");
-    outcomes[0] = path_access(a, b_fault);
-    LLVMBasicBlockRef b_done = ir_block_append(ir, a->function, "done");
-    LLVMBuildBr(ir->builder, b_done);
-
-    LLVMMoveBasicBlockAfter(b_fault, b_done);
-    emit_guarded_enter_fault(ir, &a->site, b_fault);
-    outcomes[1] = path_fault(a);
-    if (outcomes[1].block != NULL)
+    unsigned count = 0;
+    LLVMBasicBlockRef b_fault = ir_block_append(ir, a->f, "fault");
+    emit_checked checked = emit_checked_access(ir, &a->site, a->v_value, b_fault);
+    if (checked.is_reached)
+        outcomes[count++] = good_outcome(a, &checked);
+    LLVMBasicBlockRef b_done = ir_block_append(ir, a->f, "done");
+    if (checked.is_reached)
         LLVMBuildBr(ir->builder, b_done);
 
+    LLVMMoveBasicBlockAfter(b_fault, b_done);
+    emit_cold cold = emit_checked_enter_fault(ir, &a->site, &checked, b_fault);
+    outcome failed = fault_outcome(a, &cold);
+    if (failed.b_from != NULL) {
+        LLVMBuildBr(ir->builder, b_done);
+        outcomes[count++] = failed;
+    }
+    if (count == 0) {
+        LLVMDeleteBasicBlock(b_done);
+        return;
+    }
     ir_block_enter(ir, b_done);
-    build_return(a, outcomes, outcomes[1].block != NULL ? 2 : 1);
+    build_return(a, outcomes, count);
 }
 
-LLVMValueRef emit_accessor(const ir *ir, const emit_input *input, mf_accessor_id id, LLVMValueRef v_table,
-                           const char *symbol) {
-    const mf_plan *plan = &input->plans->plans[id];
-    const mf_accessor_options *options = input->options;
-    const mf_accessor_info *info = mf_accessor_info_get(id);
+static void body_without_fault_edge(accessor *a) {
+    emit_checked checked = emit_checked_access(a->ir, &a->site, a->v_value, NULL);
+    outcome done = good_outcome(a, &checked);
+    build_return(a, &done, 1);
+}
+
+LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
+                           LLVMValueRef v_table, const char *symbol) {
+    const mf_accessor_info *info = mf_accessor_info_get((mf_accessor_id)plan->accessor);
     accessor a = {.ir = ir, .site = {.plan = plan, .info = info, .options = options, .v_table = v_table}};
-    a.function = define_function(ir, info, options, symbol);
+    a.f = define_function(ir, info, options, symbol);
     char block_name[64];
-    snprintf(block_name, sizeof block_name, "check.%s", mf_check_name(plan->check));
-    ir_block_enter(ir, ir_block_append(ir, a.function, block_name));
+    snprintf(block_name, sizeof block_name, "check.%s", mf_check_name((mf_check)plan->check));
+    ir_block_enter(ir, ir_block_append(ir, a.f, block_name));
     take_parameters(&a);
-    if (options->stale == MF_STALE_CHECK)
-        emit_stale_check(ir, a.function, a.site.v_view, input->fingerprint);
-    if (plan->check == MF_CHECK_ALWAYS_FAULT)
-        body_always_fault(&a);
-    else if (emit_guarded_has_fault_edge(&a.site))
+    if (mf_plan_has_fault_edge(plan))
         body_with_fault_edge(&a);
     else
         body_without_fault_edge(&a);
-    return a.function;
+    return a.f;
 }

@@ -1,16 +1,11 @@
 /*
- * How each check is written; the proofs stand with the plan (plan/make.c). A check is a row of steps that all
- * must hold. Each is a branch of its own to the fault block, which is never taken and so predicted; one
- * condition made of all of them would cost more instructions than the branches.
- *
- * A lookup asks for the access's first byte. Only an access that may reach into the next granule goes on to
- * the block `straddle` and asks for its last byte as well.
+ * How each step is written; the proofs stand with the plan (plan/steps.c). Each comparison is a branch of its
+ * own: one condition made of all of them would cost more instructions than the branches, which are predicted.
  */
-#include "emit/emit.h"
+#include "emit/check.h"
 
 #include <assert.h>
-
-typedef emit_comparison (*check_step)(const ir *ir, const emit_site *site);
+#include <stdio.h>
 
 /* ---- Windows ---- */
 
@@ -19,186 +14,144 @@ typedef emit_comparison (*check_step)(const ir *ir, const emit_site *site);
  * constants do not fit a sign-extended 32-bit immediate is the same comparison made modulo 2^32, which is
  * exact for 32-bit addresses and saves a move.
  */
-static bool window_is_narrow(const emit_site *site, mf_plan_window window) {
-    bool fits = window.start <= INT32_MAX && window.last <= INT32_MAX;
-    return site->v_address != NULL && !fits;
+static bool step_is_narrow(const emit_site *site, const mf_plan_step *step) {
+    bool is_offset = step->kind == MF_STEP_IN_WINDOW || step->kind == MF_STEP_NOT_IN_HOLE;
+    bool fits = step->start <= INT32_MAX && step->last <= INT32_MAX;
+    return is_offset && site->v_address != NULL && !fits;
 }
 
-/* From the first byte of the lower window to the last place in the upper one. */
-static mf_plan_window outer_window(const mf_plan *plan) {
-    mf_plan_window low = plan->windows[0];
-    mf_plan_window high = plan->windows[1];
-    return (mf_plan_window){low.start, high.start + high.last - low.start, 0};
-}
-
-/* The places above `low` and below `high`; `last` is how many there are. */
-static mf_plan_window hole_window(mf_plan_window low, mf_plan_window high) {
-    uint64_t start = low.start + low.last + 1;
-    return (mf_plan_window){start, high.start - start, 0};
+static bool compares(const mf_plan_step *step) {
+    return step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_MASK && step->kind != MF_STEP_ALWAYS;
 }
 
 bool emit_check_is_narrow(const emit_site *site) {
-    const mf_plan *plan = site->plan;
-    const mf_plan_window *windows = plan->windows;
-    if (plan->has_hot)
-        return false;
-    if (plan->check == MF_CHECK_TWO_WINDOWS)
-        return window_is_narrow(site, outer_window(plan)) &&
-               window_is_narrow(site, hole_window(windows[0], windows[1]));
-    return (plan->check == MF_CHECK_BOUND || plan->check == MF_CHECK_WINDOW) &&
-           window_is_narrow(site, windows[0]);
+    bool is_narrow = false;
+    for (uint32_t i = 0; i < site->plan->step_count; i++) {
+        const mf_plan_step *step = &site->plan->steps[i];
+        if (compares(step) && !step_is_narrow(site, step))
+            return false;
+        is_narrow = is_narrow || compares(step);
+    }
+    return is_narrow;
 }
 
-/* index - start <= last, or that with another predicate */
-static emit_comparison compare_offset(const ir *ir, const emit_site *site, mf_plan_window window,
-                                      LLVMIntPredicate predicate) {
-    LLVMValueRef v_index = window_is_narrow(site, window) ? site->v_address : site->v_index;
-    LLVMTypeRef type = LLVMTypeOf(v_index);
-    LLVMValueRef v_start = ir_const(type, window.start);
-    LLVMValueRef v_offset =
-        window.start == 0 ? v_index : LLVMBuildSub(ir->builder, v_index, v_start, "offset");
-    return (emit_comparison){predicate, v_offset, ir_const(type, window.last)};
+/* A step at one site, with the 64-bit index if it has been widened. */
+typedef struct asked {
+    const ir *ir;
+    const emit_site *site;
+    const mf_plan_step *step;
+    LLVMValueRef v_index;
+} asked;
+
+/* at - start, and its comparison with last */
+static emit_comparison compare_offset(const asked *q, LLVMIntPredicate predicate) {
+    const ir *ir = q->ir;
+    LLVMValueRef v_at = step_is_narrow(q->site, q->step) ? q->site->v_address : q->v_index;
+    LLVMTypeRef t_at = LLVMTypeOf(v_at);
+    LLVMValueRef v_start = ir_const(t_at, q->step->start);
+    LLVMValueRef v_offset = q->step->start == 0 ? v_at : LLVMBuildSub(ir->builder, v_at, v_start, "offset");
+    return (emit_comparison){predicate, v_offset, ir_const(t_at, q->step->last)};
 }
 
-static emit_comparison compare_window(const ir *ir, const emit_site *site) {
-    return compare_offset(ir, site, site->plan->windows[0], LLVMIntULE);
-}
-
-static emit_comparison compare_outer(const ir *ir, const emit_site *site) {
-    return compare_offset(ir, site, outer_window(site->plan), LLVMIntULE);
-}
-
-static emit_comparison compare_hole(const ir *ir, const emit_site *site) {
-    mf_plan_window hole = hole_window(site->plan->windows[0], site->plan->windows[1]);
-    return compare_offset(ir, site, hole, LLVMIntUGE);
-}
-
-/* ---- The heap ---- */
+/* ---- The byte that is looked at ---- */
 
 /* index + width - 1 */
-static LLVMValueRef last_byte(const ir *ir, const emit_site *site) {
-    LLVMValueRef v_more = ir_const(ir->t_i64, site->info->width_bytes - 1);
-    return site->info->width_bytes == 1 ? site->v_index
-                                        : LLVMBuildNUWAdd(ir->builder, site->v_index, v_more, "last");
+static LLVMValueRef last_byte(const asked *q) {
+    uint32_t width = q->site->plan->width_bytes;
+    LLVMValueRef v_more = ir_const(q->ir->t_i64, width - 1);
+    return width == 1 ? q->v_index : LLVMBuildNUWAdd(q->ir->builder, q->v_index, v_more, "last");
 }
 
-/*
- * index - start < max(heap_end - start - (width - 1), 0); the maximum is needed only where the window may be
- * shorter than the access, that is empty.
- */
-static emit_comparison compare_growing(const ir *ir, const emit_site *site, uint64_t start,
-                                       bool may_be_empty) {
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, site->v_index, ir_const(ir->t_i64, start), "offset");
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, site->v_view, IR_VIEW_HEAP_END);
-    LLVMValueRef v_needed = ir_const(ir->t_i64, start + site->info->width_bytes - 1);
-    LLVMValueRef arguments[] = {v_heap_end, v_needed};
-    LLVMValueRef v_span = may_be_empty
-                              ? ir_call_intrinsic(ir, "llvm.usub.sat", ir->t_i64, arguments, 2, "span")
-                              : LLVMBuildNUWSub(ir->builder, v_heap_end, v_needed, "span");
-    return (emit_comparison){LLVMIntULT, v_offset, v_span};
-}
-
-static emit_comparison compare_heap(const ir *ir, const emit_site *site) {
-    mf_plan_window window = site->plan->windows[0];
-    return compare_growing(ir, site, window.start, window.fixed_bytes == 0);
-}
-
-/* From the first byte of the window below the heap's up to the heap end. */
-static emit_comparison compare_outer_below_heap(const ir *ir, const emit_site *site) {
-    return compare_growing(ir, site, site->plan->windows[1].start, false);
-}
-
-/* Below the heap's window there is another: the hole between them is constant. */
-static emit_comparison compare_hole_below_heap(const ir *ir, const emit_site *site) {
-    mf_plan_window hole = hole_window(site->plan->windows[1], site->plan->windows[0]);
-    return compare_offset(ir, site, hole, LLVMIntUGE);
-}
-
-/* Not heap_end <= index + width - 1 < end, where heap_end <= end. */
-static emit_comparison compare_not_between(const ir *ir, const emit_site *site, uint64_t end) {
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, site->v_view, IR_VIEW_HEAP_END);
-    LLVMValueRef v_last = last_byte(ir, site);
-    LLVMValueRef v_above = LLVMBuildSub(ir->builder, v_last, v_heap_end, "above");
-    LLVMValueRef v_between = LLVMBuildNUWSub(ir->builder, ir_const(ir->t_i64, end), v_heap_end, "between");
-    return (emit_comparison){LLVMIntUGE, v_above, v_between};
-}
-
-/* Above the heap's window there is another, which begins at or behind the first place that is not between. */
-static emit_comparison compare_hole_above_heap(const ir *ir, const emit_site *site) {
-    uint64_t last_place = site->plan->windows[1].start + site->info->width_bytes - 1;
-    return compare_not_between(ir, site, last_place);
-}
-
-static emit_comparison compare_growth(const ir *ir, const emit_site *site) {
-    return compare_not_between(ir, site, site->plan->growth_end);
-}
-
-/* ---- Tables ---- */
-
-static bool is_masked(const emit_site *site) {
-    return site->options->spectre == MF_SPECTRE_MASK;
+static LLVMValueRef byte_at(const asked *q) {
+    return q->step->at == MF_AT_LAST ? last_byte(q) : q->v_index;
 }
 
 /*
  * The first byte, a 32-bit address in 32 bits: LLVM then sees what a shift drops, and takes the lookup out of
  * a loop that stays in one granule. Made from the index, so that no copy of the address is kept.
  */
-static LLVMValueRef first_byte(const ir *ir, const emit_site *site) {
-    return site->v_address == NULL ? site->v_index
-                                   : LLVMBuildTrunc(ir->builder, site->v_index, ir->t_i32, "address");
+static LLVMValueRef narrow_byte_at(const asked *q) {
+    if (q->step->at == MF_AT_LAST || q->site->v_address == NULL)
+        return byte_at(q);
+    return LLVMBuildTrunc(q->ir->builder, q->v_index, q->ir->t_i32, "address");
 }
+
+/* ---- The heap ---- */
+
+/* at - start < heap_end - last, or nothing where that is negative. */
+static emit_comparison compare_growing(const asked *q) {
+    const ir *ir = q->ir;
+    LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, q->v_index, v_start, "offset");
+    LLVMValueRef v_heap_end = ir_load_view_field(ir, q->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_last = ir_const(ir->t_i64, q->step->last);
+    LLVMValueRef arguments[] = {v_heap_end, v_last};
+    LLVMValueRef v_span = q->step->kind == MF_STEP_IN_HEAP
+                              ? ir_call_intrinsic(ir, "llvm.usub.sat", ir->t_i64, arguments, 2, "span")
+                              : LLVMBuildNUWSub(ir->builder, v_heap_end, v_last, "span");
+    return (emit_comparison){LLVMIntULT, v_offset, v_span};
+}
+
+/* Not heap_end <= at <= last: at - heap_end >= last + 1 - heap_end. */
+static emit_comparison compare_growth(const asked *q) {
+    const ir *ir = q->ir;
+    LLVMValueRef v_heap_end = ir_load_view_field(ir, q->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_at = byte_at(q);
+    LLVMValueRef v_above = LLVMBuildSub(ir->builder, v_at, v_heap_end, "above");
+    LLVMValueRef v_end = ir_const(ir->t_i64, q->step->last + 1);
+    LLVMValueRef v_between = LLVMBuildNUWSub(ir->builder, v_end, v_heap_end, "between");
+    return (emit_comparison){LLVMIntUGE, v_above, v_between};
+}
+
+/* ---- Tables ---- */
 
 /* `v_byte` >> `log2` as an i64. */
 static LLVMValueRef number_of(const ir *ir, LLVMValueRef v_byte, uint32_t log2) {
-    LLVMTypeRef type = LLVMTypeOf(v_byte);
-    LLVMValueRef v_number = LLVMBuildLShr(ir->builder, v_byte, ir_const(type, log2), "number");
-    return type == ir->t_i64 ? v_number : LLVMBuildZExt(ir->builder, v_number, ir->t_i64, "number");
+    LLVMTypeRef t_byte = LLVMTypeOf(v_byte);
+    LLVMValueRef v_number = LLVMBuildLShr(ir->builder, v_byte, ir_const(t_byte, log2), "number");
+    return t_byte == ir->t_i64 ? v_number : LLVMBuildZExt(ir->builder, v_number, ir->t_i64, "number");
 }
 
-/* The live permission of the page of `v_byte`. */
-static emit_comparison compare_perm(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
-    LLVMValueRef v_perms = ir_load_view_field(ir, site->v_view, IR_VIEW_PERMS);
+/* The live permission of the page. */
+static emit_comparison compare_permission(const asked *q) {
+    const ir *ir = q->ir;
+    mf_perm least = q->site->plan->operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
+    LLVMValueRef v_byte = narrow_byte_at(q);
+    LLVMValueRef v_perms = ir_load_view_field(ir, q->site->v_view, IR_VIEW_PERMS);
     LLVMValueRef v_page = number_of(ir, v_byte, MF_PAGE_LOG2);
     LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, ir->t_i8, v_perms, &v_page, 1, "entry");
     LLVMValueRef v_perm = ir_load_bytes(ir, ir->t_i8, v_entry, IR_BYTES_TABLE, "perm");
-    return (emit_comparison){LLVMIntUGE, v_perm, ir_const(ir->t_i8, site->plan->min_perm)};
+    return (emit_comparison){LLVMIntUGE, v_perm, ir_const(ir->t_i8, least)};
 }
 
-static emit_comparison compare_first_page(const ir *ir, const emit_site *site) {
-    return compare_perm(ir, site, first_byte(ir, site));
-}
-
-static emit_comparison compare_last_page(const ir *ir, const emit_site *site) {
-    return compare_perm(ir, site, last_byte(ir, site));
-}
-
-/* index <= 2^32 - width: behind it the constant tables have no entries. */
-static emit_comparison compare_space(const ir *ir, const emit_site *site) {
-    LLVMValueRef v_last = ir_const(ir->t_i64, MF_SPACE_BYTES - site->info->width_bytes);
-    return (emit_comparison){LLVMIntULE, site->v_index, v_last};
+static emit_comparison compare_space(const asked *q) {
+    return (emit_comparison){LLVMIntULE, q->v_index, ir_const(q->ir->t_i64, q->step->last)};
 }
 
 /* Entry `v_byte` >> `log2` of the plan's table. What is only speculated stays within the table, too. */
-static LLVMValueRef load_entry(const ir *ir, const emit_site *site, LLVMTypeRef type, LLVMValueRef v_byte,
-                               uint32_t log2) {
+static LLVMValueRef load_entry(const asked *q, LLVMTypeRef t_entry, LLVMValueRef v_byte, uint32_t log2) {
+    const ir *ir = q->ir;
     LLVMValueRef v_number = number_of(ir, v_byte, log2);
-    if (is_masked(site)) {
+    if (q->site->options->spectre == MF_SPECTRE_MASK) {
         LLVMValueRef v_most = ir_const(ir->t_i64, (MF_SPACE_BYTES >> log2) - 1);
         v_number = LLVMBuildAnd(ir->builder, v_number, v_most, "number");
     }
-    LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, type, site->v_table, &v_number, 1, "entry");
-    return ir_load_constant(ir, type, v_entry, "granule");
+    LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, t_entry, q->site->v_table, &v_number, 1, "entry");
+    return ir_load_constant(ir, t_entry, v_entry, "granule");
 }
 
-static emit_comparison compare_byte(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
-    LLVMValueRef v_granule = load_entry(ir, site, ir->t_i8, v_byte, site->plan->granule_log2);
-    return (emit_comparison){LLVMIntNE, v_granule, ir_const(ir->t_i8, 0)};
+static emit_comparison compare_table_byte(const asked *q) {
+    LLVMValueRef v_byte = narrow_byte_at(q);
+    LLVMValueRef v_granule = load_entry(q, q->ir->t_i8, v_byte, q->step->granule_log2);
+    return (emit_comparison){LLVMIntNE, v_granule, ir_const(q->ir->t_i8, 0)};
 }
 
-/* Bit `v_byte` >> granule_log2, in 32-bit words. */
-static emit_comparison compare_bit(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
-    uint32_t log2 = site->plan->granule_log2;
-    LLVMValueRef v_word = load_entry(ir, site, ir->t_i32, v_byte, log2 + 5);
+/* Bit at >> granule_log2, in 32-bit words. */
+static emit_comparison compare_table_bit(const asked *q) {
+    const ir *ir = q->ir;
+    uint32_t log2 = q->step->granule_log2;
+    LLVMValueRef v_byte = narrow_byte_at(q);
+    LLVMValueRef v_word = load_entry(q, ir->t_i32, v_byte, log2 + 5);
     LLVMValueRef v_number = number_of(ir, v_byte, log2);
     LLVMValueRef v_narrow = LLVMBuildTrunc(ir->builder, v_number, ir->t_i32, "number");
     LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_narrow, ir_const(ir->t_i32, 31), "shift");
@@ -208,214 +161,108 @@ static emit_comparison compare_bit(const ir *ir, const emit_site *site, LLVMValu
 }
 
 /*
- * Bit (v_byte - start) >> granule_log2 of the plan's constant. That the access lies in the hull has been
- * compared before; what is only speculated takes some other bit.
+ * Bit (at - start) >> granule_log2 of the step's constant. That the access lies in the hull has been compared
+ * before; what is only speculated takes some other bit.
  */
-static emit_comparison compare_immediate_bit(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
-    const mf_plan *plan = site->plan;
-    LLVMValueRef v_start = ir_const(ir->t_i64, plan->windows[0].start);
+static emit_comparison compare_immediate_bit(const asked *q) {
+    const ir *ir = q->ir;
+    LLVMValueRef v_byte = byte_at(q);
+    LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
     LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_byte, v_start, "offset");
-    LLVMValueRef v_number = number_of(ir, v_offset, plan->granule_log2);
+    LLVMValueRef v_number = number_of(ir, v_offset, q->step->granule_log2);
     LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_number, ir_const(ir->t_i64, 63), "shift");
-    LLVMValueRef v_bits = ir_const(ir->t_i64, plan->bits);
+    LLVMValueRef v_bits = ir_const(ir->t_i64, q->step->bits);
     LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_bits, v_shift, "shifted");
     LLVMValueRef v_bit = LLVMBuildAnd(ir->builder, v_shifted, ir_const(ir->t_i64, 1), "bit");
     return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i64, 0)};
 }
 
-static emit_comparison compare_first_immediate(const ir *ir, const emit_site *site) {
-    return compare_immediate_bit(ir, site, site->v_index);
+/* Where LLVM knows the low bits of the index, as it does of an aligned one, it knows the answer. */
+static emit_comparison compare_in_granule(const asked *q) {
+    uint64_t granule_bytes = UINT64_C(1) << q->step->granule_log2;
+    LLVMValueRef v_first = narrow_byte_at(q);
+    LLVMTypeRef t_first = LLVMTypeOf(v_first);
+    LLVMValueRef v_low = ir_const(t_first, granule_bytes - 1);
+    LLVMValueRef v_place = LLVMBuildAnd(q->ir->builder, v_first, v_low, "place");
+    return (emit_comparison){LLVMIntULE, v_place, ir_const(t_first, q->step->last)};
 }
 
-static emit_comparison compare_last_immediate(const ir *ir, const emit_site *site) {
-    return compare_immediate_bit(ir, site, last_byte(ir, site));
-}
+/* ---- Steps ---- */
 
-static emit_comparison compare_granule(const ir *ir, const emit_site *site, LLVMValueRef v_byte) {
-    return site->plan->check == MF_CHECK_GRANULE_TABLE ? compare_byte(ir, site, v_byte)
-                                                       : compare_bit(ir, site, v_byte);
-}
-
-static emit_comparison compare_first_granule(const ir *ir, const emit_site *site) {
-    return compare_granule(ir, site, first_byte(ir, site));
-}
-
-static emit_comparison compare_last_granule(const ir *ir, const emit_site *site) {
-    return compare_granule(ir, site, last_byte(ir, site));
-}
-
-/* ---- The steps of each check ---- */
-
-/* A window or the space, the heap, both ends; and NULL. */
-#define STEPS_MAX 5
-
-typedef struct steps {
-    check_step all[STEPS_MAX]; /* ended by NULL, like the next */
-    check_step straddle[2];
-} steps;
-
-static steps steps_of_heap(const mf_plan *plan) {
-    if (plan->window_count == 1)
-        return (steps){.all = {compare_heap}};
-    if (plan->windows[1].start < plan->windows[0].start)
-        return (steps){.all = {compare_outer_below_heap, compare_hole_below_heap}};
-    return (steps){.all = {compare_outer, compare_hole_above_heap}};
-}
-
-/*
- * A mask is made from all that was compared, so there the lookup of the last byte is a step like any other. A
- * 32-bit address runs off the space only where it straddles.
- */
-static steps steps_of_lookup(const emit_site *site, check_step first, check_step last) {
-    steps made = {0};
-    unsigned count = 0;
-    bool may_straddle = site->info->width_bytes > 1;
-    bool is_immediate = site->plan->check == MF_CHECK_IMMEDIATE_BITMAP;
-    bool is_constant = site->plan->check != MF_CHECK_PAGE_TABLE && !is_immediate;
-    bool is_bounded = is_constant && (site->v_address == NULL || (may_straddle && is_masked(site)));
-    if (is_immediate)
-        made.all[count++] = compare_window;
-    if (is_bounded)
-        made.all[count++] = compare_space;
-    if (site->plan->growth_end != 0)
-        made.all[count++] = compare_growth;
-    made.all[count++] = first;
-    if (may_straddle && is_masked(site))
-        made.all[count++] = last;
-    else if (may_straddle && is_constant && !is_bounded)
-        made.straddle[0] = compare_space;
-    if (may_straddle && !is_masked(site))
-        made.straddle[made.straddle[0] != NULL] = last;
-    return made;
-}
-
-static steps steps_of(const emit_site *site) {
-    switch (site->plan->check) {
-    case MF_CHECK_BOUND:
-    case MF_CHECK_WINDOW:
-        return (steps){.all = {compare_window}};
-    case MF_CHECK_TWO_WINDOWS:
-        return (steps){.all = {compare_outer, compare_hole}};
-    case MF_CHECK_HEAP:
-        return steps_of_heap(site->plan);
-    case MF_CHECK_IMMEDIATE_BITMAP:
-        return steps_of_lookup(site, compare_first_immediate, compare_last_immediate);
-    case MF_CHECK_GRANULE_TABLE:
-    case MF_CHECK_GRANULE_BITMAP:
-        return steps_of_lookup(site, compare_first_granule, compare_last_granule);
-    case MF_CHECK_PAGE_TABLE:
-        return steps_of_lookup(site, compare_first_page, compare_last_page);
-    case MF_CHECK_ALWAYS_FAULT:
-    case MF_CHECK_ALWAYS_ALLOWED:
-    case MF_CHECK_PAGED:
+static emit_comparison compare(const asked *q) {
+    switch ((mf_step_kind)q->step->kind) {
+    case MF_STEP_IN_WINDOW:
+        return compare_offset(q, LLVMIntULE);
+    case MF_STEP_NOT_IN_HOLE:
+        return compare_offset(q, LLVMIntUGT);
+    case MF_STEP_BELOW_HEAP_END:
+    case MF_STEP_IN_HEAP:
+        return compare_growing(q);
+    case MF_STEP_NOT_IN_GROWTH:
+        return compare_growth(q);
+    case MF_STEP_IN_SPACE:
+        return compare_space(q);
+    case MF_STEP_PERMISSION:
+        return compare_permission(q);
+    case MF_STEP_TABLE_BYTE:
+        return compare_table_byte(q);
+    case MF_STEP_TABLE_BIT:
+        return compare_table_bit(q);
+    case MF_STEP_IMMEDIATE_BIT:
+        return compare_immediate_bit(q);
+    case MF_STEP_IN_GRANULE:
+        return compare_in_granule(q);
+    default:
         break;
     }
-    assert(false && "a plan without a comparison");
-    return (steps){0};
+    assert(false && "a step of an access that compares nothing");
+    return (emit_comparison){0};
+}
+
+LLVMValueRef emit_comparison_holds(const ir *ir, const emit_comparison *comparison) {
+    return LLVMBuildICmp(ir->builder, comparison->predicate, comparison->v_left, comparison->v_right, "ok");
 }
 
 /* ---- Branches ---- */
 
-static LLVMValueRef comparison_holds(const ir *ir, const emit_comparison *comparison) {
-    return LLVMBuildICmp(ir->builder, comparison->predicate, comparison->v_left, comparison->v_right, "ok");
+static LLVMBasicBlockRef follow_step(const ir *ir, const mf_plan_step *step) {
+    char name[64];
+    snprintf(name, sizeof name, "check.%s", mf_step_name((mf_step_kind)step->kind));
+    return ir_block_follow(ir, name);
 }
 
-/* Goes on to `b_good` if the step holds. */
-static emit_comparison branch_step(const ir *ir, const emit_site *site, check_step step,
-                                   LLVMBasicBlockRef b_good, LLVMBasicBlockRef b_fault) {
-    emit_comparison comparison = step(ir, site);
-    LLVMValueRef v_ok = comparison_holds(ir, &comparison);
-    ir_branch_likely(ir, v_ok, b_good, b_fault);
-    return comparison;
+/* Faults are rare. Of an early way to the access the plan may know how often it is taken. */
+static void branch(const ir *ir, const mf_plan_step *step, LLVMValueRef v_ok, LLVMBasicBlockRef b_pass,
+                   LLVMBasicBlockRef b_fail) {
+    if (step->percent != 0)
+        ir_branch_weighted(ir, v_ok, b_pass, b_fail, step->percent);
+    else
+        ir_branch_likely(ir, v_ok, b_pass, b_fail);
 }
 
-/*
- * index mod granule <= granule - width. Where LLVM knows the low bits of the index, as it does of an aligned
- * one, it knows the answer.
- */
-static LLVMValueRef is_inside_granule(const ir *ir, const emit_site *site) {
-    bool is_constant = site->plan->check != MF_CHECK_PAGE_TABLE;
-    uint64_t granule_bytes = UINT64_C(1) << (is_constant ? site->plan->granule_log2 : MF_PAGE_LOG2);
-    LLVMValueRef v_first = first_byte(ir, site);
-    LLVMTypeRef type = LLVMTypeOf(v_first);
-    LLVMValueRef v_place = LLVMBuildAnd(ir->builder, v_first, ir_const(type, granule_bytes - 1), "place");
-    LLVMValueRef v_last = ir_const(type, granule_bytes - site->info->width_bytes);
-    return LLVMBuildICmp(ir->builder, LLVMIntULE, v_place, v_last, "inside");
+static bool is_mask(const mf_plan_step *step) {
+    return step->kind == MF_STEP_MASK;
 }
 
-static void branch_straddle(const ir *ir, const emit_site *site, const check_step straddle[2],
-                            LLVMBasicBlockRef b_access, LLVMBasicBlockRef b_fault) {
-    LLVMBasicBlockRef b_straddle = ir_block_follow(ir, "straddle");
-    LLVMValueRef v_inside = is_inside_granule(ir, site);
-    ir_branch_likely(ir, v_inside, b_access, b_straddle);
-    ir_block_enter(ir, b_straddle);
-    if (straddle[1] != NULL) {
-        LLVMBasicBlockRef b_next = ir_block_follow(ir, "straddle.next");
-        branch_step(ir, site, straddle[0], b_next, b_fault);
+emit_check emit_check_steps(const ir *ir, const emit_site *site, uint32_t first, LLVMValueRef v_index,
+                            LLVMBasicBlockRef b_fault) {
+    const mf_plan *plan = site->plan;
+    LLVMBasicBlockRef b_access = ir_block_follow(ir, "access");
+    emit_check check = {0};
+    for (uint32_t i = first; i < plan->step_count && !is_mask(&plan->steps[i]); i++) {
+        const mf_plan_step *step = &plan->steps[i];
+        bool is_last = i + 1 == plan->step_count || is_mask(&plan->steps[i + 1]);
+        LLVMBasicBlockRef b_next = is_last ? b_access : NULL;
+        asked q = {ir, site, step, v_index};
+        emit_comparison comparison = compare(&q);
+        check.comparisons[check.count++] = comparison;
+        LLVMValueRef v_ok = emit_comparison_holds(ir, &comparison);
+        if (b_next == NULL)
+            b_next = follow_step(ir, step + 1);
+        LLVMBasicBlockRef b_pass = step->on_pass == MF_EXIT_ALLOWED ? b_access : b_next;
+        LLVMBasicBlockRef b_fail = step->on_fail == MF_EXIT_FAULT ? b_fault : b_next;
+        branch(ir, step, v_ok, b_pass, b_fail);
         ir_block_enter(ir, b_next);
     }
-    branch_step(ir, site, straddle[straddle[1] != NULL ? 1 : 0], b_access, b_fault);
-}
-
-/* An access in the hot window goes straight on. */
-static void branch_hot(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_access) {
-    const mf_plan *plan = site->plan;
-    emit_comparison comparison = plan->hot_grows
-                                     ? compare_growing(ir, site, plan->hot.start, plan->hot.fixed_bytes == 0)
-                                     : compare_offset(ir, site, plan->hot, LLVMIntULE);
-    LLVMBasicBlockRef b_other = ir_block_follow(ir, "check.other");
-    LLVMValueRef v_hot = comparison_holds(ir, &comparison);
-    ir_branch_weighted(ir, v_hot, b_access, b_other, plan->hot_percent);
-    ir_block_enter(ir, b_other);
-}
-
-emit_check emit_check_branch(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_access,
-                             LLVMBasicBlockRef b_fault) {
-    steps steps = steps_of(site);
-    emit_check check = {0};
-    if (site->plan->has_hot)
-        branch_hot(ir, site, b_access);
-    while (steps.all[check.count] != NULL) {
-        bool is_last = steps.all[check.count + 1] == NULL && steps.straddle[0] == NULL;
-        LLVMBasicBlockRef b_good = is_last ? b_access : ir_block_follow(ir, "check.next");
-        check.comparisons[check.count] = branch_step(ir, site, steps.all[check.count], b_good, b_fault);
-        check.count++;
-        ir_block_enter(ir, b_good);
-    }
-    if (steps.straddle[0] != NULL) {
-        branch_straddle(ir, site, steps.straddle, b_access, b_fault);
-        ir_block_enter(ir, b_access);
-    }
     return check;
-}
-
-/* ---- Masks ---- */
-
-/* The comparison once more, on an operand that LLVM cannot recognise, so that it cannot fold it into the
- * branch. */
-static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparison *comparison) {
-    LLVMTypeRef type = LLVMTypeOf(comparison->v_left);
-    emit_comparison again = *comparison;
-    if (type == ir->t_i8) {
-        again.v_left = LLVMBuildZExt(ir->builder, again.v_left, ir->t_i32, "wide");
-        again.v_right = LLVMBuildZExt(ir->builder, again.v_right, ir->t_i32, "wide");
-    }
-    again.v_left = ir_launder(ir, again.v_left, "opaque");
-    return comparison_holds(ir, &again);
-}
-
-LLVMValueRef emit_check_mask(const ir *ir, const emit_site *site, const emit_check *check) {
-    LLVMValueRef v_ok = comparison_holds_laundered(ir, &check->comparisons[0]);
-    for (unsigned i = 1; i < check->count; i++) {
-        LLVMValueRef v_next = comparison_holds_laundered(ir, &check->comparisons[i]);
-        v_ok = LLVMBuildAnd(ir->builder, v_ok, v_next, "ok");
-    }
-    /* All ones or zero; laundered, or LLVM would make the and a select, and that perhaps a branch. */
-    LLVMValueRef v_mask = LLVMBuildSExt(ir->builder, v_ok, ir->t_i64, "mask");
-    LLVMValueRef v_opaque_mask = ir_launder(ir, v_mask, "mask.opaque");
-    LLVMValueRef v_start =
-        ir_const(ir->t_i64, site->plan->window_count > 0 ? site->plan->windows[0].start : 0);
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, site->v_index, v_start, "offset");
-    LLVMValueRef v_masked = LLVMBuildAnd(ir->builder, v_offset, v_opaque_mask, "offset.masked");
-    return LLVMBuildAdd(ir->builder, v_masked, v_start, "index.masked");
 }

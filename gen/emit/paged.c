@@ -3,7 +3,9 @@
  * unused load and the stores before it. So the access is assembly with side effects that may touch all
  * memory, and for on_fault = return a callbr, whose second way out is the fault edge.
  */
-#include "emit/emit.h"
+#include "emit/paged.h"
+
+#include "emit/access.h"
 
 #include <memfold/exception_table.h>
 
@@ -50,25 +52,26 @@ static bool takes_address_register(const emit_site *site) {
 }
 
 /* Elsewhere the bytes are an indirect memory operand, so that LLVM can fold any address into it. */
-static LLVMValueRef guest_operand(const ir *ir, const emit_site *site) {
-    return takes_address_register(site) ? site->v_address : emit_access_host(ir, site);
+static LLVMValueRef guest_operand(const ir *ir, const emit_site *site, LLVMValueRef v_base,
+                                  LLVMValueRef v_index) {
+    return takes_address_register(site) ? site->v_address : emit_access_host(ir, site, v_base, v_index);
 }
 
-static void set_guest_type(const ir *ir, const emit_site *site, LLVMValueRef call) {
+static void set_guest_type(const ir *ir, const emit_site *site, LLVMValueRef v_call) {
     if (takes_address_register(site))
         return;
     unsigned kind = LLVMGetEnumAttributeKindForName("elementtype", strlen("elementtype"));
-    LLVMTypeRef type = ir_int_type(ir, site->info->width_bytes);
-    LLVMAddCallSiteAttribute(call, 1, LLVMCreateTypeAttribute(ir->context, kind, type));
+    LLVMTypeRef t_bits = ir_int_type(ir, site->info->width_bytes);
+    LLVMAddCallSiteAttribute(v_call, 1, LLVMCreateTypeAttribute(ir->context, kind, t_bits));
 }
 
-static LLVMValueRef inline_asm(LLVMTypeRef type, const char *text, const char *constraints) {
-    return LLVMGetInlineAsm(type, text, strlen(text), constraints, strlen(constraints), true, false,
+static LLVMValueRef inline_asm(LLVMTypeRef t_asm, const char *text, const char *constraints) {
+    return LLVMGetInlineAsm(t_asm, text, strlen(text), constraints, strlen(constraints), true, false,
                             LLVMInlineAsmDialectATT, false);
 }
 
 /* The instruction, and its entry: two addresses, each relative to its own place. */
-static LLVMValueRef build_recoverable(const ir *ir, const emit_site *site, LLVMTypeRef type,
+static LLVMValueRef build_recoverable(const ir *ir, const emit_site *site, LLVMTypeRef t_asm,
                                       const char *instruction, const char *constraints,
                                       LLVMValueRef *arguments, unsigned count, LLVMBasicBlockRef b_fault) {
     char text[256];
@@ -77,21 +80,21 @@ static LLVMValueRef build_recoverable(const ir *ir, const emit_site *site, LLVMT
              ".long 1b - .\n.long ${2:l} - .\n.popsection",
              instruction);
     LLVMBasicBlockRef b_done = ir_block_follow(ir, "access.done");
-    LLVMValueRef access = inline_asm(type, text, constraints);
-    LLVMValueRef call =
-        LLVMBuildCallBr(ir->builder, type, access, b_done, &b_fault, 1, arguments, count, NULL, 0, "");
-    set_guest_type(ir, site, call);
+    LLVMValueRef v_asm = inline_asm(t_asm, text, constraints);
+    LLVMValueRef v_call =
+        LLVMBuildCallBr(ir->builder, t_asm, v_asm, b_done, &b_fault, 1, arguments, count, NULL, 0, "");
+    set_guest_type(ir, site, v_call);
     ir_block_enter(ir, b_done);
-    return call;
+    return v_call;
 }
 
-static LLVMValueRef build_plain(const ir *ir, const emit_site *site, LLVMTypeRef type,
+static LLVMValueRef build_plain(const ir *ir, const emit_site *site, LLVMTypeRef t_asm,
                                 const char *instruction, const char *constraints, LLVMValueRef *arguments,
                                 unsigned count) {
-    LLVMValueRef access = inline_asm(type, instruction, constraints);
-    LLVMValueRef call = LLVMBuildCall2(ir->builder, type, access, arguments, count, "");
-    set_guest_type(ir, site, call);
-    return call;
+    LLVMValueRef v_asm = inline_asm(t_asm, instruction, constraints);
+    LLVMValueRef v_call = LLVMBuildCall2(ir->builder, t_asm, v_asm, arguments, count, "");
+    set_guest_type(ir, site, v_call);
+    return v_call;
 }
 
 /* The instruction has cleared the upper bits, but what assembly delivers LLVM would clear once more. */
@@ -104,43 +107,53 @@ static void tell_upper_bits(const ir *ir, const emit_site *site, LLVMValueRef v_
     ir_assume(ir, v_is_below);
 }
 
-LLVMValueRef emit_paged_load(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_fault) {
+static LLVMValueRef emit_load(const ir *ir, const emit_site *site, LLVMValueRef v_guest,
+                              LLVMBasicBlockRef b_fault) {
     bool by_register = takes_address_register(site);
     char instruction[INSTRUCTION_CHARS_MAX];
     snprintf(instruction, sizeof instruction, load_format(site), by_register ? "(${1:k})" : "$1");
-    LLVMValueRef v_guest = guest_operand(ir, site);
     LLVMTypeRef t_guest = LLVMTypeOf(v_guest);
-    LLVMTypeRef type = LLVMFunctionType(ir->t_i64, &t_guest, 1, false);
+    LLVMTypeRef t_load = LLVMFunctionType(ir->t_i64, &t_guest, 1, false);
     LLVMValueRef v_raw;
     if (b_fault == NULL) {
         const char *constraints = by_register ? "=r,r,~{memory}" : "=r,*m,~{memory}";
-        v_raw = build_plain(ir, site, type, instruction, constraints, &v_guest, 1);
+        v_raw = build_plain(ir, site, t_load, instruction, constraints, &v_guest, 1);
     } else {
         const char *constraints = by_register ? "=r,r,!i,~{memory}" : "=r,*m,!i,~{memory}";
-        v_raw = build_recoverable(ir, site, type, instruction, constraints, &v_guest, 1, b_fault);
+        v_raw = build_recoverable(ir, site, t_load, instruction, constraints, &v_guest, 1, b_fault);
     }
     if (site->options->endian == MF_LITTLE_ENDIAN || site->info->width_bytes == 1) {
         tell_upper_bits(ir, site, v_raw);
         return v_raw;
     }
-    return emit_access_extend(
-        ir, site, LLVMBuildTrunc(ir->builder, v_raw, ir_int_type(ir, site->info->width_bytes), "bits"));
+    LLVMTypeRef t_bits = ir_int_type(ir, site->info->width_bytes);
+    LLVMValueRef v_bits = LLVMBuildTrunc(ir->builder, v_raw, t_bits, "bits");
+    return emit_access_extend(ir, site, v_bits);
 }
 
-void emit_paged_store(const ir *ir, const emit_site *site, LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
+static void emit_store(const ir *ir, const emit_site *site, LLVMValueRef v_guest, LLVMValueRef v_value,
+                       LLVMBasicBlockRef b_fault) {
     bool by_register = takes_address_register(site);
     char instruction[INSTRUCTION_CHARS_MAX];
     snprintf(instruction, sizeof instruction, store_format(site), by_register ? "(${0:k})" : "$0");
-    LLVMValueRef v_guest = guest_operand(ir, site);
     LLVMValueRef v_raw = emit_access_narrow(ir, site, v_value);
     LLVMTypeRef parameters[] = {LLVMTypeOf(v_guest), LLVMTypeOf(v_raw)};
-    LLVMTypeRef type = LLVMFunctionType(ir->t_void, parameters, 2, false);
+    LLVMTypeRef t_store = LLVMFunctionType(ir->t_void, parameters, 2, false);
     LLVMValueRef arguments[] = {v_guest, v_raw};
     if (b_fault == NULL) {
         const char *constraints = by_register ? "r,r,~{memory}" : "*m,r,~{memory}";
-        build_plain(ir, site, type, instruction, constraints, arguments, 2);
+        build_plain(ir, site, t_store, instruction, constraints, arguments, 2);
     } else {
         const char *constraints = by_register ? "r,r,!i,~{memory}" : "*m,r,!i,~{memory}";
-        build_recoverable(ir, site, type, instruction, constraints, arguments, 2, b_fault);
+        build_recoverable(ir, site, t_store, instruction, constraints, arguments, 2, b_fault);
     }
+}
+
+LLVMValueRef emit_access_paged(const ir *ir, const emit_site *site, LLVMValueRef v_base, LLVMValueRef v_index,
+                               LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
+    LLVMValueRef v_guest = guest_operand(ir, site, v_base, v_index);
+    if (site->info->operation == MF_LOAD)
+        return emit_load(ir, site, v_guest, b_fault);
+    emit_store(ir, site, v_guest, v_value, b_fault);
+    return NULL;
 }

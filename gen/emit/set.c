@@ -1,9 +1,11 @@
 /* All accessors of one layout, and the table that holds them. */
-#include "emit/emit.h"
+#include "emit/set.h"
+
+#include "emit/accessor.h"
+#include "emit/table.h"
 
 #include <memfold/exception_table.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,40 +17,6 @@ static char *symbol_make(const char *prefix, const char *name) {
     if (symbol != NULL)
         snprintf(symbol, bytes, "%s_%s", prefix, name);
     return symbol;
-}
-
-/* FNV-1a. */
-static uint64_t hash_of(const plan_table *table) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < table->byte_count; i++)
-        hash = (hash ^ table->bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-emit_table emit_table_make(const ir *ir, const plan_table *table) {
-    emit_table made = {0};
-    if (table->byte_count == 0)
-        return made;
-    made.v_bytes =
-        LLVMConstStringInContext2(ir->context, (const char *)table->bytes, table->byte_count, true);
-    snprintf(made.name, sizeof made.name, "memfold.granules.%016" PRIx64, hash_of(table));
-    return made;
-}
-
-/* A constant is one value in its context, so two tables are the same exactly if their initializers are. */
-LLVMValueRef emit_table_place(const ir *ir, const emit_table *table) {
-    if (table->v_bytes == NULL)
-        return NULL;
-    LLVMValueRef known = LLVMGetNamedGlobal(ir->module, table->name);
-    if (known != NULL && LLVMGetInitializer(known) == table->v_bytes)
-        return known;
-    LLVMValueRef global = LLVMAddGlobal(ir->module, LLVMTypeOf(table->v_bytes), table->name);
-    LLVMSetInitializer(global, table->v_bytes);
-    LLVMSetGlobalConstant(global, true);
-    LLVMSetLinkage(global, LLVMPrivateLinkage);
-    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
-    LLVMSetAlignment(global, 64);
-    return global;
 }
 
 mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
@@ -63,17 +31,22 @@ mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef fun
         if (symbol == NULL)
             return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
         LLVMValueRef v_table = v_tables[mf_accessor_info_get(id)->operation];
-        functions[id] = emit_accessor(ir, input, id, v_table, symbol);
+        functions[id] = emit_accessor(ir, &plans->plans[id], input->options, v_table, symbol);
         free(symbol);
     }
     return MF_OK;
 }
 
+/* A paged access with a fault edge in the code has an entry. */
+static bool has_entry(const mf_plan *plan) {
+    return plan->check == MF_CHECK_PAGED && mf_plan_has_fault_edge(plan);
+}
+
 size_t emit_entry_count(const emit_input *input) {
     size_t count = 0;
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        count += input->plans->plans[id].check == MF_CHECK_PAGED;
-    return input->options->on_fault == MF_ON_FAULT_RETURN ? count : 0;
+        count += has_entry(&input->plans->plans[id]);
+    return count;
 }
 
 /* A global label where this module's part of the exception table begins; module assembly comes first. */
@@ -96,9 +69,9 @@ static mf_status define_table(const ir *ir, LLVMValueRef *functions, const char 
     if (symbol == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
     LLVMValueRef v_table = LLVMConstArray2(ir->t_ptr, functions, MF_ACCESSOR_COUNT);
-    LLVMValueRef global = LLVMAddGlobal(ir->module, LLVMTypeOf(v_table), symbol);
-    LLVMSetInitializer(global, v_table);
-    LLVMSetGlobalConstant(global, true);
+    LLVMValueRef v_global = LLVMAddGlobal(ir->module, LLVMTypeOf(v_table), symbol);
+    LLVMSetInitializer(v_global, v_table);
+    LLVMSetGlobalConstant(v_global, true);
     free(symbol);
     return MF_OK;
 }

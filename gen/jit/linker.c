@@ -1,6 +1,6 @@
 #include "jit/linker.h"
 
-#include "emit/emit.h"
+#include "emit/set.h"
 #include "ir/target.h"
 #include "jit/perf.h"
 

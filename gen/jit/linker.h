@@ -5,7 +5,7 @@
 #ifndef MEMFOLD_GEN_JIT_LINKER_H
 #define MEMFOLD_GEN_JIT_LINKER_H
 
-#include "emit/emit.h"
+#include "emit/set.h"
 #include "jit/gdb.h"
 
 #include <memfold/accessors.h>

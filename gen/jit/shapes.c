@@ -7,7 +7,6 @@
 struct shape {
     plan_set plans;
     mf_accessor_options options;
-    uint64_t fingerprint; /* of the layout, where the code compares it; otherwise 0 */
     size_t references;
     linked_set set;
 };
@@ -15,9 +14,7 @@ struct shape {
 static int compare_shapes(const void *a, const void *b) {
     const shape *shape_a = a;
     const shape *shape_b = b;
-    int order = plan_compare_u64(shape_a->fingerprint, shape_b->fingerprint);
-    if (order == 0)
-        order = plan_compare_options(&shape_a->options, &shape_b->options);
+    int order = plan_compare_options(&shape_a->options, &shape_b->options);
     return order != 0 ? order : plan_set_compare(&shape_a->plans, &shape_b->plans);
 }
 
@@ -29,7 +26,7 @@ static void shape_destroy(shape *s) {
 static mf_status link(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
-    emit_input input = {&made->plans, &made->options, made->fingerprint, prefix};
+    emit_input input = {&made->plans, &made->options, prefix};
     return linker_link(all->linker, &input, all->perf_map, &made->set, diag);
 }
 
@@ -54,7 +51,6 @@ mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_
     if (key == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *key, "no memory for code");
     key->options = *options;
-    key->fingerprint = options->stale == MF_STALE_CHECK ? mf_layout_fingerprint(layout) : 0;
     mf_status status = plan_set_make(layout, options, &key->plans, diag);
     void *known = status == MF_OK ? tfind(key, &all->root, compare_shapes) : NULL;
     if (status != MF_OK || known != NULL)

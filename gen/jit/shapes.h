@@ -1,6 +1,6 @@
 /*
- * Linked code by plans: layouts that are planned alike, such as all that use the page table, share one set.
- * The jit's link_lock is held around every call.
+ * Linked code by plans: layouts that are planned alike, such as all that use the permission table, share one
+ * set. The jit's link_lock is held around every call.
  */
 #ifndef MEMFOLD_GEN_JIT_SHAPES_H
 #define MEMFOLD_GEN_JIT_SHAPES_H

@@ -57,8 +57,8 @@ uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach) {
         return COST_LOOKUP + growth + cost_of_lines(spread->table_lines);
     case MF_STRATEGY_GRANULE_BITMAP:
         return COST_LOOKUP + COST_BIT + growth + cost_of_lines(spread->bitmap_lines);
-    case MF_STRATEGY_PAGE_TABLE:
-        return COST_LOOKUP + cost_of_lines(spread->page_lines) + cost_of_pages(spread->page_pages);
+    case MF_STRATEGY_PERM_TABLE:
+        return COST_LOOKUP + cost_of_lines(spread->perm_lines) + cost_of_pages(spread->perm_pages);
     }
     return UINT32_MAX;
 }

@@ -4,6 +4,8 @@
 
 #include "plan/reach.h"
 
+#include <memfold/options.h>
+
 /* Hundredths of a nanosecond that the check of `strategy` adds to one inlined access. */
 uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach);
 

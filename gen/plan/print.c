@@ -2,160 +2,163 @@
 #include <memfold/plan.h>
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 const char *mf_check_name(mf_check check) {
-    switch (check) {
-    case MF_CHECK_ALWAYS_FAULT:
-        return "always-fault";
-    case MF_CHECK_ALWAYS_ALLOWED:
-        return "always-allowed";
-    case MF_CHECK_PAGED:
-        return "paged";
-    case MF_CHECK_BOUND:
-        return "bound";
-    case MF_CHECK_WINDOW:
-        return "window";
-    case MF_CHECK_TWO_WINDOWS:
-        return "two-windows";
-    case MF_CHECK_HEAP:
-        return "heap";
-    case MF_CHECK_GRANULE_TABLE:
-        return "granule-table";
-    case MF_CHECK_IMMEDIATE_BITMAP:
-        return "immediate-bitmap";
-    case MF_CHECK_GRANULE_BITMAP:
-        return "granule-bitmap";
-    case MF_CHECK_PAGE_TABLE:
-        return "page-table";
-    }
-    return "unknown";
+    static const char *const NAMES[] = {
+#define MF_X(ID, name) name,
+        MF_CHECKS(MF_X)
+#undef MF_X
+    };
+    return check < MF_CHECK_COUNT ? NAMES[check] : "unknown";
 }
 
-static void print_window(mf_plan_window window, char *text, size_t text_bytes) {
-    snprintf(text, text_bytes, "index - 0x%" PRIx64 " <= 0x%" PRIx64, window.start, window.last);
+const char *mf_step_name(mf_step_kind kind) {
+    static const char *const NAMES[] = {
+#define MF_X(ID, name) name,
+        MF_STEPS(MF_X)
+#undef MF_X
+    };
+    return kind < MF_STEP_COUNT ? NAMES[kind] : "unknown";
 }
 
-static void print_two_windows(const mf_plan *plan, char *text, size_t text_bytes) {
-    char first[64];
-    char second[64];
-    print_window(plan->windows[0], first, sizeof first);
-    print_window(plan->windows[1], second, sizeof second);
-    snprintf(text, text_bytes, "%s or %s", first, second);
+/* Text that is cut where there is no more room, and counted to its end. */
+typedef struct line {
+    char *text;
+    size_t room;
+    size_t length;
+} line;
+
+__attribute__((format(printf, 2, 3))) static void append(line *l, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    bool is_cut = l->length >= l->room;
+    int length =
+        vsnprintf(is_cut ? NULL : l->text + l->length, is_cut ? 0 : l->room - l->length, format, arguments);
+    va_end(arguments);
+    l->length += length < 0 ? 0 : (size_t)length;
 }
 
-static void print_growing(mf_plan_window window, uint32_t width, char *text, size_t text_bytes) {
-    snprintf(text, text_bytes, "index - 0x%" PRIx64 " < heap_end - 0x%" PRIx64, window.start,
-             window.start + width - 1);
-}
+/* ---- Steps ---- */
 
-static void print_heap(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    char growing[64];
-    char other[64] = "";
-    print_growing(plan->windows[0], width, growing, sizeof growing);
-    if (plan->window_count == 2)
-        print_window(plan->windows[1], other, sizeof other);
-    snprintf(text, text_bytes, "%s%s%s", growing, plan->window_count == 2 ? " or " : "", other);
-}
-
-/* "what[index >> log2]", and the same for the last byte. */
-static void print_lookup(const char *what, uint32_t log2, uint32_t width, char *text, size_t text_bytes) {
-    if (width == 1)
-        snprintf(text, text_bytes, "%s[index >> %" PRIu32 "]", what, log2);
+/* "index - 0x10000", without the difference where there is none. */
+static void append_offset(line *l, const char *at, uint64_t start) {
+    if (start == 0)
+        append(l, "%s", at);
     else
-        snprintf(text, text_bytes, "%s[index >> %" PRIu32 "] and %s[(index + %" PRIu32 ") >> %" PRIu32 "]",
-                 what, log2, what, width - 1, log2);
+        append(l, "%s - 0x%" PRIx64, at, start);
 }
 
-/* What is below growth_end the heap must have reached; nothing where it cannot grow. */
-static void print_growth(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    text[0] = '\0';
-    if (plan->growth_end != 0)
-        snprintf(text, text_bytes, " and not heap_end <= index + %" PRIu32 " < 0x%" PRIx64, width - 1,
-                 plan->growth_end);
+/* "table[index >> 15]" */
+static void append_entry(line *l, const char *table, const char *at, uint32_t log2) {
+    bool is_sum = at[sizeof "index" - 1] != '\0';
+    append(l, is_sum ? "%s[(%s) >> %" PRIu32 "]" : "%s[%s >> %" PRIu32 "]", table, at, log2);
 }
 
-/* Bits are counted from the window's start. */
-static void print_immediate(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    char window[64];
-    char growth[80];
-    print_window(plan->windows[0], window, sizeof window);
-    print_growth(plan, width, growth, sizeof growth);
-    snprintf(text, text_bytes, "%s and bits 0x%" PRIx64 " of granules of 0x%" PRIx64 "%s", window, plan->bits,
-             UINT64_C(1) << plan->granule_log2, growth);
-}
-
-static void print_granules(const mf_plan *plan, const char *what, uint32_t width, char *text,
-                           size_t text_bytes) {
-    char lookup[96];
-    char growth[80];
-    print_lookup(what, plan->granule_log2, width, lookup, sizeof lookup);
-    print_growth(plan, width, growth, sizeof growth);
-    snprintf(text, text_bytes, "%s%s", lookup, growth);
-}
-
-static void print_page_table(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    char lookup[96];
-    print_lookup("perms", MF_PAGE_LOG2, width, lookup, sizeof lookup);
-    snprintf(text, text_bytes, "%s >= %s", lookup, plan->min_perm == MF_PERM_RW ? "rw" : "ro");
-}
-
-static void print_constants(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    text[0] = '\0';
-    switch (plan->check) {
-    case MF_CHECK_ALWAYS_FAULT:
-    case MF_CHECK_ALWAYS_ALLOWED:
-    case MF_CHECK_PAGED:
+static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *step, const char *at) {
+    switch ((mf_step_kind)step->kind) {
+    case MF_STEP_SAME_LAYOUT:
+        append(l, "fingerprint = 0x%" PRIx64, step->start);
         break;
-    case MF_CHECK_BOUND:
-        snprintf(text, text_bytes, "index <= 0x%" PRIx64, plan->windows[0].last);
+    case MF_STEP_IN_WINDOW:
+    case MF_STEP_IN_SPACE:
+        append_offset(l, at, step->start);
+        append(l, " <= 0x%" PRIx64, step->last);
         break;
-    case MF_CHECK_WINDOW:
-        print_window(plan->windows[0], text, text_bytes);
+    case MF_STEP_NOT_IN_HOLE:
+        append_offset(l, at, step->start);
+        append(l, " > 0x%" PRIx64, step->last);
         break;
-    case MF_CHECK_TWO_WINDOWS:
-        print_two_windows(plan, text, text_bytes);
+    case MF_STEP_BELOW_HEAP_END:
+        append_offset(l, at, step->start);
+        append_offset(l, " < heap_end", step->last);
         break;
-    case MF_CHECK_HEAP:
-        print_heap(plan, width, text, text_bytes);
+    case MF_STEP_IN_HEAP:
+        append_offset(l, at, step->start);
+        append(l, " < max(heap_end - 0x%" PRIx64 ", 0)", step->last);
         break;
-    case MF_CHECK_IMMEDIATE_BITMAP:
-        print_immediate(plan, width, text, text_bytes);
+    case MF_STEP_NOT_IN_GROWTH:
+        append(l, "not heap_end <= %s <= 0x%" PRIx64, at, step->last);
         break;
-    case MF_CHECK_GRANULE_TABLE:
-        print_granules(plan, "table", width, text, text_bytes);
+    case MF_STEP_PERMISSION:
+        append_entry(l, "perms", at, MF_PAGE_LOG2);
+        append(l, " >= %s", plan->operation == MF_STORE ? "rw" : "ro");
         break;
-    case MF_CHECK_GRANULE_BITMAP:
-        print_granules(plan, "bitmap", width, text, text_bytes);
+    case MF_STEP_TABLE_BYTE:
+        append_entry(l, "table", at, step->granule_log2);
         break;
-    case MF_CHECK_PAGE_TABLE:
-        print_page_table(plan, width, text, text_bytes);
+    case MF_STEP_TABLE_BIT:
+        append_entry(l, "bitmap", at, step->granule_log2);
+        break;
+    case MF_STEP_IMMEDIATE_BIT:
+        append(l, "bit (");
+        append_offset(l, at, step->start);
+        append(l, ") >> %" PRIu32 " of 0x%" PRIx64, step->granule_log2, step->bits);
+        break;
+    case MF_STEP_IN_GRANULE:
+        append(l, "%s mod 0x%" PRIx64 " <= 0x%" PRIx64, at, UINT64_C(1) << step->granule_log2, step->last);
+        break;
+    case MF_STEP_MASK:
+        append(l, "masked to 0x%" PRIx64, step->start);
+        break;
+    case MF_STEP_IS_EMPTY:
+        append(l, "length = 0");
+        break;
+    case MF_STEP_RANGE_IN_WINDOW:
+        append(l, "range in 0x%" PRIx64 " to 0x%" PRIx64, step->start, step->start + step->last);
+        break;
+    case MF_STEP_RANGE_BELOW_HEAP_END:
+        append(l, "range in 0x%" PRIx64 " to heap_end - 1", step->start);
+        break;
+    case MF_STEP_RANGE_PERMISSION:
+        append(l, "perms of the range >= %s", plan->operation == MF_STORE ? "rw" : "ro");
+        break;
+    case MF_STEP_ALWAYS:
+    case MF_STEP_MMU:
+    case MF_STEP_COUNT:
         break;
     }
 }
 
-/* "..., else ", or nothing. */
-static void print_hot(const mf_plan *plan, uint32_t width, char *text, size_t text_bytes) {
-    char hot[64];
-    text[0] = '\0';
-    if (!plan->has_hot)
-        return;
-    if (plan->hot_grows)
-        print_growing(plan->hot, width, hot, sizeof hot);
-    else
-        print_window(plan->hot, hot, sizeof hot);
-    snprintf(text, text_bytes, "%s, else ", hot);
+/* What asks nothing is said by the name of the check already. */
+static bool is_silent(const mf_plan_step *step) {
+    return step->kind == MF_STEP_ALWAYS || step->kind == MF_STEP_MMU;
+}
+
+static void append_step(line *l, const mf_plan *plan, const mf_plan_step *step) {
+    char at[32] = "index";
+    if (step->at == MF_AT_LAST && plan->width_bytes > 1)
+        snprintf(at, sizeof at, "index + %" PRIu32, plan->width_bytes - 1);
+    if (step->on_pass == MF_EXIT_ALLOWED && step->on_fail == MF_EXIT_NEXT && step->kind != MF_STEP_MASK)
+        append(l, "allowed if ");
+    append_comparison(l, plan, step, at);
+}
+
+/* ---- Lines ---- */
+
+static const char *accessor_name(const mf_plan *plan) {
+    if (plan->accessor < MF_ACCESSOR_COUNT)
+        return mf_accessor_info_get((mf_accessor_id)plan->accessor)->name;
+    return plan->operation == MF_STORE ? "store" : "load";
 }
 
 size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes) {
-    const mf_accessor_info *info = mf_accessor_info_get(plan->accessor);
-    const char *check = mf_check_name(plan->check);
-    char constants[256];
-    char hot[80];
-    print_constants(plan, info->width_bytes, constants, sizeof constants);
-    print_hot(plan, info->width_bytes, hot, sizeof hot);
-    int length = constants[0] == '\0'
-                     ? snprintf(text, text_bytes, "%-9s  %s", info->name, check)
-                     : snprintf(text, text_bytes, "%-9s  %-11s  %s%s", info->name, check, hot, constants);
-    return length < 0 ? 0 : (size_t)length;
+    line l = {text, text_bytes, 0};
+    const char *check = mf_check_name((mf_check)plan->check);
+    bool is_first = true;
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const mf_plan_step *step = &plan->steps[i];
+        if (is_silent(step))
+            continue;
+        if (is_first)
+            append(&l, "%-9s  %-11s  ", accessor_name(plan), check);
+        else
+            append(&l, "; ");
+        append_step(&l, plan, step);
+        is_first = false;
+    }
+    if (is_first)
+        append(&l, "%-9s  %s", accessor_name(plan), check);
+    return l.length;
 }

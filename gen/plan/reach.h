@@ -2,7 +2,7 @@
 #ifndef MEMFOLD_GEN_PLAN_REACH_H
 #define MEMFOLD_GEN_PLAN_REACH_H
 
-#include "plan/granules.h"
+#include "plan/spread.h"
 
 typedef struct plan_reach {
     uint32_t window_count; /* constant windows, those joined to the heap left out; 3 means 3 or more */
@@ -16,8 +16,14 @@ typedef struct plan_reach {
 
 plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation);
 
-/* As mf_plan_make, with options that are valid and the reach of the accessor's operation. */
-mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_accessor_id id,
-                           const mf_accessor_options *options, mf_plan *plan, mf_diag *diag);
+/* No access of the operation is ever allowed. */
+static inline bool plan_reach_is_empty(const plan_reach *reach) {
+    return reach->window_count == 0 && !reach->grows;
+}
+
+/* The first byte that the operation may ever touch. */
+static inline uint64_t plan_reach_start(const plan_reach *reach) {
+    return reach->spread.hull.start;
+}
 
 #endif

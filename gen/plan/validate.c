@@ -3,28 +3,18 @@
 
 #include <inttypes.h>
 
-typedef struct range {
-    const char *option;
-    int value;
-    int last;
-} range;
+/* `value` is -1 and the like for an enumerator that there is not. */
+static mf_status refuse_value(const char *option, uint64_t value, mf_diag *diag) {
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, value, "option %s has no value %" PRId32, option,
+                       (int32_t)value);
+}
 
 static mf_status validate_ranges(const mf_accessor_options *options, mf_diag *diag) {
-    const range ranges[] = {
-        {"backend", (int)options->backend, MF_BACKEND_X86_PAGED},
-        {"policy", (int)options->policy, MF_POLICY_NONE},
-        {"endian", (int)options->endian, MF_BIG_ENDIAN},
-        {"on_fault", (int)options->on_fault, MF_ON_FAULT_TRAP},
-        {"base", (int)options->base, MF_BASE_CONSTANT},
-        {"index", (int)options->index, MF_INDEX_U33},
-        {"spectre", (int)options->spectre, MF_SPECTRE_MASK},
-        {"strategy", (int)options->strategy, MF_STRATEGY_PAGE_TABLE},
-        {"stale", (int)options->stale, MF_STALE_CHECK},
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (ranges[i].value < 0 || ranges[i].value > ranges[i].last)
-            return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)ranges[i].value,
-                               "option %s has no value %d", ranges[i].option, ranges[i].value);
+#define MF_X(ID, type, field, largest)                                                                       \
+    if ((uint64_t)options->field > (uint64_t)(largest))                                                      \
+        return refuse_value(#field, (uint64_t)options->field, diag);
+    MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
     return MF_OK;
 }
 
@@ -46,9 +36,6 @@ mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_di
     if (options->base != MF_BASE_CONSTANT && options->base_address != 0)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->base_address,
                            "a base address needs base = constant");
-    if (options->hot_percent > 100)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->hot_percent,
-                           "option hot_percent has no value %" PRIu32, options->hot_percent);
     if (options->hot_percent == 0 && options->hot_address != 0)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, options->hot_address,
                            "a hot address needs a hot percentage");

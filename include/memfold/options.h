@@ -49,9 +49,10 @@ typedef enum mf_base {
 typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
 
 /*
- * MASK: whenever the check fails, data flow forces the access to the start of the layout's first window, or
- * to guest address 0 where the check is a table, so that a mispredicted check touches nothing else. The
- * reported fault is the same.
+ * MASK: whenever the check fails, data flow forces the access to one place of the guest, so that a mispredicted
+ * check touches nothing else: to the start of the first window that the operation may touch (the heap's range
+ * counts as one), or to guest address 0 where the check is a table in memory (granule-table, granule-bitmap,
+ * perm-table). `memfold plan` prints the place. The reported fault is the same.
  */
 typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
 
@@ -64,29 +65,39 @@ typedef enum mf_strategy {
     MF_STRATEGY_IMMEDIATE_BITMAP, /* windows within 64 granules: one 64-bit constant in the instructions */
     MF_STRATEGY_GRANULE_TABLE,    /* constant data, a byte for each granule of 32 KiB or more */
     MF_STRATEGY_GRANULE_BITMAP,   /* constant data, a bit for each granule of 4 KiB or more */
-    MF_STRATEGY_PAGE_TABLE        /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
 /* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
 typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
 
 /*
- * The hot window is a hint. Accesses in it are let through by a comparison of their own before any other
- * check is made, where that pays; what is allowed does not change.
+ * The options. Whatever compares, checks or reads them expands this list, so that none is forgotten.
+ * X(ID, type, field, largest value)
+ *
+ * base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a hint: the window that holds
+ * hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and then the address is 0.
+ * Accesses in it are let through by a comparison of their own before any other check is made, where that
+ * pays; what is allowed does not change.
  */
+#define MF_ACCESSOR_OPTIONS(X)                                                                               \
+    X(BACKEND, mf_backend, backend, MF_BACKEND_X86_PAGED)                                                    \
+    X(POLICY, mf_policy, policy, MF_POLICY_NONE)                                                             \
+    X(ENDIAN, mf_endian, endian, MF_BIG_ENDIAN)                                                              \
+    X(ON_FAULT, mf_on_fault, on_fault, MF_ON_FAULT_TRAP)                                                     \
+    X(BASE, mf_base, base, MF_BASE_CONSTANT)                                                                 \
+    X(INDEX, mf_index, index, MF_INDEX_U33)                                                                  \
+    X(SPECTRE, mf_spectre, spectre, MF_SPECTRE_MASK)                                                         \
+    X(STRATEGY, mf_strategy, strategy, MF_STRATEGY_PERM_TABLE)                                               \
+    X(STALE, mf_stale, stale, MF_STALE_CHECK)                                                                \
+    X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
+    X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
+    X(HOT_PERCENT, uint32_t, hot_percent, 100)
+
 typedef struct mf_accessor_options {
-    mf_backend backend;
-    mf_policy policy;
-    mf_endian endian;
-    mf_on_fault on_fault;
-    mf_base base;
-    mf_index index;
-    mf_spectre spectre;
-    mf_strategy strategy;
-    mf_stale stale;
-    uint64_t base_address; /* for MF_BASE_CONSTANT; 0 otherwise */
-    uint32_t hot_address;  /* the window that holds this address gets ... */
-    uint32_t hot_percent;  /* ... so many of 100 accesses; 0: nothing is known, and then the address is 0 */
+#define MF_X(ID, type, field, largest) type field;
+    MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
 } mf_accessor_options;
 
 /* True if `a` and `b` ask for the same code. Pure; any thread. */

@@ -1,6 +1,15 @@
 /*
- * A plan: which check one accessor makes, with which constants. A pure value; the only place that answers
- * "is a check needed, and which".
+ * A plan: the whole decision about one access, as a list of steps.
+ *
+ * A plan is a pure value and knows no LLVM. It is the only place that answers "is a check needed, and which":
+ * what mf_plan_print prints, what the generator writes and what is proved are readings of the same steps.
+ *
+ *     mf_plan plan;
+ *     if (mf_plan_make(layout, MF_LOAD_U32, NULL, &plan, NULL) == MF_OK) {
+ *         char text[512];
+ *         mf_plan_print(&plan, text, sizeof text);
+ *         puts(text); // load_u32   window       index - 0x20000 <= 0x7ffc
+ *     }
  */
 #ifndef MEMFOLD_PLAN_H
 #define MEMFOLD_PLAN_H
@@ -13,59 +22,113 @@
 
 MF_PUBLIC_BEGIN
 
-/*
- * The checks. `index` is the guest index of the access, `width` its bytes; each holds exactly when the
- * access is allowed.
- */
+/* What the steps of a plan are called together. X(ID, name) */
+#define MF_CHECKS(X)                                                                                         \
+    X(ALWAYS_FAULT, "always-fault")         /* no access is allowed */                                       \
+    X(ALWAYS_ALLOWED, "always-allowed")     /* every access is, or the caller has checked */                 \
+    X(PAGED, "paged")                       /* the MMU faults exactly if the access is not allowed */        \
+    X(BOUND, "bound")                       /* one window, which begins at 0 */                              \
+    X(WINDOW, "window")                     /* one window */                                                 \
+    X(TWO_WINDOWS, "two-windows")           /* from the first to the end of the second, but not between */   \
+    X(HEAP, "heap")                         /* a window that ends at the live heap end, at most one other */ \
+    X(IMMEDIATE_BITMAP, "immediate-bitmap") /* a bit for each granule, in one 64-bit constant */             \
+    X(GRANULE_TABLE, "granule-table")       /* a byte for each granule, in constant data */                  \
+    X(GRANULE_BITMAP, "granule-bitmap")     /* a bit for each granule, in constant data */                   \
+    X(PERM_TABLE, "perm-table")             /* the memory's live permission table */                         \
+    X(RANGE, "range")                       /* a range whose length is known when the code runs */
+
 typedef enum mf_check {
-    MF_CHECK_ALWAYS_FAULT,   /* no access is allowed */
-    MF_CHECK_ALWAYS_ALLOWED, /* every access is allowed, or the caller has checked */
-    MF_CHECK_PAGED,          /* none in software: the MMU faults exactly if the access is not allowed */
-    MF_CHECK_BOUND,          /* index <= windows[0].last */
-    MF_CHECK_WINDOW,         /* index - windows[0].start <= windows[0].last */
-    MF_CHECK_TWO_WINDOWS,    /* the same for windows[0] or windows[1] */
-    MF_CHECK_HEAP, /* windows[0] ends at the live heap end; windows[1] as above if window_count is 2 */
-    MF_CHECK_IMMEDIATE_BITMAP, /* index - windows[0].start <= windows[0].last, bit (index - windows[0].start)
-                                  >> granule_log2 of `bits` and that of the last byte are 1, and nothing is
-                                  touched in [live heap end, growth_end) */
-    MF_CHECK_GRANULE_TABLE,  /* constant table[index >> granule_log2] and the same for the last byte are both
-                                1, nothing is touched from 2^32 on, nor in [live heap end, growth_end) */
-    MF_CHECK_GRANULE_BITMAP, /* the same with bits for bytes: bit n is bit n % 8 of byte n / 8 */
-    MF_CHECK_PAGE_TABLE /* live perms[index >> 12] and perms[(index + width - 1) >> 12] both >= min_perm */
+#define MF_X(ID, name) MF_CHECK_##ID,
+    MF_CHECKS(MF_X)
+#undef MF_X
+        MF_CHECK_COUNT
 } mf_check;
 
 /*
- * One window of a check: accesses that begin at start, ..., start + last are inside, so
- * last = size - width. For the growing window of MF_CHECK_HEAP, `fixed_bytes` is the part below the heap's
- * base (0, or at least 4096), and an access is inside if
- *     index - start  <  max(heap_end - start - (width - 1), 0).
+ * What a step asks. `at` is the byte that it looks at; start, last, granule_log2 and bits are fields of the
+ * step. Arithmetic is unsigned, modulo 2^64. X(ID, name)
  */
-typedef struct mf_plan_window {
+#define MF_STEPS(X)                                                                                          \
+    X(ALWAYS, "always")                      /* nothing: it passes */                                        \
+    X(SAME_LAYOUT, "same-layout")            /* the view's layout fingerprint is `start` */                  \
+    X(MMU, "mmu")                            /* nothing: the access itself faults if it is not allowed */    \
+    X(IN_WINDOW, "in-window")                /* at - start <= last */                                        \
+    X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \
+    X(BELOW_HEAP_END, "below-heap-end")      /* at - start < heap_end - last, where heap_end > last */       \
+    X(IN_HEAP, "in-heap")                    /* at - start < max(heap_end - last, 0) */                      \
+    X(NOT_IN_GROWTH, "not-in-growth")        /* not heap_end <= at <= last, where heap_end <= last + 1 */    \
+    X(IN_SPACE, "in-space")                  /* at <= last: behind it a table has no entries */              \
+    X(PERMISSION, "permission")              /* perms[at >> 12] is RO or RW; for stores RW */                \
+    X(TABLE_BYTE, "table-byte")              /* byte at >> granule_log2 of the plan's table is 1 */          \
+    X(TABLE_BIT, "table-bit")                /* bit n = at >> granule_log2: n % 8 of byte n / 8, is 1 */     \
+    X(IMMEDIATE_BIT, "immediate-bit")        /* bit (at - start) >> granule_log2 of `bits` is 1 */           \
+    X(IN_GRANULE, "in-granule")              /* at mod 2^granule_log2 <= last: the access ends in it, too */ \
+    X(MASK, "mask")                          /* nothing: from here on the index is `start` unless every      \
+                                                comparison holds, by data flow */                            \
+    X(IS_EMPTY, "is-empty")                  /* the range has no bytes */                                    \
+    X(RANGE_IN_WINDOW, "range-in-window")    /* [at, at + length) is within start, ..., start + last */      \
+    X(RANGE_BELOW_HEAP_END, "range-in-heap") /* it is within start, ..., heap_end - 1 */                     \
+    X(RANGE_PERMISSION, "range-permission")  /* the runtime finds all of it accessible */
+
+typedef enum mf_step_kind {
+#define MF_X(ID, name) MF_STEP_##ID,
+    MF_STEPS(MF_X)
+#undef MF_X
+        MF_STEP_COUNT
+} mf_step_kind;
+
+/* Which byte of the access, index, ..., index + width_bytes - 1. */
+typedef enum mf_step_at { MF_AT_FIRST = 0, MF_AT_LAST = 1 } mf_step_at;
+
+/* Where a step leads. */
+typedef enum mf_exit {
+    MF_EXIT_NEXT = 0, /* to the next step */
+    MF_EXIT_ALLOWED,  /* to the access */
+    MF_EXIT_FAULT,    /* to the fault edge: nothing is accessed, the fault is recorded */
+    MF_EXIT_HANDLER,  /* out of the code: the fault handler leaves through the guard frame of the view */
+    MF_EXIT_PANIC     /* a programmer's mistake */
+} mf_exit;
+
+/* One step. The fields that its kind does not name are 0, and there is no padding: steps compare as bytes. */
+typedef struct mf_plan_step {
+    uint32_t kind;    /* mf_step_kind */
+    uint32_t at;      /* mf_step_at */
+    uint32_t on_pass; /* mf_exit */
+    uint32_t on_fail; /* mf_exit */
     uint64_t start;
     uint64_t last;
-    uint64_t fixed_bytes;
-} mf_plan_window;
+    uint64_t bits;         /* of an immediate bitmap, the lowest granule first */
+    uint32_t granule_log2; /* of tables and bitmaps: one entry stands for so many bytes, as a power of two */
+    uint32_t percent;      /* so many of 100 accesses pass, as far as is known; 0: it is not */
+} mf_plan_step;
 
+#define MF_PLAN_STEPS_MAX 8
+
+/*
+ * The steps are taken in their order from the first on; the last one leads elsewhere than to the next, and no
+ * step goes back. `limit` is for the fault record: 0 where the fault is classified from the live permissions;
+ * under the bounds policy the end of the accessible space. No padding: plans compare as bytes.
+ */
 typedef struct mf_plan {
-    mf_accessor_id accessor;
-    mf_check check;
-    uint32_t window_count;
-    mf_plan_window windows[2];
-    uint32_t granule_log2; /* granule table and bitmaps: bytes that one entry stands for; otherwise 0 */
-    uint64_t bits;         /* immediate bitmap: bit n says whether granule n from windows[0].start on may be
-                              touched; otherwise 0 */
-    uint64_t growth_end;   /* granule table and bitmaps: where the heap's growth ends; 0 if it cannot grow */
-    uint64_t limit;        /* bounds policy: end of the accessible space; otherwise 0 */
-    mf_perm min_perm;      /* page table: MF_PERM_RO for loads, MF_PERM_RW for stores */
-    bool may_fault;        /* the accessor has a fault edge */
-    bool has_hot;          /* an access inside `hot` is allowed, and asked for before the check */
-    bool hot_grows;        /* `hot` ends at the live heap end, as windows[0] of MF_CHECK_HEAP */
-    mf_plan_window hot;
-    uint32_t hot_percent; /* of 100 accesses, as far as is known */
+    uint32_t accessor;    /* mf_accessor_id; MF_ACCESSOR_COUNT: it is of a range */
+    uint32_t operation;   /* mf_operation */
+    uint32_t width_bytes; /* of the access; 0 for a range */
+    uint32_t check;       /* mf_check: what the steps are called */
+    uint32_t index;       /* mf_index: for which indices the steps are exact */
+    uint32_t step_count;
+    uint64_t limit;
+    mf_plan_step steps[MF_PLAN_STEPS_MAX]; /* zero from step_count on */
 } mf_plan;
 
-/* The name of a check: "always-fault", "window", ... Static storage. Any thread. */
+MF_STATIC_ASSERT(sizeof(mf_plan_step) == 6 * sizeof(uint32_t) + 3 * sizeof(uint64_t),
+                 "mf_plan_step is packed");
+MF_STATIC_ASSERT(sizeof(mf_plan) ==
+                     6 * sizeof(uint32_t) + sizeof(uint64_t) + MF_PLAN_STEPS_MAX * sizeof(mf_plan_step),
+                 "mf_plan is packed");
+
+/* The names above: "window", "in-window", ... Static storage. Any thread. */
 const char *mf_check_name(mf_check check);
+const char *mf_step_name(mf_step_kind kind);
 
 /*
  * Writes the plan of accessor `id` for `layout` under `options` (NULL: the default). Pure; any thread.
@@ -75,8 +138,25 @@ const char *mf_check_name(mf_check check);
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag);
 
-/* The bytes of the plan's constant table: at most 128 KiB, and 0 if its check reads none. Pure; any thread.
+/*
+ * Writes the plan for a range [index, index + length) that `operation` is to touch, length known only when
+ * the code runs, index of 64 bits. It is checked in software on every backend; of the options only the policy
+ * counts. An empty range passes. Pure; any thread. MF_INVALID_ARGUMENT.
  */
+mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,
+                             const mf_accessor_options *options, mf_plan *plan, mf_diag *diag);
+
+/*
+ * Writes the plan of the one access at `index`, which is known beforehand: what is left to be asked there.
+ * `plan` is a plan of an accessor for `layout`; the result is always-allowed, always-fault, or `plan` itself
+ * where it depends on the memory's heap end or live permissions. Pure; any thread.
+ */
+void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, mf_plan *decided);
+
+/* True if some step leads to MF_EXIT_FAULT: the code has a fault edge. Pure; any thread. */
+bool mf_plan_has_fault_edge(const mf_plan *plan);
+
+/* The bytes of the plan's constant table: at most 128 KiB, and 0 if no step reads one. Pure; any thread. */
 size_t mf_plan_table_bytes(const mf_plan *plan);
 
 /*
@@ -85,19 +165,11 @@ size_t mf_plan_table_bytes(const mf_plan *plan);
  */
 void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *bytes);
 
-/* What a plan says of one index that is known beforehand. */
-typedef enum mf_decision {
-    MF_DECIDED_LIVE = 0, /* it depends on the memory's heap end or live permissions */
-    MF_DECIDED_ALLOWED,
-    MF_DECIDED_FAULT
-} mf_decision;
-
-/* Decides the access at guest index `index` under `plan`, a plan for `layout`. Pure; any thread. */
-mf_decision mf_plan_decide(const mf_layout *layout, const mf_plan *plan, uint64_t index);
-
 /*
- * Writes one line without a newline, always terminated: the accessor, its check and the constants. Returns
- * the length it needs without the terminator. The text is stable: tools may compare it. Any thread.
+ * Writes one line without a newline, always terminated: the accessor, the name of its check, and its steps
+ * separated by "; ". A step that is not passed leads to the fault; "allowed if" begins one that leads to the
+ * access where it is passed, and to the next where it is not. Returns the length it needs without the
+ * terminator. The text is stable: tools may compare it. Any thread.
  */
 size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
 

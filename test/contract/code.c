@@ -116,12 +116,12 @@ static void test_options(void) {
         {.base = MF_BASE_CONSTANT, .base_address = 0x10000},
         {.index = MF_INDEX_U33},
         {.spectre = MF_SPECTRE_MASK},
-        {.strategy = MF_STRATEGY_PAGE_TABLE},
+        {.strategy = MF_STRATEGY_PERM_TABLE},
         {.strategy = MF_STRATEGY_TWO_WINDOWS},
         {.strategy = MF_STRATEGY_IMMEDIATE_BITMAP},
         {.strategy = MF_STRATEGY_GRANULE_BITMAP},
-        {.strategy = MF_STRATEGY_PAGE_TABLE, .hot_address = REGION_START, .hot_percent = 99},
-        {.strategy = MF_STRATEGY_PAGE_TABLE, .hot_address = REGION_START, .hot_percent = 100},
+        {.strategy = MF_STRATEGY_PERM_TABLE, .hot_address = REGION_START, .hot_percent = 99},
+        {.strategy = MF_STRATEGY_PERM_TABLE, .hot_address = REGION_START, .hot_percent = 100},
     };
     enum { COUNT = sizeof all / sizeof all[0] };
     mf_code *codes[COUNT];

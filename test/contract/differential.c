@@ -297,7 +297,7 @@ static void choose_options(round_state *w) {
         .stale = (mf_stale)random_below(random, 2),
     };
     if (w->options.policy == MF_POLICY_PERMS && random_one_in(random, 2))
-        w->wanted_strategy = (mf_strategy)random_between(random, MF_STRATEGY_AUTO, MF_STRATEGY_PAGE_TABLE);
+        w->wanted_strategy = (mf_strategy)random_between(random, MF_STRATEGY_AUTO, MF_STRATEGY_PERM_TABLE);
 }
 
 /* New accessors for everyone, with the wanted strategy where it is exact for the layout of now. */

@@ -43,11 +43,11 @@
 // CHECK-NEXT: heap-and-window-above: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: heap-touching: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: heap-up-to-region: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-NEXT: page-table: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-NEXT: page-table-forced: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-NEXT: page-table-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-NEXT: page-table-hot-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-NEXT: page-table-hot-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: perm-table: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: perm-table-forced: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: perm-table-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: perm-table-hot-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: perm-table-hot-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: two-windows-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: heap-and-window-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: immediate-bitmap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
@@ -140,23 +140,23 @@ static const scene SCENES[] = {
      .sbrk_bytes = 0x2000},
     {"heap-and-window-above", BOTH(HEAP), .regions = {{0x10000, 0x1000, RW}, {0xFFFFF000, 0x1000, RW}},
      .heap = {0x11000, 4}, .sbrk_bytes = 0x2000},
-    {"heap-touching", BOTH(PAGE_TABLE), .regions = {{0x12000, 0x1000, RW}}, .heap = {0x10000, 2},
+    {"heap-touching", BOTH(PERM_TABLE), .regions = {{0x12000, 0x1000, RW}}, .heap = {0x10000, 2},
      .sbrk_bytes = 0x2000},
-    {"heap-up-to-region", BOTH(PAGE_TABLE), .regions = {{0x12000, 0x1000, RW}}, .heap = {0x10000, 8},
+    {"heap-up-to-region", BOTH(PERM_TABLE), .regions = {{0x12000, 0x1000, RW}}, .heap = {0x10000, 8},
      .sbrk_bytes = 0x2000},
-    {"page-table", BOTH(PAGE_TABLE),
+    {"perm-table", BOTH(PERM_TABLE),
      .regions = {{0, 0x1000, RW},
                  {0x2000, 0x1000, RO},
                  {0x3000, 0x1000, RW},
                  {0x10000, 0x2000, RW},
                  {0xFFFFF000, 0x1000, RW}}},
-    {"page-table-forced", BOTH(PAGE_TABLE), .strategy = MF_STRATEGY_PAGE_TABLE,
+    {"perm-table-forced", BOTH(PERM_TABLE), .strategy = MF_STRATEGY_PERM_TABLE,
      .regions = {{0x20000, 0x3000, RW}}},
-    {"page-table-hot", BOTH(PAGE_TABLE), .hot_address = 0x11000,
+    {"perm-table-hot", BOTH(PERM_TABLE), .hot_address = 0x11000,
      .regions = {{0, 0x1000, RW}, {0x3000, 0x1000, RO}, {0x10000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}},
-    {"page-table-hot-heap", BOTH(PAGE_TABLE), .hot_address = 0x31000, .strategy = MF_STRATEGY_PAGE_TABLE,
+    {"perm-table-hot-heap", BOTH(PERM_TABLE), .hot_address = 0x31000, .strategy = MF_STRATEGY_PERM_TABLE,
      .regions = {{0x10000, 0x2000, RW}}, .heap = {0x30000, 4}, .sbrk_bytes = 0x1001},
-    {"page-table-hot-heap-full", BOTH(PAGE_TABLE), .hot_address = 0x10000, .regions = {{0x12000, 0x1000, RW}},
+    {"perm-table-hot-heap-full", BOTH(PERM_TABLE), .hot_address = 0x10000, .regions = {{0x12000, 0x1000, RW}},
      .heap = {0x10000, 2}, .sbrk_bytes = 0x2000},
     {"two-windows-hot", BOTH(TWO_WINDOWS), .hot_address = 0xFFFFF000,
      .regions = {{0x20000, 0x1000, RW}, {0xFFFFF000, 0x1000, RW}}},

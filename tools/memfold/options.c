@@ -11,17 +11,10 @@
 /* Above the characters, so that argp gives these options no short form. */
 enum option_key {
     KEY_FORMAT = 0x100,
-    KEY_BACKEND,
-    KEY_POLICY,
-    KEY_ENDIAN,
-    KEY_ON_FAULT,
-    KEY_BASE,
-    KEY_BASE_ADDRESS,
-    KEY_INDEX,
-    KEY_SPECTRE,
-    KEY_STRATEGY,
-    KEY_STALE,
-    KEY_HOT
+    KEY_HOT,
+#define MF_X(ID, type, field, largest) KEY_##ID,
+    MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
 };
 
 /* The choices of an option stand in the order of its enum, the default first. */
@@ -40,7 +33,7 @@ static const struct argp_option accessor_options[] = {
     {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
     {"strategy", KEY_STRATEGY,
-     "auto|window|two-windows|heap|immediate-bitmap|granule-table|granule-bitmap|page-table", 0,
+     "auto|window|two-windows|heap|immediate-bitmap|granule-table|granule-bitmap|perm-table", 0,
      "Which check to use (auto: the cheapest exact one)", 1},
     {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
      1},
@@ -97,39 +90,20 @@ static void hot_take(mf_accessor_options *options, const char *word) {
 }
 
 static void choice_store(mf_accessor_options *options, int key, int choice) {
-    switch ((enum option_key)key) {
-    case KEY_BACKEND:
-        options->backend = (mf_backend)choice;
+    switch (key) {
+#define MF_X(ID, type, field, largest)                                                                       \
+    case KEY_##ID:                                                                                           \
+        options->field = (type)choice;                                                                       \
         break;
-    case KEY_POLICY:
-        options->policy = (mf_policy)choice;
-        break;
-    case KEY_ENDIAN:
-        options->endian = (mf_endian)choice;
-        break;
-    case KEY_ON_FAULT:
-        options->on_fault = (mf_on_fault)choice;
-        break;
-    case KEY_BASE:
-        options->base = (mf_base)choice;
-        break;
-    case KEY_INDEX:
-        options->index = (mf_index)choice;
-        break;
-    case KEY_SPECTRE:
-        options->spectre = (mf_spectre)choice;
-        break;
-    case KEY_STRATEGY:
-        options->strategy = (mf_strategy)choice;
-        break;
-    case KEY_STALE:
-        options->stale = (mf_stale)choice;
-        break;
-    case KEY_FORMAT:
-    case KEY_BASE_ADDRESS:
-    case KEY_HOT:
-        break;
+        MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
     }
+}
+
+/* Its name until it was told apart from the CPU's page tables. */
+static void refuse_former_name(int key, const char *word) {
+    if (key == KEY_STRATEGY && strcmp(word, "page-table") == 0)
+        usage_error("--strategy=page-table is called perm-table now");
 }
 
 static void accessor_options_check(const mf_accessor_options *options) {
@@ -140,16 +114,22 @@ static void accessor_options_check(const mf_accessor_options *options) {
         usage_error("%s", diag.message);
 }
 
+/* The options that are told by a word of a list. */
+static bool is_choice(int key) {
+    return key >= KEY_BACKEND && key <= KEY_STALE;
+}
+
 static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     mf_accessor_options *options = state->input;
+    refuse_former_name(key, word);
     if (key == KEY_BASE_ADDRESS)
         options->base_address = base_address_take(word);
     else if (key == KEY_HOT)
         hot_take(options, word);
-    else if (key >= KEY_BACKEND && key <= KEY_STALE)
-        choice_store(options, key, keyed_choice_take(accessor_options, key, word));
     else if (key == ARGP_KEY_END)
         accessor_options_check(options);
+    else if (is_choice(key))
+        choice_store(options, key, keyed_choice_take(accessor_options, key, word));
     else
         return ARGP_ERR_UNKNOWN;
     return 0;

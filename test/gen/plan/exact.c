@@ -1,9 +1,10 @@
-// Every plan, read by the formula its header gives, says exactly what the fault contract says: for layouts of
-// each form, at every live heap end, at all addresses around every edge.
+// Every plan's steps, evaluated in the words of plan.h, lead exactly where the fault contract says, for
+// accesses and for ranges: for layouts of each form, at every live heap end, at all addresses around every
+// edge.
 //
-// RUN: %cc %s -o %t %plan && %t | FileCheck %s
+// RUN: %cc %s %S/lib/evaluate.c -o %t %plan && %t | FileCheck %s
 
-#include <memfold/plan.h>
+#include "lib/evaluate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,94 +12,46 @@
 
 #define NEAR 12
 
-static mf_perm live[MF_PERM_TABLE_PAGES];
+static unsigned char live[MF_PERM_TABLE_PAGES];
 
 /* ---- The contract, byte by byte ---- */
 
-static bool contract_allows(uint64_t index, uint32_t width, mf_operation operation) {
-    for (uint64_t i = index; i < index + width; i++) {
-        mf_perm perm = i >= MF_SPACE_BYTES ? MF_PERM_NONE : live[i >> MF_PAGE_LOG2];
-        if (perm == MF_PERM_NONE || (operation == MF_STORE && perm != MF_PERM_RW))
+static bool byte_is_accessible(uint64_t index, mf_operation operation) {
+    mf_perm perm = index >= MF_SPACE_BYTES ? MF_PERM_NONE : (mf_perm)live[index >> MF_PAGE_LOG2];
+    return operation == MF_STORE ? perm == MF_PERM_RW : perm != MF_PERM_NONE;
+}
+
+static bool contract_allows(uint64_t index, uint64_t length, mf_operation operation) {
+    for (uint64_t i = index; i < index + length; i++)
+        if (!byte_is_accessible(i, operation))
             return false;
-    }
     return true;
 }
 
-/* ---- The plan, by the formulas of plan.h ---- */
-
-static bool window_allows(mf_plan_window window, uint64_t index) {
-    return index - window.start <= window.last;
+/* The same for long ranges: pages between the first and the last byte count once. */
+static bool contract_allows_range(uint64_t index, uint64_t length, mf_operation operation) {
+    if (length == 0)
+        return true;
+    if (index + length < index || index + length > MF_SPACE_BYTES)
+        return false;
+    for (uint64_t i = index; i < index + length; i = (i | (MF_PAGE_SIZE - 1)) + 1)
+        if (!byte_is_accessible(i, operation))
+            return false;
+    return true;
 }
 
-static bool growing_window_allows(mf_plan_window window, uint64_t index, uint32_t width, uint64_t heap_end) {
-    uint64_t bytes = heap_end - window.start;
-    uint64_t span = bytes > width - 1 ? bytes - (width - 1) : 0;
-    return index - window.start < span;
+/* The first byte that the operation may ever touch: where a mask sends what is mispredicted, unless to 0. */
+static uint64_t first_accessible(const mf_layout *layout, mf_operation operation) {
+    mf_window window;
+    mf_heap heap = mf_layout_heap(layout);
+    bool is_there = mf_layout_window_lookup(layout, operation, 0, &window);
+    if (heap.max_pages > 0 && (!is_there || heap.base < window.start))
+        return heap.base;
+    return is_there ? window.start : 0;
 }
 
 /* The table of the plan at hand. */
 static uint8_t table[1 << 17];
-
-static bool granule_allows(const mf_plan *plan, uint64_t byte) {
-    uint64_t granule = byte >> plan->granule_log2;
-    if (byte >= MF_SPACE_BYTES)
-        return false;
-    return plan->check == MF_CHECK_GRANULE_TABLE ? table[granule] == 1
-                                                 : (table[granule / 8] >> granule % 8 & 1) == 1;
-}
-
-static bool granules_allow(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
-    uint64_t last = index + width - 1;
-    bool is_grown = plan->growth_end == 0 || last < heap_end || last >= plan->growth_end;
-    return granule_allows(plan, index) && granule_allows(plan, last) && is_grown;
-}
-
-static bool immediate_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
-    uint64_t last = index + width - 1;
-    uint64_t start = plan->windows[0].start;
-    bool is_grown = plan->growth_end == 0 || last < heap_end || last >= plan->growth_end;
-    return index - start <= plan->windows[0].last && is_grown &&
-           (plan->bits >> ((index - start) >> plan->granule_log2) & 1) != 0 &&
-           (plan->bits >> ((last - start) >> plan->granule_log2) & 1) != 0;
-}
-
-static bool hot_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
-    return plan->has_hot && (plan->hot_grows ? growing_window_allows(plan->hot, index, width, heap_end)
-                                             : window_allows(plan->hot, index));
-}
-
-static bool check_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
-    switch (plan->check) {
-    case MF_CHECK_ALWAYS_FAULT:
-        return false;
-    case MF_CHECK_ALWAYS_ALLOWED:
-        return true;
-    case MF_CHECK_PAGED: /* not planned on the copy backend */
-        abort();
-    case MF_CHECK_BOUND:
-        return index <= plan->windows[0].last;
-    case MF_CHECK_WINDOW:
-        return window_allows(plan->windows[0], index);
-    case MF_CHECK_TWO_WINDOWS:
-        return window_allows(plan->windows[0], index) || window_allows(plan->windows[1], index);
-    case MF_CHECK_HEAP:
-        return growing_window_allows(plan->windows[0], index, width, heap_end) ||
-               (plan->window_count == 2 && window_allows(plan->windows[1], index));
-    case MF_CHECK_IMMEDIATE_BITMAP:
-        return immediate_allows(plan, index, width, heap_end);
-    case MF_CHECK_GRANULE_TABLE:
-    case MF_CHECK_GRANULE_BITMAP:
-        return granules_allow(plan, index, width, heap_end);
-    case MF_CHECK_PAGE_TABLE:
-        return live[index >> MF_PAGE_LOG2] >= plan->min_perm &&
-               live[(index + width - 1) >> MF_PAGE_LOG2] >= plan->min_perm;
-    }
-    abort();
-}
-
-static bool plan_allows(const mf_plan *plan, uint64_t index, uint32_t width, uint64_t heap_end) {
-    return hot_allows(plan, index, width, heap_end) || check_allows(plan, index, width, heap_end);
-}
 
 /* ---- Layouts: one letter a page from page 0 on; then the same with an end at 2^32 ---- */
 
@@ -146,7 +99,7 @@ static const sample SAMPLES[] = {
 
 static void map(mf_layout_builder *builder, uint64_t first_page, uint64_t page_count, mf_access access) {
     for (uint64_t page = first_page; page < first_page + page_count; page++)
-        live[page] = (mf_perm)access;
+        live[page] = (unsigned char)access;
     if (mf_layout_builder_map_region(builder, first_page * MF_PAGE_SIZE, page_count * MF_PAGE_SIZE, access,
                                      NULL, 0, NULL) != MF_OK)
         abort();
@@ -180,35 +133,56 @@ static mf_layout *layout_make(const sample *s, uint64_t *heap_base, uint32_t *he
 
 /* ---- The comparison ---- */
 
-static unsigned long compared, disagreements;
-static unsigned long used[MF_CHECK_PAGE_TABLE + 1], used_hot[2];
+static unsigned long compared, ranges_compared, masks_compared, disagreements;
+static unsigned long used[MF_CHECK_COUNT], used_steps[MF_STEP_COUNT];
+
+static void count_plan(const mf_plan *plan) {
+    used[plan->check]++;
+    for (uint32_t i = 0; i < plan->step_count; i++)
+        used_steps[plan->steps[i].kind]++;
+}
+
+static void disagree(const mf_plan *plan, const sample *s, uint64_t heap_end, evaluated_access access) {
+    char text[512];
+    mf_plan_print(plan, text, sizeof text);
+    printf("layout '%s' heap end 0x%llx index 0x%llx length %llu: %s\n", s->pages,
+           (unsigned long long)heap_end, (unsigned long long)access.index, (unsigned long long)access.length,
+           text);
+    disagreements++;
+}
 
 /* What is decided beforehand holds at every heap end, and without a heap everything is decided. */
 static bool decision_holds(const mf_layout *layout, const mf_plan *plan, uint64_t index, bool wanted) {
-    switch (mf_plan_decide(layout, plan, index)) {
-    case MF_DECIDED_ALLOWED:
+    mf_plan decided;
+    mf_plan_make_at(layout, plan, index, &decided);
+    if (decided.check == MF_CHECK_ALWAYS_ALLOWED)
         return wanted;
-    case MF_DECIDED_FAULT:
+    if (decided.check == MF_CHECK_ALWAYS_FAULT)
         return !wanted;
-    case MF_DECIDED_LIVE:
-        return mf_layout_heap(layout).max_pages > 0;
-    }
-    return false;
+    return mf_layout_heap(layout).max_pages > 0 && memcmp(&decided, plan, sizeof decided) == 0;
+}
+
+static bool mask_holds(const mf_layout *layout, const mf_plan *plan, uint64_t index, uint64_t touched) {
+    bool is_masked = plan->steps[plan->step_count - 1].kind == MF_STEP_MASK;
+    bool is_table = plan->check == MF_CHECK_PERM_TABLE || plan->check == MF_CHECK_GRANULE_TABLE ||
+                    plan->check == MF_CHECK_GRANULE_BITMAP;
+    masks_compared += is_masked;
+    if (!is_masked || touched == index)
+        return true;
+    return touched == (is_table ? 0 : first_accessible(layout, (mf_operation)plan->operation));
 }
 
 static void compare_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, uint64_t heap_end,
                        const sample *s) {
-    const mf_accessor_info *info = mf_accessor_info_get(plan->accessor);
-    bool wanted = contract_allows(index, info->width_bytes, info->operation);
+    evaluated_memory memory = {live, table, heap_end, mf_layout_fingerprint(layout)};
+    evaluated_access access = {index, plan->width_bytes};
+    bool wanted = contract_allows(index, plan->width_bytes, (mf_operation)plan->operation);
+    uint64_t touched;
+    mf_exit exit = evaluate(plan, &memory, access, &touched);
     compared++;
-    if (plan_allows(plan, index, info->width_bytes, heap_end) == wanted &&
-        decision_holds(layout, plan, index, wanted))
-        return;
-    disagreements++;
-    char text[256];
-    mf_plan_print(plan, text, sizeof text);
-    printf("layout '%s' heap end 0x%llx index 0x%llx: contract %d, plan %s\n", s->pages,
-           (unsigned long long)heap_end, (unsigned long long)index, wanted, text);
+    if (exit != (wanted ? MF_EXIT_ALLOWED : MF_EXIT_FAULT) || !decision_holds(layout, plan, index, wanted) ||
+        !mask_holds(layout, plan, index, touched))
+        disagree(plan, s, heap_end, access);
 }
 
 static void compare_edges(const mf_layout *layout, const mf_plan *plan, mf_index index_kind,
@@ -233,13 +207,11 @@ static void compare_options(const sample *s, const mf_layout *layout, uint64_t h
         mf_plan plan;
         mf_status status = mf_plan_make(layout, id, options, &plan, NULL);
         if (status == MF_INEXACT_STRATEGY && options->strategy != MF_STRATEGY_AUTO &&
-            options->strategy != MF_STRATEGY_PAGE_TABLE)
+            options->strategy != MF_STRATEGY_PERM_TABLE)
             continue;
         if (status != MF_OK || mf_plan_table_bytes(&plan) > sizeof table)
             abort();
-        used[plan.check]++;
-        if (plan.has_hot)
-            used_hot[plan.hot_grows]++;
+        count_plan(&plan);
         mf_plan_fill_table(layout, &plan, table);
         compare_edges(layout, &plan, options->index, heap_end, s);
     }
@@ -247,10 +219,14 @@ static void compare_options(const sample *s, const mf_layout *layout, uint64_t h
 
 /* Each page in its turn is in the hot window. */
 static void compare_strategies(const sample *s, const mf_layout *layout, uint64_t heap_end) {
-    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_PAGE_TABLE; strategy++)
+    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_PERM_TABLE; strategy++)
         for (mf_index index = MF_INDEX_U32; index <= MF_INDEX_U33; index++) {
             mf_accessor_options options = {.index = index, .strategy = strategy};
             compare_options(s, layout, heap_end, &options);
+            options.spectre = MF_SPECTRE_MASK;
+            options.stale = MF_STALE_CHECK;
+            compare_options(s, layout, heap_end, &options);
+            options.spectre = MF_SPECTRE_NONE;
             options.hot_percent = 99;
             for (uint64_t page = 0; page < strlen(s->pages); page += 2) {
                 options.hot_address = (uint32_t)((s->first_page + page) * MF_PAGE_SIZE);
@@ -259,14 +235,56 @@ static void compare_strategies(const sample *s, const mf_layout *layout, uint64_
         }
 }
 
+/* ---- Ranges ---- */
+
+static void compare_range(const mf_layout *layout, const mf_plan *plan, uint64_t heap_end, const sample *s,
+                          evaluated_access access) {
+    evaluated_memory memory = {live, NULL, heap_end, mf_layout_fingerprint(layout)};
+    bool wanted = contract_allows_range(access.index, access.length, (mf_operation)plan->operation);
+    uint64_t touched;
+    ranges_compared++;
+    if (evaluate(plan, &memory, access, &touched) != (wanted ? MF_EXIT_ALLOWED : MF_EXIT_FAULT))
+        disagree(plan, s, heap_end, access);
+}
+
+/* From around every edge to around every edge, and lengths that run off the space and off 64 bits. */
+static void compare_ranges_from(const mf_layout *layout, const mf_plan *plan, uint64_t heap_end,
+                                const sample *s, uint64_t index) {
+    static const uint64_t FAR[] = {0, 1, MF_SPACE_BYTES, UINT64_MAX - MF_SPACE_BYTES, UINT64_MAX};
+    uint64_t end = (s->first_page + strlen(s->pages) + 1) * MF_PAGE_SIZE;
+    for (uint64_t edge = 0; index + edge <= end; edge += MF_PAGE_SIZE)
+        for (uint64_t delta = 0; delta < 5; delta++)
+            if (edge + delta >= 2)
+                compare_range(layout, plan, heap_end, s, (evaluated_access){index, edge + delta - 2});
+    for (size_t i = 0; i < sizeof FAR / sizeof FAR[0]; i++)
+        compare_range(layout, plan, heap_end, s, (evaluated_access){index, FAR[i]});
+}
+
+static void compare_ranges(const sample *s, const mf_layout *layout, uint64_t heap_end) {
+    uint64_t pages = strlen(s->pages) + 1;
+    for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++) {
+        mf_plan plan;
+        if (mf_plan_make_range(layout, operation, NULL, &plan, NULL) != MF_OK)
+            abort();
+        count_plan(&plan);
+        for (uint64_t page = 0; page <= pages; page++)
+            for (uint64_t delta = 0; delta < 5; delta++)
+                if (s->first_page + page > 0 || delta >= 2)
+                    compare_ranges_from(layout, &plan, heap_end, s,
+                                        (s->first_page + page) * MF_PAGE_SIZE + delta - 2);
+    }
+}
+
 static void compare_sample(const sample *s) {
     uint64_t heap_base = 0;
     uint32_t heap_pages = 0;
     mf_layout *layout = layout_make(s, &heap_base, &heap_pages);
     for (uint32_t grown = 0; grown <= heap_pages; grown++) {
+        uint64_t heap_end = heap_base + (uint64_t)grown * MF_PAGE_SIZE;
         if (grown > 0)
             live[(heap_base >> MF_PAGE_LOG2) + grown - 1] = MF_PERM_RW;
-        compare_strategies(s, layout, heap_base + (uint64_t)grown * MF_PAGE_SIZE);
+        compare_strategies(s, layout, heap_end);
+        compare_ranges(s, layout, heap_end);
     }
     mf_layout_release(layout);
 }
@@ -274,12 +292,15 @@ static void compare_sample(const sample *s) {
 int main(void) {
     for (size_t i = 0; i < sizeof SAMPLES / sizeof SAMPLES[0]; i++)
         compare_sample(&SAMPLES[i]);
-    for (mf_check check = 0; check <= MF_CHECK_PAGE_TABLE; check++)
+    for (mf_check check = 0; check < MF_CHECK_COUNT; check++)
         if (check != MF_CHECK_PAGED)
             printf("%s %s\n", mf_check_name(check), used[check] > 0 ? "compared" : "NOT SEEN");
-    printf("hot windows %s, growing ones %s\n", used_hot[0] > 0 ? "compared" : "NOT SEEN",
-           used_hot[1] > 0 ? "compared" : "NOT SEEN");
-    printf("%lu disagreements in more than %d00000\n", disagreements, compared > 500000 ? 5 : 0);
+    for (mf_step_kind kind = 0; kind < MF_STEP_COUNT; kind++)
+        if (kind != MF_STEP_MMU && used_steps[kind] == 0)
+            printf("step %s NOT SEEN\n", mf_step_name(kind));
+    printf("%lu disagreements in more than %d00000 accesses and %d0000 ranges, %s\n", disagreements,
+           compared > 500000 ? 5 : 0, ranges_compared > 20000 ? 2 : 0,
+           masks_compared > 0 ? "masks" : "NO MASK");
     return disagreements != 0;
 }
 
@@ -293,6 +314,7 @@ int main(void) {
 // CHECK: immediate-bitmap compared
 // CHECK: granule-table compared
 // CHECK: granule-bitmap compared
-// CHECK: page-table compared
-// CHECK: hot windows compared, growing ones compared
-// CHECK: 0 disagreements in more than 500000
+// CHECK: perm-table compared
+// CHECK: range compared
+// CHECK-NOT: NOT SEEN
+// CHECK: 0 disagreements in more than 500000 accesses and 20000 ranges, masks

@@ -1,15 +1,14 @@
 // Granule tables and bitmaps answer as the contract does for every page of the space and of the 33-bit
 // indices behind it, at the first and the last bytes of each page, for any number of windows.
 //
-// RUN: %cc %s -o %t %plan && %t | FileCheck %s
+// RUN: %cc %s %S/lib/evaluate.c -o %t %plan && %t | FileCheck %s
 //
 // CHECK:      granule-table: {{[1-9][0-9]+}} plans, granules of 2^15 to 2^26, up to 131072 bytes
 // CHECK-NEXT: granule-bitmap: {{[1-9][0-9]+}} plans, granules of 2^12 to 2^26, up to 131072 bytes
 // CHECK-NEXT: {{[1-9][0-9]*}} with a heap, {{[1-9][0-9]*}} refused
 // CHECK-NEXT: 0 disagreements
+#include "lib/evaluate.h"
 #include "random.h"
-
-#include <memfold/plan.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ typedef struct seen {
     size_t most_bytes;
 } seen;
 
-static mf_perm live[MF_PERM_TABLE_PAGES];
+static unsigned char live[MF_PERM_TABLE_PAGES];
 static uint8_t table[TABLE_MOST];
 static unsigned heaps, refused, disagreements;
 static seen all_seen[] = {{MF_STRATEGY_GRANULE_TABLE, 0, 99, 0, 0},
@@ -35,7 +34,7 @@ static seen all_seen[] = {{MF_STRATEGY_GRANULE_TABLE, 0, 99, 0, 0},
 
 static void map(mf_layout_builder *builder, uint64_t first, uint64_t count, mf_perm perm) {
     for (uint64_t page = first; page < first + count; page++)
-        live[page] = perm;
+        live[page] = (unsigned char)perm;
     if (mf_layout_builder_map_region(builder, first * MF_PAGE_SIZE, count * MF_PAGE_SIZE, (mf_access)perm,
                                      NULL, 0, NULL) != MF_OK)
         abort();
@@ -100,24 +99,16 @@ static mf_layout *layout_make(unsigned number, random_source *random, mf_heap *h
     return layout;
 }
 
-/* ---- The contract and the formula of plan.h ---- */
+/* ---- The contract ---- */
 
 static bool contract_allows(uint64_t index, uint64_t width, mf_perm least) {
     return live[index >> MF_PAGE_LOG2] >= least && live[(index + width - 1) >> MF_PAGE_LOG2] >= least;
 }
 
-static bool granule_allows(const mf_plan *plan, uint64_t byte) {
-    uint64_t granule = byte >> plan->granule_log2;
-    if (byte >= MF_SPACE_BYTES)
-        return false;
-    return plan->check == MF_CHECK_GRANULE_TABLE ? table[granule] == 1
-                                                 : (table[granule / 8] >> granule % 8 & 1) == 1;
-}
-
-static bool plan_allows(const mf_plan *plan, uint64_t index, uint64_t width, uint64_t heap_end) {
-    uint64_t last = index + width - 1;
-    bool is_grown = plan->growth_end == 0 || last < heap_end || last >= plan->growth_end;
-    return granule_allows(plan, index) && granule_allows(plan, last) && is_grown;
+static bool plan_allows(const mf_plan *plan, evaluated_access access, uint64_t heap_end) {
+    evaluated_memory memory = {live, table, heap_end, 0};
+    uint64_t touched;
+    return evaluate(plan, &memory, access, &touched) == MF_EXIT_ALLOWED;
 }
 
 static void compare(const mf_plan *plan, uint64_t heap_end) {
@@ -128,16 +119,25 @@ static void compare(const mf_plan *plan, uint64_t heap_end) {
         uint64_t end = (page + 1) * MF_PAGE_SIZE;
         const uint64_t indices[] = {end - MF_PAGE_SIZE, end - width, end - width + 1, end - 1};
         for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++)
-            disagreements +=
-                contract_allows(indices[i], width, least) != plan_allows(plan, indices[i], width, heap_end);
+            disagreements += contract_allows(indices[i], width, least) !=
+                             plan_allows(plan, (evaluated_access){indices[i], width}, heap_end);
     }
+}
+
+/* Of the first step that reads the table. */
+static uint32_t granule_log2_of(const mf_plan *plan) {
+    const mf_plan_step *step = plan->steps;
+    while (step->kind != MF_STEP_TABLE_BYTE && step->kind != MF_STEP_TABLE_BIT)
+        step++;
+    return step->granule_log2;
 }
 
 static void count_plan(seen *seen, const mf_plan *plan) {
     size_t bytes = mf_plan_table_bytes(plan);
+    uint32_t log2 = granule_log2_of(plan);
     seen->plans++;
-    seen->least_log2 = plan->granule_log2 < seen->least_log2 ? plan->granule_log2 : seen->least_log2;
-    seen->most_log2 = plan->granule_log2 > seen->most_log2 ? plan->granule_log2 : seen->most_log2;
+    seen->least_log2 = log2 < seen->least_log2 ? log2 : seen->least_log2;
+    seen->most_log2 = log2 > seen->most_log2 ? log2 : seen->most_log2;
     seen->most_bytes = bytes > seen->most_bytes ? bytes : seen->most_bytes;
 }
 

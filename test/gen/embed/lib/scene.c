@@ -25,7 +25,7 @@ const scene SCENES[] = {
      .sbrk_bytes = 0x2000},
     {"heap-touching", .regions = {{0x12000, 0x1000, RW}}, .heap = {0x10000, 2}, .sbrk_bytes = 0x2000},
     {"heap-under-region", .regions = {{0x12000, 0x1000, RO}}, .heap = {0x10000, 8}, .sbrk_bytes = 0x1000},
-    {"page-table", .regions = {{0, 0x1000, RW},
+    {"perm-table", .regions = {{0, 0x1000, RW},
                                {0x2000, 0x1000, RO},
                                {0x3000, 0x1000, RW},
                                {0x10000, 0x2000, RW},

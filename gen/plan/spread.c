@@ -1,7 +1,7 @@
-#include "plan/granules.h"
-#include "plan/growth.h"
+/* The granule of an operation's windows, and what they meet of each kind of table. */
+#include "plan/spread.h"
 
-#include <string.h>
+#include "plan/growth.h"
 
 /* So that a bitmap has at least one word. */
 #define GRANULE_MAX_LOG2 26
@@ -70,47 +70,9 @@ plan_spread plan_spread_make(const mf_layout *layout, mf_operation operation) {
         count_lines(&bitmap, window);
         add_to_hull(&spread, window);
     }
-    spread.page_lines = lines.count;
-    spread.page_pages = pages.count;
+    spread.perm_lines = lines.count;
+    spread.perm_pages = pages.count;
     spread.table_lines = table.count;
     spread.bitmap_lines = bitmap.count;
     return spread;
-}
-
-/* ---- Tables ---- */
-
-size_t mf_plan_table_bytes(const mf_plan *plan) {
-    size_t granules = (size_t)(MF_SPACE_BYTES >> plan->granule_log2);
-    if (plan->check == MF_CHECK_GRANULE_TABLE)
-        return granules;
-    return plan->check == MF_CHECK_GRANULE_BITMAP ? granules / 8 : 0;
-}
-
-/* Sets bits first, ..., end - 1. */
-static void set_bits(uint8_t *bytes, uint64_t first, uint64_t end) {
-    while (first < end && first % 8 != 0) {
-        bytes[first / 8] |= (uint8_t)(1 << first % 8);
-        first++;
-    }
-    memset(&bytes[first / 8], 0xff, (size_t)((end - first) / 8));
-    for (first = end - (end - first) % 8; first < end; first++)
-        bytes[first / 8] |= (uint8_t)(1 << first % 8);
-}
-
-void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *bytes) {
-    mf_operation operation = mf_accessor_info_get(plan->accessor)->operation;
-    size_t byte_count = mf_plan_table_bytes(plan);
-    mf_window window;
-    if (byte_count == 0)
-        return;
-    memset(bytes, 0, byte_count);
-    for (uint64_t from = 0; plan_grown_window_lookup(layout, operation, from, &window);
-         from = window.start + window.size) {
-        uint64_t first = window.start >> plan->granule_log2;
-        uint64_t end = (window.start + window.size) >> plan->granule_log2;
-        if (plan->check == MF_CHECK_GRANULE_TABLE)
-            memset(&bytes[first], 1, (size_t)(end - first));
-        else
-            set_bits(bytes, first, end);
-    }
 }

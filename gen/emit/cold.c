@@ -1,5 +1,4 @@
-/* The cold path: calls into the runtime, which classifies and records the fault. */
-#include "emit/emit.h"
+#include "emit/cold.h"
 
 /* Reads anything, writes only what its pointer argument points to: the view, never guest bytes or tables. */
 #define MEMORY_READ_ARGUMENT_WRITE (3u | 1u << 2 | 1u << 4)
@@ -9,14 +8,14 @@ static const ir_attribute RETURNING[] = {
     {"cold", 0}, {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ_ARGUMENT_WRITE}, {NULL, 0}};
 static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn", 0}, {NULL, 0}};
 
-static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, LLVMValueRef f_entry,
-                                     const char *name) {
-    if (site->options->base == MF_BASE_VIEW && site->v_base != NULL && site->plan->check != MF_CHECK_PAGED)
-        ir_keep(ir, site->v_base);
-    uint64_t code = MF_ACCESS_CODE(site->info->operation, site->info->width_bytes);
+static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, const emit_cold *cold,
+                                     LLVMValueRef f_entry, const char *name) {
+    if (cold->v_kept != NULL)
+        ir_keep(ir, cold->v_kept);
+    uint64_t code = MF_ACCESS_CODE(site->plan->operation, site->plan->width_bytes);
     LLVMValueRef v_access = site->v_access != NULL ? site->v_access : ir_const(ir->t_i64, code);
-    LLVMValueRef arguments[] = {site->v_view, site->v_index, v_access,
-                                ir_const(ir->t_i64, site->plan->limit)};
+    LLVMValueRef v_limit = ir_const(ir->t_i64, site->plan->limit);
+    LLVMValueRef arguments[] = {site->v_view, cold->v_index, v_access, v_limit};
     return ir_call(ir, f_entry, arguments, 4, name);
 }
 
@@ -25,35 +24,37 @@ static LLVMTypeRef entry_type(const ir *ir, LLVMTypeRef t_result) {
     return LLVMFunctionType(t_result, parameters, 4, false);
 }
 
-LLVMValueRef emit_fault_return(const ir *ir, const emit_site *site) {
+LLVMValueRef emit_cold_return(const ir *ir, const emit_site *site, const emit_cold *cold) {
     LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT_SYMBOL, entry_type(ir, ir->t_i32), RETURNING);
     ir_extend_i32_result(ir, f_fault);
-    LLVMValueRef v_status = call_with_access(ir, site, f_fault, "status");
+    LLVMValueRef v_status = call_with_access(ir, site, cold, f_fault, "status");
     ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
     return v_status;
 }
 
-LLVMValueRef emit_range_call(const ir *ir, const emit_site *site, LLVMValueRef v_access) {
+LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_index, LLVMValueRef v_access) {
     static const ir_attribute READING[] = {
         {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ}, {NULL, 0}};
     LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64, ir->t_i64};
-    LLVMTypeRef type = LLVMFunctionType(ir->t_i32, parameters, 3, false);
-    LLVMValueRef f_accessible = ir_declare(ir, MF_RT_ACCESSIBLE_SYMBOL, type, READING);
+    LLVMTypeRef t_call = LLVMFunctionType(ir->t_i32, parameters, 3, false);
+    LLVMValueRef f_accessible = ir_declare(ir, MF_RT_ACCESSIBLE_SYMBOL, t_call, READING);
     ir_extend_i32_result(ir, f_accessible);
-    LLVMValueRef arguments[] = {site->v_view, site->v_index, v_access};
+    LLVMValueRef arguments[] = {v_view, v_index, v_access};
     LLVMValueRef v_answer = ir_call(ir, f_accessible, arguments, 3, "accessible");
     return LLVMBuildICmp(ir->builder, LLVMIntNE, v_answer, ir_const(ir->t_i32, 0), "ok");
 }
 
-void emit_fault_trap(const ir *ir, const emit_site *site) {
+void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) {
     LLVMValueRef f_trap = ir_declare(ir, MF_RT_TRAP_SYMBOL, entry_type(ir, ir->t_void), LEAVING);
-    call_with_access(ir, site, f_trap, "");
+    call_with_access(ir, site, cold, f_trap, "");
     LLVMBuildUnreachable(ir->builder);
 }
 
-void emit_stale_check(const ir *ir, LLVMValueRef function, LLVMValueRef v_view, uint64_t fingerprint) {
-    LLVMBasicBlockRef b_stale = ir_block_append(ir, function, "stale.panic");
-    LLVMBasicBlockRef b_fresh = ir_block_append(ir, function, "stale.fresh");
+void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t fingerprint) {
+    LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
+    LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
+    LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
+    LLVMBasicBlockRef b_fresh = ir_block_append(ir, f, "stale.fresh");
     LLVMValueRef v_wanted = ir_const(ir->t_i64, fingerprint);
 
     LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_FINGERPRINT);

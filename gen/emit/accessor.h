@@ -1,0 +1,11 @@
+/* One accessor as a function. */
+#ifndef MEMFOLD_GEN_EMIT_ACCESSOR_H
+#define MEMFOLD_GEN_EMIT_ACCESSOR_H
+
+#include "emit/site.h"
+
+/* Defines the accessor that `plan` is of as `symbol`; `v_table` is the table of its operation. */
+LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
+                           LLVMValueRef v_table, const char *symbol);
+
+#endif

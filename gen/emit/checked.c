@@ -1,0 +1,82 @@
+/*
+ * One access with the steps of its plan, as blocks: for a software check
+ *
+ *     check ---> access          and for the MMU's      access ---> access.done
+ *         `----> fault                                       `----> fault
+ *
+ * The builder is left on the good path; whoever called fills the fault block.
+ */
+#include "emit/checked.h"
+
+#include "emit/access.h"
+#include "emit/mask.h"
+#include "emit/paged.h"
+
+/* The first step that is about the access; the layout is compared before. */
+static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
+    const mf_plan_step *step = &site->plan->steps[0];
+    if (step->kind != MF_STEP_SAME_LAYOUT)
+        return 0;
+    emit_same_layout(ir, site->v_view, step->start);
+    return 1;
+}
+
+/* Everything faults, and there is no access. */
+static emit_checked emit_no_access(const ir *ir, LLVMBasicBlockRef b_fault) {
+    LLVMBuildBr(ir->builder, b_fault);
+    return (emit_checked){.is_reached = false};
+}
+
+/*
+ * The comparisons, then the access. Its index is the one that was compared: a mask makes another of it, for
+ * the access alone.
+ */
+static LLVMValueRef emit_after_steps(const ir *ir, const emit_site *site, uint32_t first, LLVMValueRef v_base,
+                                     LLVMValueRef v_index, LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
+    const mf_plan_step *end = &site->plan->steps[site->plan->step_count - 1];
+    emit_check check = emit_check_steps(ir, site, first, v_index, b_fault);
+    if (v_index == NULL)
+        v_index = emit_index(ir, site);
+    if (end->kind == MF_STEP_MASK)
+        v_index = emit_mask(ir, &check, v_index, end->start);
+    LLVMValueRef v_host = emit_access_host(ir, site, v_base, v_index);
+    return emit_access_plain(ir, site, v_host, v_value);
+}
+
+emit_checked emit_checked_access(const ir *ir, const emit_site *site, LLVMValueRef v_value,
+                                 LLVMBasicBlockRef b_fault) {
+    uint32_t first = emit_layout_step(ir, site);
+    const mf_plan_step *step = &site->plan->steps[first];
+    if (step->kind == MF_STEP_ALWAYS && step->on_pass == MF_EXIT_FAULT)
+        return emit_no_access(ir, b_fault);
+    emit_checked made = {.is_reached = true};
+    LLVMValueRef v_index = emit_check_is_narrow(site) ? NULL : emit_index(ir, site);
+    LLVMValueRef v_base = emit_access_base(ir, site);
+    if (step->kind == MF_STEP_MMU) {
+        made.v_loaded = emit_access_paged(ir, site, v_base, v_index, v_value, b_fault);
+    } else if (step->kind == MF_STEP_ALWAYS) {
+        LLVMValueRef v_host = emit_access_host(ir, site, v_base, v_index);
+        made.v_loaded = emit_access_plain(ir, site, v_host, v_value);
+    } else {
+        made.v_loaded = emit_after_steps(ir, site, first, v_base, v_index, v_value, b_fault);
+        made.cold.v_index = v_index;
+        made.cold.v_kept = site->options->base == MF_BASE_VIEW ? v_base : NULL;
+    }
+    return made;
+}
+
+/*
+ * Where the MMU checks, the index is widened from a copy that LLVM does not recognise, so that the good path
+ * keeps no register for the fault edge.
+ */
+emit_cold emit_checked_enter_fault(const ir *ir, const emit_site *site, const emit_checked *checked,
+                                   LLVMBasicBlockRef b_fault) {
+    emit_cold cold = checked->cold;
+    emit_site again = *site;
+    ir_block_enter(ir, b_fault);
+    if (site->plan->check == MF_CHECK_PAGED && site->v_address != NULL)
+        again.v_address = ir_launder(ir, site->v_address, "address.again");
+    if (cold.v_index == NULL)
+        cold.v_index = emit_index(ir, &again);
+    return cold;
+}

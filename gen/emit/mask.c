@@ -1,0 +1,29 @@
+#include "emit/mask.h"
+
+/* The comparison once more, on an operand that LLVM cannot recognise, so that it cannot fold it into the
+ * branch. */
+static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparison *comparison) {
+    LLVMTypeRef t_left = LLVMTypeOf(comparison->v_left);
+    emit_comparison again = *comparison;
+    if (t_left == ir->t_i8) {
+        again.v_left = LLVMBuildZExt(ir->builder, again.v_left, ir->t_i32, "wide");
+        again.v_right = LLVMBuildZExt(ir->builder, again.v_right, ir->t_i32, "wide");
+    }
+    again.v_left = ir_launder(ir, again.v_left, "opaque");
+    return emit_comparison_holds(ir, &again);
+}
+
+LLVMValueRef emit_mask(const ir *ir, const emit_check *check, LLVMValueRef v_index, uint64_t start) {
+    LLVMValueRef v_ok = comparison_holds_laundered(ir, &check->comparisons[0]);
+    for (unsigned i = 1; i < check->count; i++) {
+        LLVMValueRef v_next = comparison_holds_laundered(ir, &check->comparisons[i]);
+        v_ok = LLVMBuildAnd(ir->builder, v_ok, v_next, "ok");
+    }
+    /* All ones or zero; laundered, or LLVM would make the and a select, and that perhaps a branch. */
+    LLVMValueRef v_mask = LLVMBuildSExt(ir->builder, v_ok, ir->t_i64, "mask");
+    LLVMValueRef v_opaque_mask = ir_launder(ir, v_mask, "mask.opaque");
+    LLVMValueRef v_start = ir_const(ir->t_i64, start);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_index, v_start, "offset");
+    LLVMValueRef v_masked = LLVMBuildAnd(ir->builder, v_offset, v_opaque_mask, "offset.masked");
+    return LLVMBuildAdd(ir->builder, v_masked, v_start, "index.masked");
+}

@@ -1,0 +1,30 @@
+/* The windows of one operation, and the one that grows with the heap. */
+#include "plan/reach.h"
+
+#include "plan/growth.h"
+
+/* A constant window begins where the heap's growth ends. */
+static bool touches_growth(const mf_layout *layout, mf_operation operation, mf_window growth) {
+    uint64_t end = growth.start + growth.size;
+    mf_window above;
+    return growth.size > 0 && mf_layout_window_lookup(layout, operation, end, &above) && above.start == end;
+}
+
+plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation) {
+    mf_window growth = plan_heap_growth(layout);
+    plan_reach r = {.grows = growth.size > 0,
+                    .growth_end = growth.start + growth.size,
+                    .fixed = {growth.start, 0},
+                    .touches_above = touches_growth(layout, operation, growth),
+                    .spread = plan_spread_make(layout, operation)};
+    mf_window window;
+    for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window) && r.window_count < 3;
+         from = window.start + window.size) {
+        if (r.grows && window.start + window.size == growth.start) {
+            r.fixed = window;
+            continue;
+        }
+        r.windows[r.window_count++] = window;
+    }
+    return r;
+}

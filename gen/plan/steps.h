@@ -1,0 +1,45 @@
+/*
+ * The steps of each check, every one under the inequality that proves it. Appends to the plan's list; which
+ * check is taken is make.c's to say.
+ */
+#ifndef MEMFOLD_GEN_PLAN_STEPS_H
+#define MEMFOLD_GEN_PLAN_STEPS_H
+
+#include "plan/reach.h"
+
+#include <memfold/plan.h>
+
+/* The list ends without a question: all that comes here goes to `exit`. */
+void plan_add_always(mf_plan *plan, mf_exit exit);
+
+/* What was asked so far is all that there is to ask: the last step, passed, leads to the access. */
+void plan_allow(mf_plan *plan);
+
+/* The memory still has the layout that the code was made for. */
+void plan_add_same_layout(mf_plan *plan, uint64_t fingerprint);
+
+/* The access faults by itself; with `traps` the fault handler takes it from there. */
+void plan_add_mmu(mf_plan *plan, bool traps);
+
+/* [0, len), and the space itself is nothing to ask a byte at a 32-bit address. */
+void plan_add_bound(mf_plan *plan, uint64_t len);
+
+void plan_add_window(mf_plan *plan, mf_window window);
+void plan_add_two_windows(mf_plan *plan, mf_window low, mf_window high);
+
+/* The window that ends at the live heap end, and the one other that the operation may have. */
+void plan_add_heap(mf_plan *plan, const plan_reach *reach);
+
+/* Lookups of the first byte and, where the access may straddle, of the last. */
+void plan_add_immediate_bitmap(mf_plan *plan, const plan_reach *reach, bool masks);
+void plan_add_granules(mf_plan *plan, const plan_reach *reach, mf_step_kind kind, bool masks);
+void plan_add_permissions(mf_plan *plan, bool masks);
+
+/* Accesses within a window that gets `percent` of 100 are allowed at once. */
+void plan_add_hot_window(mf_plan *plan, mf_window window, uint32_t percent);
+void plan_add_hot_heap(mf_plan *plan, const plan_reach *reach, uint32_t percent);
+
+/* All that was compared holds for the access also by data flow, or it goes to `start`. */
+void plan_add_mask(mf_plan *plan, uint64_t start);
+
+#endif
