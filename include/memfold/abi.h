@@ -108,7 +108,8 @@ struct mf_memory;
  *
  * A view is neither moved nor copied while it is attached. The memory knows it by its host address and
  * updates it there: a copy would miss the growth of the heap and changes of the layout, and the memory would
- * write to the place that was left.
+ * write to the place that was left. A library that was built with assertions panics when it meets such a
+ * view.
  */
 typedef struct mf_view {
     unsigned char *base;         /* host address of guest address 0; constant while attached */

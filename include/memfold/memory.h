@@ -112,7 +112,8 @@ mf_view *mf_memory_view(mf_memory *memory);
  * with a clear fault record and no guard frame. It never fails.
  *
  * Until it is detached the view is neither moved nor copied, and its storage stays: the memory keeps its host
- * address in a list and writes to it when the heap grows, the layout changes, or the memory is reset.
+ * address in a list and writes to it when the heap grows, the layout changes, or the memory is reset. A
+ * library that was built with assertions panics when it meets a view that was moved or copied.
  */
 void mf_view_attach(mf_view *view, mf_memory *memory);
 
