@@ -17,7 +17,7 @@ DECLARED = (
     FUNCTION,
     re.compile(r"^typedef [^\n]*?\b(\w+)(?:\(.*)?;$", re.M),
     re.compile(r"^typedef (?:struct|enum) (\w+) {", re.M),
-    re.compile(r"^#define (MF_\w+)", re.M),
+    re.compile(r"^#define (?!MF_X\b)(MF_\w+)", re.M),  # MF_X is what expands a list, and gone after it
     re.compile(r"^extern (?:[\w ]+[\s*]+)(mf_\w+);", re.M),
 )
 
