@@ -8,6 +8,25 @@
  *
  * A change to anything in this file is a new MF_ABI_VERSION. The version is part of the linker name
  * of every entry point, so objects emitted for another version fail to link instead of misbehaving.
+ *
+ * What a program uses of this header: mf_view, which it hands to accessors, and mf_fault, which says what an
+ * access did wrong. Example:
+ *
+ *     #include <memfold/generic.h>
+ *     #include <memfold/memory.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         mf_memory *memory; // no page can be accessed
+ *         if (mf_memory_create(NULL, NULL, MF_BACKEND_COPY, &memory, NULL) != MF_OK)
+ *             return 1;
+ *         mf_view *view = mf_memory_view(memory);
+ *         uint32_t status = mf_generic_accessors(NULL)->store_u32(view, 0x1ffe, 42);
+ *         if (status != MF_FAULT_NONE)
+ *             printf("fault %u on page 0x%llx\n", status, (unsigned long long)view->fault.page);
+ *         mf_memory_destroy(memory);
+ *         return status == MF_PAGE_FAULT ? 0 : 1;
+ *     }
  */
 #ifndef MEMFOLD_ABI_H
 #define MEMFOLD_ABI_H
@@ -17,6 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What C and C++ spell differently: an assertion at compile time, and a function that does not return. */
 #ifdef __cplusplus
 #define MF_STATIC_ASSERT(condition, message) static_assert(condition, message)
 #define MF_NORETURN [[noreturn]]
@@ -27,37 +47,46 @@
 
 MF_PUBLIC_BEGIN
 
+/* The number of this contract: the `1` in `mf_rt_fault_v1`, and the value of the byte mf_abi_v1. */
 #define MF_ABI_VERSION 1
 
-/* Guest pages are 4096 bytes; a guest address is a uint32_t in a space of 2^32 bytes. */
+/*
+ * The guest's space: 2^20 pages of 4096 bytes, 2^32 bytes. A guest address is a uint32_t in it. A guest index
+ * is a uint64_t, because an access near the top touches indices of 2^32 and more; none of those is
+ * accessible.
+ */
 #define MF_PAGE_LOG2 12
 #define MF_PAGE_SIZE 4096
 #define MF_SPACE_BYTES (UINT64_C(1) << 32)
 #define MF_SPACE_PAGES (UINT32_C(1) << 20)
 
 /*
- * The permission of a page. The values are bytes of the live permission table.
+ * The permission of a page: no access, loads only, loads and stores. The values are bytes of the live
+ * permission table, the one that always says what the memory permits now: entry n is guest page n.
  * The table of a memory has MF_PERM_TABLE_PAGES entries, so that it can be indexed with the page of
  * the last byte of any access: the largest 33-bit index, 2 * (2^32 - 1), plus 7. Entries from
  * MF_SPACE_PAGES on are always MF_PERM_NONE.
  */
 typedef enum mf_perm { MF_PERM_NONE = 0, MF_PERM_RO = 1, MF_PERM_RW = 2 } mf_perm;
 
+/* How many entries the live permission table has, and so how many bytes. */
 #define MF_PERM_TABLE_PAGES ((UINT32_C(1) << 21) + 1)
 
-/* What an access does to the bytes it touches. */
+/* What an access does to the bytes it touches: it reads them, or it overwrites them. */
 typedef enum mf_operation { MF_LOAD = 0, MF_STORE = 1 } mf_operation;
 
-/* What the guest did wrong. A status of 0 means that the access was done. */
+/* What the guest did wrong: the status of an accessor, and the kind of a fault record. */
 typedef enum mf_fault_kind {
-    MF_FAULT_NONE = 0,
+    MF_FAULT_NONE = 0,     /* nothing: the access was done */
     MF_PAGE_FAULT = 1,     /* the page is MF_PERM_NONE, or at or above 2^32 */
     MF_WRITE_PROTECTED = 2 /* the page is MF_PERM_RO and the operation is a store */
 } mf_fault_kind;
 
 /*
  * The fault record: which access failed and on which page. All zero means that nothing has failed.
- * A failed access changes no byte of memory; a successful one leaves the record alone.
+ * A failed access changes no byte of memory and overwrites the record; a successful one leaves it alone, so
+ * it says what failed last; mf_memory_reset clears it. Where the MMU stopped the access inside a guard frame,
+ * `address` is the first inaccessible byte and `length` is 0 (guard.h).
  */
 typedef struct mf_fault {
     uint32_t kind;      /* mf_fault_kind */
@@ -67,13 +96,20 @@ typedef struct mf_fault {
     uint64_t length;    /* bytes of the access */
 } mf_fault;
 
+/* A guard frame (guard.h) and a memory (memory.h); their contents are the runtime's. */
 struct mf_guard;
 struct mf_memory;
 
 /*
  * A view: the one struct that generated code reads. A memory embeds one (mf_memory_view); each
  * further thread that accesses the same memory attaches a view of its own (mf_view_attach), because
- * the fault record and the guard belong to one thread. The runtime owns every field; read them freely.
+ * the fault record and the guard belong to one thread. The runtime owns every field; read them freely, and
+ * write none, except that the thread that uses the view may set `fault` to zero.
+ *
+ * A view is neither moved nor copied while it is attached. The memory knows it by its host address and
+ * updates it there: a copy would miss the growth of the heap and changes of the layout, and the memory would
+ * write to the place that was left. A library that was built with assertions panics when it meets such a
+ * view.
  */
 typedef struct mf_view {
     unsigned char *base;         /* host address of guest address 0; constant while attached */
@@ -86,6 +122,7 @@ typedef struct mf_view {
     struct mf_view *next;        /* further views of the same memory */
 } mf_view;
 
+/* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
 #define MF_VIEW_BASE_OFFSET 0
 #define MF_VIEW_PERMS_OFFSET 8
 #define MF_VIEW_HEAP_END_OFFSET 16
@@ -105,21 +142,27 @@ MF_STATIC_ASSERT(offsetof(mf_view, fault) == MF_VIEW_FAULT_OFFSET, "mf_view.faul
 MF_STATIC_ASSERT(offsetof(mf_view, guard) == MF_VIEW_GUARD_OFFSET, "mf_view.guard");
 MF_STATIC_ASSERT(sizeof(mf_view) == MF_VIEW_BYTES, "mf_view");
 
-/* What a load accessor returns: RAX and EDX on x86-64. `value` is 0 unless `status` is 0. */
+/*
+ * What a load accessor returns: RAX and EDX on x86-64. `status` is MF_FAULT_NONE or the kind of the fault,
+ * whose record is then in the view; `value` is 0 unless `status` is MF_FAULT_NONE.
+ */
 typedef struct mf_load_result {
     uint64_t value;
     uint32_t status; /* mf_fault_kind */
 } mf_load_result;
 
 /*
- * Runtime entry points of generated code. Nobody else calls them.
+ * Runtime entry points of generated code. Nobody else calls them. They run on the thread that the view
+ * belongs to, take no lock and allocate nothing.
  *
- * `access` is MF_ACCESS_CODE(operation, length). `limit` is 0 for accesses checked by permission: the
- * fault is then classified from the live permissions of the view. Under the `bounds` policy it is the
- * end of the accessible space, and the fault is the first touched page at or above it.
+ * `index` is the guest index of the access, and `access` is MF_ACCESS_CODE(operation, length). `limit` is 0
+ * for accesses checked by permission: the fault is then classified from the live permissions of the view.
+ * Under the `bounds` policy it is the end of the accessible space, and the fault is the first touched page at
+ * or above it.
  */
 #define MF_ACCESS_CODE(operation, length_bytes) (((uint64_t)(length_bytes) << 1) | (uint64_t)(operation))
 
+/* The linker names of the entry points below. */
 #define MF_RT_FAULT_SYMBOL "mf_rt_fault_v1"
 #define MF_RT_TRAP_SYMBOL "mf_rt_trap_v1"
 #define MF_RT_ACCESSIBLE_SYMBOL "mf_rt_accessible_v1"
@@ -129,10 +172,10 @@ typedef struct mf_load_result {
 /* Records the fault in the view and returns its kind, which is never 0. */
 uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
-/* Records the fault and leaves through the innermost guard frame of the view. */
+/* Records the fault and leaves through the innermost guard frame of the view; panics if there is none. */
 MF_NORETURN void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
-/* 1 if the live permissions allow all of a range, 0 if not. Writes nothing. */
+/* Returns 1 if the live permissions allow all of the range, 0 if not. Writes nothing. */
 uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t access);
 
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */

@@ -1,6 +1,33 @@
 /*
  * Accessors ahead of time: as an object file, assembly, LLVM IR, bitcode, or the C header that declares
- * them. Objects are linked with the runtime library and need no LLVM.
+ * them. Objects are linked with the runtime library and need no LLVM. `memfold emit` does the same from the
+ * command line. Example:
+ *
+ *     #include <memfold/aot.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         static mf_aot_options options; // all zero: the default
+ *         mf_layout_builder *builder = mf_layout_builder_create();
+ *         mf_layout *layout;
+ *         mf_diag diag;
+ *         char *bytes;
+ *         size_t byte_count;
+ *         options.symbol_prefix = "sandbox";
+ *         if (mf_layout_builder_map_region(builder, 0x20000, 4096, MF_READ_WRITE, NULL, 0, &diag) ||
+ *             mf_layout_builder_finish(builder, &layout, NULL, &diag) ||
+ *             mf_aot_emit(layout, &options, MF_EMIT_HEADER, &bytes, &byte_count, &diag)) {
+ *             fprintf(stderr, "%s\n", diag.message);
+ *             return 1;
+ *         }
+ *         fwrite(bytes, 1, byte_count, stdout); // to be sandbox.h; MF_EMIT_OBJECT gives sandbox.o
+ *         mf_aot_free(bytes);
+ *         mf_layout_release(layout);
+ *         mf_layout_builder_destroy(builder);
+ *         return 0;
+ *     }
+ *
+ * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own.
  */
 #ifndef MEMFOLD_AOT_H
 #define MEMFOLD_AOT_H
@@ -12,28 +39,38 @@
 
 MF_PUBLIC_BEGIN
 
+/* What to write. */
 typedef enum mf_emit_kind {
-    MF_EMIT_IR = 0,
-    MF_EMIT_BITCODE,
-    MF_EMIT_ASSEMBLY,
-    MF_EMIT_OBJECT,
-    MF_EMIT_HEADER
+    MF_EMIT_IR = 0,   /* LLVM IR as text; unlike machine code it may use the red zone and vector registers */
+    MF_EMIT_BITCODE,  /* the same in LLVM's binary form */
+    MF_EMIT_ASSEMBLY, /* the target's assembly as text */
+    MF_EMIT_OBJECT,   /* an ELF object, position-independent */
+    MF_EMIT_HEADER    /* a C header, also for C++: prototypes, and the layout's constants as macros */
 } mf_emit_kind;
 
+/* For whom to emit. The strings are borrowed for the call. */
 typedef struct mf_aot_options {
     mf_accessor_options accessors;
-    const char *symbol_prefix; /* a C identifier; the functions are <prefix>_load_u8, ... */
-    const char *target;        /* an LLVM triple of a 64-bit little-endian target; NULL: this machine */
+    const char *symbol_prefix; /* a C identifier; the functions are <prefix>_load_u8, ...; never NULL */
+    const char *target; /* an LLVM triple of a 64-bit little-endian ELF target; NULL: this machine's. The
+                           code runs on every CPU of the architecture */
 } mf_aot_options;
 
 /*
- * Writes the bytes of the wanted kind, which the caller frees with mf_aot_free. The same input always gives
- * the same bytes. Beside the functions an object defines `<prefix>_accessors`, an mf_accessors with all of
- * them. MF_INVALID_ARGUMENT, MF_INEXACT_STRATEGY, MF_UNKNOWN_TARGET, MF_OUT_OF_MEMORY, MF_LLVM.
- * Any thread.
+ * Writes `*byte_count` bytes of the wanted kind, followed by a NUL that is not counted, which the caller
+ * frees with mf_aot_free. The same input always gives the same bytes. Beside the functions an object defines
+ * `<prefix>_accessors`, an mf_accessors with all of them; with paged accessors that return a status it also
+ * registers its exception table before main and unregisters it at the end (exception_table.h).
+ *
+ * `options` is not NULL. MF_INVALID_ARGUMENT: the prefix is no identifier, the kind is none, options do not go
+ * together, or the backend is x86_paged and the target another architecture. MF_UNKNOWN_TARGET, also where
+ * only the header is asked for. MF_INEXACT_STRATEGY as mf_plan_make; MF_OUT_OF_MEMORY; MF_LLVM. Any thread;
+ * not in a signal handler.
  */
 mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
                       size_t *byte_count, mf_diag *diag);
+
+/* The bytes are gone. NULL does nothing. Any thread. */
 void mf_aot_free(char *bytes);
 
 MF_PUBLIC_END

@@ -170,6 +170,7 @@ MF_STATIC_ASSERT(sizeof(mf_bare_gate) == 16, "mf_bare_gate");
 MF_STATIC_ASSERT(offsetof(mf_bare_gate, type) == 5, "mf_bare_gate.type");
 MF_STATIC_ASSERT(offsetof(mf_bare_gate, offset_high) == 8, "mf_bare_gate.offset_high");
 
+/* The vector of page faults (Intel SDM volume 3A, table 6-1). */
 #define MF_BARE_PAGE_FAULT_VECTOR 14
 
 /* The gate to mf_bare_page_fault_entry for this code segment, on stack `stack` of the TSS (0: none). */

@@ -2,7 +2,57 @@
  * Accessors inside a module of your own: as functions to be inlined, or emitted access by access where your
  * builder stands. The only header of memfold that needs LLVM's.
  *
+ * The first way is the short one. The second lets your own block receive the fault; gen/README.md walks
+ * through a client that uses it. Example of the first, a function that loads the guest's word at 0x20000:
+ *
+ *     #include <memfold/embed.h>
+ *     #include <llvm-c/Analysis.h>
+ *     #include <llvm-c/Core.h>
+ *     #include <stdio.h>
+ *
+ *     static void define_first_word(LLVMModuleRef module, LLVMValueRef load) {
+ *         LLVMContextRef context = LLVMGetModuleContext(module);
+ *         LLVMTypeRef load_type = LLVMGlobalGetValueType(load); // {i64, i32} (ptr, i32), as mf_load_fn
+ *         LLVMTypeRef view_type = LLVMPointerTypeInContext(context, 0);
+ *         LLVMTypeRef type = LLVMFunctionType(LLVMGetReturnType(load_type), &view_type, 1, 0);
+ *         LLVMValueRef function = LLVMAddFunction(module, "first_word", type);
+ *         LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
+ *         LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, ""));
+ *         LLVMValueRef arguments[2];
+ *         arguments[0] = LLVMGetParam(function, 0);
+ *         arguments[1] = LLVMConstInt(LLVMInt32TypeInContext(context), 0x20000, 0);
+ *         LLVMBuildRet(builder, LLVMBuildCall2(builder, load_type, load, arguments, 2, ""));
+ *         LLVMDisposeBuilder(builder);
+ *     }
+ *
+ *     int main(void) {
+ *         mf_layout_builder *builder = mf_layout_builder_create();
+ *         mf_layout *layout;
+ *         mf_diag diag;
+ *         LLVMContextRef context = LLVMContextCreate();
+ *         LLVMModuleRef module = LLVMModuleCreateWithNameInContext("client", context);
+ *         LLVMValueRef functions[MF_ACCESSOR_COUNT];
+ *         LLVMSetDataLayout(module, "e-i64:64"); // a client has its target machine's
+ *         if (mf_layout_builder_map_region(builder, 0x20000, 4096, MF_READ_WRITE, NULL, 0, &diag) ||
+ *             mf_layout_builder_finish(builder, &layout, NULL, &diag) ||
+ *             mf_embed_define(module, layout, NULL, "guest", functions, &diag)) {
+ *             fprintf(stderr, "%s\n", diag.message);
+ *             return 1;
+ *         }
+ *         define_first_word(module, functions[MF_LOAD_U32]);
+ *         int is_broken = LLVMVerifyModule(module, LLVMReturnStatusAction, NULL);
+ *         LLVMDumpModule(module); // optimise and run it with the passes and the JIT you have
+ *         LLVMDisposeModule(module);
+ *         LLVMContextDispose(context);
+ *         mf_layout_release(layout);
+ *         mf_layout_builder_destroy(builder);
+ *         return is_broken;
+ *     }
+ *
  * Thread rule: as LLVM's, one thread at a time for everything in one LLVMContext.
+ *
+ * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. The
+ * option `stale` is followed as it is given, also by a library that was built with assertions.
  */
 #ifndef MEMFOLD_EMBED_H
 #define MEMFOLD_EMBED_H
@@ -22,10 +72,13 @@ MF_PUBLIC_BEGIN
 
 /*
  * Defines the accessors of `layout` in `module`, which has its target's data layout: internal, alwaysinline
- * functions <prefix>_load_u8, ..., written to `functions` (NULL is fine) in the order of mf_accessor_id.
- * Those that you do not call disappear when the module is optimised. The module keeps nothing else but
- * declarations of what they call. MF_INVALID_ARGUMENT, MF_INEXACT_STRATEGY, MF_LLVM (the data layout is not
- * one of a 64-bit host).
+ * functions <prefix>_load_u8, ..., written to `functions` (NULL is fine) in the order of mf_accessor_id. They
+ * are the module's; LLVM renames one whose name is taken. Those that you do not call disappear when the
+ * module is optimised. Besides them the module gets declarations of what they call, and the constant table
+ * that they read if their plan has one. `options` may be NULL, the default; `prefix` is not NULL; neither
+ * they nor `layout` are needed afterwards. MF_INVALID_ARGUMENT (options that do not go together, or x86_paged
+ * in a module whose triple is not x86_64), MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY, MF_LLVM (the data layout is
+ * not one of a 64-bit host). After a failure none of the functions is there.
  */
 mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
                           const char *prefix, LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag);
@@ -96,13 +149,16 @@ mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name
 
 /* ---- Linking ------------------------------------------------------------------------------- */
 
-/* A function of the runtime that generated code calls, for JITs that resolve symbols themselves. */
+/*
+ * A function of the runtime that generated code calls, by its linker name, for JITs that resolve symbols
+ * themselves. abi.h and exception_table.h declare what is at the address.
+ */
 typedef struct mf_runtime_symbol {
     const char *name;
     void (*address)(void);
 } mf_runtime_symbol;
 
-/* Borrows all of them, static storage, and writes how many they are. Any thread. */
+/* Borrows all of them, static storage, and writes how many they are. Never fails. Any thread. */
 const mf_runtime_symbol *mf_runtime_symbols(size_t *count);
 
 MF_PUBLIC_END

@@ -2,7 +2,23 @@
  * The exception table: which instructions of generated code may fault, and where each continues if it does.
  * Every paged accessor with a status return has an entry. Code that the jit makes and objects that are
  * emitted ahead of time register their entries themselves; only a loader of its own kind needs the functions
- * below.
+ * below: the JIT of a client that embeds paged accessors in its modules (mf_embed_define_exception_table).
+ * Example:
+ *
+ *     #include <memfold/exception_table.h>
+ *
+ *     int main(void) {
+ *         static mf_exception_entry entries[1]; // as code that was just loaded brings them
+ *         mf_diag diag;
+ *         entries[0].fault = 0x100; // relative to the field itself
+ *         entries[0].resume = 0x200;
+ *         if (mf_exception_table_register(entries, 1, &diag) != MF_OK)
+ *             return 1;
+ *         // The code may run now: a fault at the one address goes on at the other.
+ *         uintptr_t resume = mf_exception_table_lookup((uintptr_t)&entries[0].fault + 0x100);
+ *         mf_exception_table_unregister(entries); // before the code is unloaded
+ *         return resume == (uintptr_t)&entries[0].resume + 0x200 ? 0 : 1;
+ *     }
  */
 #ifndef MEMFOLD_EXCEPTION_TABLE_H
 #define MEMFOLD_EXCEPTION_TABLE_H
@@ -18,40 +34,49 @@ MF_PUBLIC_BEGIN
 
 /*
  * One entry, position-independent: each field is an address relative to the field itself. Emitted objects
- * collect theirs in the section MF_EXCEPTION_SECTION of the executable or shared object.
+ * collect theirs in the section MF_EXCEPTION_SECTION of the executable or shared object. The order is free.
  */
 typedef struct mf_exception_entry {
     int32_t fault;  /* the instruction that may fault */
     int32_t resume; /* where it continues then */
 } mf_exception_entry;
 
+/* The section's name; the linker defines __start_mf_extable and __stop_mf_extable around it. */
 #define MF_EXCEPTION_SECTION "mf_extable"
 
 MF_STATIC_ASSERT(sizeof(mf_exception_entry) == 8, "mf_exception_entry");
 
 /*
  * The `count` entries from `entries` on are in force, until they are unregistered as often as they were
- * registered. They stay where they are meanwhile. MF_OUT_OF_MEMORY.
- * Any thread, also while others fault; not in a signal handler.
+ * registered. They are copied, but their address is their name, and the code they speak of stays where it is:
+ * so entries are not moved meanwhile. Registering the same address again only counts. A count of 0 does
+ * nothing. MF_OUT_OF_MEMORY. Any thread, also while others fault; not in a signal handler (it takes a lock).
  */
 mf_status mf_exception_table_register(const mf_exception_entry *entries, size_t count, mf_diag *diag);
 
-/* When this returns no thread uses the entries any more, and the code they speak of may be freed. */
+/*
+ * At the last of as many calls as there were registrations: no thread uses the entries any more when this
+ * returns, and the code they speak of may be freed. It waits for fault handlers that are running, and needs
+ * no memory. Entries that are not registered are ignored. Any thread; not in a signal handler.
+ */
 void mf_exception_table_unregister(const mf_exception_entry *entries);
 
 /*
- * Where the instruction at `host_pc` continues after a fault, or 0 if no entry names it. Any thread;
- * async-signal-safe: no lock, no allocation.
+ * Returns the host address where the instruction at `host_pc` continues after a fault, or 0 if no entry names
+ * it. Any thread; async-signal-safe: no lock, no allocation. A signal handler that may be left by a jump
+ * blocks all signals around it, because unregister waits until it has returned.
  */
 uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
 
 /*
  * What an emitted object calls before main and at its end (under a name with the ABI version, as all entry
- * points of generated code): register and unregister [begin, end). Panics if the host has no memory.
+ * points of generated code): [begin, end) is registered, and unregistered. Registering panics if the host has
+ * no memory. Nobody else calls them.
  */
 void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
 void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
 
+/* Their linker names. */
 #define MF_RT_REGISTER_SYMBOL "mf_rt_register_v1"
 #define MF_RT_UNREGISTER_SYMBOL "mf_rt_unregister_v1"
 

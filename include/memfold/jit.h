@@ -2,7 +2,54 @@
  * Accessors as function pointers, made at run time by LLVM.
  *
  * An mf_jit caches what it has made by layout content and options; an mf_code is one counted reference to
- * one accessor set. Every function here may run in any thread.
+ * one accessor set. Example:
+ *
+ *     #include <memfold/jit.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         mf_layout_builder *builder = mf_layout_builder_create();
+ *         mf_layout *layout;
+ *         mf_memory *memory;
+ *         mf_jit *jit;
+ *         mf_code *code;
+ *         mf_diag diag;
+ *         if (mf_layout_builder_map_region(builder, 0x20000, 4096, MF_READ_WRITE, NULL, 0, &diag) ||
+ *             mf_layout_builder_finish(builder, &layout, NULL, &diag) ||
+ *             mf_memory_create(layout, NULL, MF_BACKEND_COPY, &memory, &diag) ||
+ *             mf_jit_create(NULL, &jit, &diag) || mf_jit_get_for(jit, memory, NULL, &code, &diag)) {
+ *             fprintf(stderr, "%s\n", diag.message);
+ *             return 1;
+ *         }
+ *         const mf_accessors *guest = mf_code_accessors(code);
+ *         mf_view *view = mf_memory_view(memory);
+ *         guest->store_u32(view, 0x20000, 42);
+ *         mf_load_result inside = guest->load_u32(view, 0x20000);
+ *         mf_load_result across = guest->load_u32(view, 0x20ffe); // two of its bytes lie outside
+ *         printf("%d, then a fault on page 0x%llx\n", (int)inside.value,
+ *                (unsigned long long)view->fault.page);
+ *         mf_code_release(code);
+ *         mf_jit_destroy(jit);
+ *         mf_memory_destroy(memory);
+ *         mf_layout_release(layout);
+ *         mf_layout_builder_destroy(builder);
+ *         return inside.value == 42 && across.status == MF_PAGE_FAULT ? 0 : 1;
+ *     }
+ *
+ * Thread rule: every function here may run in any thread, several at once on one mf_jit, except that
+ * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler.
+ *
+ * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory. If LLVM cannot, it ends the
+ * process: its bad-alloc handler prints "LLVM ERROR: out of memory" and aborts, or std::bad_alloc ends it by
+ * std::terminate. memfold installs no handler of LLVM's. Do not catch such an exception outside: it would
+ * leave locks held behind it. mf_jit_create, mf_jit_destroy, a request for code that is not known yet and the
+ * release of a last reference enter LLVM; a program that must go on without memory makes its code early or
+ * ahead of time (aot.h), or uses generic.h.
+ *
+ * Assertions. A library that was built with them (without NDEBUG, as in CMake's build type Debug) makes all
+ * code of a jit with stale = check, whatever the options say, so that accessors made for another layout panic
+ * instead of serving it. A set that was asked for with stale = trust is then the same set as one with check.
+ * Objects and embedded accessors (aot.h, embed.h) follow their options in every build.
  */
 #ifndef MEMFOLD_JIT_H
 #define MEMFOLD_JIT_H
@@ -18,41 +65,56 @@
 
 MF_PUBLIC_BEGIN
 
+/* A code generator with its cache. */
 typedef struct mf_jit mf_jit;
+
+/* A reference to the accessors of one layout under one set of options. */
 typedef struct mf_code mf_code;
 
+/* How a jit names its code. All zero is the default. */
 typedef struct mf_jit_config {
     const char *symbol_prefix; /* names in gdb and perf: <prefix>_<n>_load_u8; NULL: "memfold" */
     bool perf_map;             /* append every accessor to /tmp/perf-<pid>.map */
 } mf_jit_config;
 
 /*
- * Writes a new code generator for the machine it runs on. `config` may be NULL. The caller owns it and
- * destroys it after it has released every mf_code. MF_OUT_OF_MEMORY, MF_LLVM, MF_IO (the perf map).
+ * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards;
+ * of the prefix at most 128 bytes are used. The caller owns the jit and destroys it after it has released
+ * every mf_code. MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM,
+ * MF_IO (the perf map).
  */
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag);
+
+/* The jit and what it has cached are gone; every mf_code has been released before. NULL does nothing. */
 void mf_jit_destroy(mf_jit *jit);
 
 /*
  * Writes a reference to the accessors of `layout` under `options` (NULL: the default): the known ones, or
- * new ones. Two threads that ask for the same at once get the same. The caller releases the reference; at
- * the last one the code is freed. The code is never writable and executable at once.
- * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM.
+ * new ones. Two threads that ask for the same at once get the same: one makes it and the other waits. The
+ * caller releases the reference; at the last one the code is freed. The code is never writable and executable
+ * at once. `layout` and `options` are not needed afterwards. A request for known code takes no lock.
+ * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM; a failed request
+ * leaves nothing in the cache.
  */
 mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
                      mf_diag *diag);
 
 /*
  * The same for the layout that `memory` has now. Ask again after map_region, protect, unmap or reset; sbrk
- * needs no new accessors. Counts as a change of the memory for its thread rule.
+ * needs no new accessors. `options` name the memory's backend themselves. Counts as a change of the memory
+ * for its thread rule.
  */
 mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,
                          mf_diag *diag);
 
+/* One more reference to `code`, which is not NULL: returns its argument. Never fails. */
 mf_code *mf_code_retain(mf_code *code);
+
+/* One reference less; at the last one no thread is inside the accessors, and they are freed. NULL does
+ * nothing. */
 void mf_code_release(mf_code *code);
 
-/* Borrows the accessors and the layout they are for, while the reference is held. */
+/* Borrow the accessors and the layout they are for, as long as the reference is held. They never fail. */
 const mf_accessors *mf_code_accessors(const mf_code *code);
 const mf_layout *mf_code_layout(const mf_code *code);
 

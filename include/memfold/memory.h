@@ -1,11 +1,44 @@
 /*
  * A memory: the bytes and the live permissions of one guest.
  *
+ * It is made from a layout and an image (layout.h), or empty and then filled with mf_memory_map_region.
+ * Generated code reaches it through a view; the functions below reach it directly, by the same fault
+ * contract. Example:
+ *
+ *     #include <memfold/memory.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         mf_memory *memory;
+ *         uint64_t old_top;
+ *         char text[6];
+ *         mf_layout_builder *builder = mf_layout_builder_create();
+ *         mf_layout *layout;
+ *         if (mf_layout_builder_map_region(builder, 0x1000, 4096, MF_READ_WRITE, NULL, 0, NULL) ||
+ *             mf_layout_builder_set_heap(builder, 0x2000, 16, NULL) ||
+ *             mf_layout_builder_finish(builder, &layout, NULL, NULL) ||
+ *             mf_memory_create(layout, NULL, MF_BACKEND_COPY, &memory, NULL))
+ *             return 1;
+ *         mf_layout_builder_destroy(builder);
+ *         mf_layout_release(layout); // the memory keeps a reference of its own
+ *         bool early = mf_memory_write(memory, 0x1ffe, "hello", 6); // 0x2000 is not there yet:
+ *         mf_fault fault = mf_memory_last_fault(memory);            // no byte was written
+ *         mf_status status = mf_memory_sbrk(memory, 100, &old_top, NULL);
+ *         bool done = mf_memory_write(memory, 0x1ffe, "hello", 6) && mf_memory_read(memory, 0x1ffe, text, 6);
+ *         printf("first a fault on page 0x%llx, then %s\n", (unsigned long long)fault.page, text);
+ *         mf_memory_destroy(memory);
+ *         return !early && status == MF_OK && old_top == 0x2000 && done ? 0 : 1;
+ *     }
+ *
  * Thread rule, for every function here unless it says otherwise: accesses (read, write, fill, copy, span,
  * is_accessible, and accessors) may run in several threads at once, each with its own view; functions that
  * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
  * everything else on the same memory, and that is the caller's to arrange. Different memories are
- * independent.
+ * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
+ * interrupted code is using; functions that change the memory do not run in a signal handler.
+ *
+ * What returns neither a status nor a bool never fails; the pointers given are not NULL where nothing else is
+ * said. A range ends at most at 2^32 where an mf_status is returned; where a bool is, what lies above faults.
  */
 #ifndef MEMFOLD_MEMORY_H
 #define MEMFOLD_MEMORY_H
@@ -20,6 +53,7 @@
 
 MF_PUBLIC_BEGIN
 
+/* A memory. Its contents are the runtime's; programs hold pointers to it. */
 typedef struct mf_memory mf_memory;
 
 /* Whether runs of 2 MiB and more ask the host for huge pages. */
@@ -27,8 +61,8 @@ typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 
 
 /* How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them. */
 typedef struct mf_memory_config {
-    mf_backend backend;
-    mf_huge_pages huge_pages;
+    mf_backend backend;       /* where the bytes are; accessors are made for the same one */
+    mf_huge_pages huge_pages; /* faster accesses to large regions, but the host may commit 2 MiB at a time */
 } mf_memory_config;
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -36,9 +70,9 @@ typedef struct mf_memory_config {
 /*
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
- * kept there. The caller owns the memory; destroy(NULL) does nothing. MF_OUT_OF_MEMORY (address space, bytes,
- * or the kernel's limit of mappings), MF_INVALID_ARGUMENT for a backend that is not there, MF_IO if the fault
- * handler of x86_paged cannot be installed.
+ * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
+ * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, MF_IO if the
+ * fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
  * (bare.h) frames are taken for every page that can be accessed.
@@ -47,27 +81,46 @@ mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_ba
                            mf_memory **memory, mf_diag *diag);
 mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
                                 const mf_memory_config *config, mf_memory **memory, mf_diag *diag);
+
+/* The memory and its own view are gone; further views have been detached before. NULL does nothing. */
 void mf_memory_destroy(mf_memory *memory);
 
 /*
- * Writes an independent copy: same bytes, permissions and heap top; the same creation state, so that reset
- * gives both the same. Its fault record is clear and it has no further views. Counts as a change of `memory`
- * for the thread rule. MF_OUT_OF_MEMORY.
+ * Writes an independent memory: same backend, bytes, permissions and heap top; the same creation state, so
+ * that reset gives both the same. Its fault record is clear and it has no further views. The caller owns it.
+ * Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 
-/* The memory is as it was created: permissions, bytes, heap top. The fault record of every view is clear. */
+/*
+ * The memory is as it was created: permissions, bytes, heap top. The fault record of every view is clear;
+ * views stay attached. If the layout had changed since, accessors must be asked for again. MF_OUT_OF_MEMORY,
+ * and then nothing has changed; never on the copy backend.
+ */
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag);
 
 /* ---- Views --------------------------------------------------------------------------------- */
 
-/* Borrows the memory's own view, which lives as long as the memory. */
+/*
+ * Borrows the memory's own view, which lives as long as the memory, at the same place. It is for one thread;
+ * it is not detached, and a copy of the struct is not a view.
+ */
 mf_view *mf_memory_view(mf_memory *memory);
 
-/* `view` (the caller's storage) is a further view of `memory`, for another thread. */
+/*
+ * `view` (the caller's storage, in any state but attached) is a further view of `memory`, for another thread,
+ * with a clear fault record and no guard frame. It never fails.
+ *
+ * Until it is detached the view is neither moved nor copied, and its storage stays: the memory keeps its host
+ * address in a list and writes to it when the heap grows, the layout changes, or the memory is reset. A
+ * library that was built with assertions panics when it meets a view that was moved or copied.
+ */
 void mf_view_attach(mf_view *view, mf_memory *memory);
 
-/* `view` belongs to no memory any more. Every further view is detached before the memory is destroyed. */
+/*
+ * `view`, which is a further view or all zero, belongs to no memory any more and is all zero. No guard frame
+ * of it is active. Every further view is detached before the memory is destroyed. It never fails.
+ */
 void mf_view_detach(mf_view *view);
 
 /* ---- Pages --------------------------------------------------------------------------------- */
@@ -75,8 +128,14 @@ void mf_view_detach(mf_view *view);
 /*
  * The pages of [start, start + size) have `access` and keep their bytes, except that those from `start`
  * on become `init` (at most `size` of its `init_bytes`; NULL for none). Size 0 is legal and does nothing.
- * MF_UNALIGNED_START, MF_UNALIGNED_SIZE, MF_OVERFLOW (past 2^32), each with the offending value;
- * MF_OUT_OF_MEMORY.
+ * MF_UNALIGNED_START (the diagnostic's value is the start), MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past
+ * 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for the kernel's limit of mappings. After a failure
+ * nothing has changed.
+ *
+ * This, protect and unmap give the memory another layout if they change any permission: accessors made before
+ * are for the old one, and are asked for again (mf_jit_get_for, or mf_memory_layout). Using the old ones is a
+ * programmer's mistake, which those with stale = check answer with a panic and others with what their layout
+ * said.
  */
 mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size, mf_access access,
                                const void *init, size_t init_bytes, mf_diag *diag);
@@ -84,21 +143,24 @@ mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size,
 /* The pages have `perm` and keep their bytes, also to and from MF_PERM_NONE. Errors as map_region. */
 mf_status mf_memory_protect(mf_memory *memory, uint64_t start, uint64_t size, mf_perm perm, mf_diag *diag);
 
-/* The pages are MF_PERM_NONE and their bytes zero. Errors as map_region. */
+/* The pages are MF_PERM_NONE and their bytes zero, also when they come back. Errors as map_region. */
 mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_diag *diag);
 
 /*
- * Grows the heap by `bytes` and writes the old top. The pages in [roundup(old), roundup(old + bytes)) are
- * read-write and zero. MF_HEAP_REFUSED beyond the heap's maximum or if one of those pages is not
- * MF_PERM_NONE; MF_OUT_OF_MEMORY. Never makes accessors stale.
+ * The heap is larger by `bytes`, and its old top, a guest index, is written. The pages in [roundup(old),
+ * roundup(old + bytes)) are read-write and zero, roundup being to whole pages. 0 bytes ask for the top.
+ * MF_HEAP_REFUSED (the value is `bytes`) beyond the heap's maximum or if one of those pages is not
+ * MF_PERM_NONE; MF_OUT_OF_MEMORY; after both nothing has changed. Never makes accessors stale. The heap never
+ * shrinks but by reset.
  */
 mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag);
 
 /* ---- State --------------------------------------------------------------------------------- */
 
+/* The permission that the page of `address` has now, pages of the heap included. */
 mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address);
 
-/* The end of the highest page that is not MF_PERM_NONE, 0 if there is none. */
+/* The guest index where the highest page that is not MF_PERM_NONE ends, 0 if there is none. */
 uint64_t mf_memory_len(const mf_memory *memory);
 
 /* True if `address` lies below mf_memory_len, mapped or not. */
@@ -106,9 +168,15 @@ static inline bool mf_memory_is_in_bounds(const mf_memory *memory, uint32_t addr
     return address < mf_memory_len(memory);
 }
 
+/*
+ * The heap: the guest address where it begins, the guest index of its top now, which is the base at first,
+ * and its maximum in pages from the base on, both as they were at creation. All 0 if there is no heap.
+ */
 uint32_t mf_memory_heap_base(const mf_memory *memory);
 uint64_t mf_memory_heap_top(const mf_memory *memory);
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory);
+
+/* The backend that the memory was made with. */
 mf_backend mf_memory_backend(const mf_memory *memory);
 
 /*
@@ -122,27 +190,35 @@ mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag)
 /* ---- Accesses ------------------------------------------------------------------------------ */
 
 /*
- * All or nothing over [address, address + length), by the fault contract: true if it was done; otherwise
- * no byte has changed and the view's fault record says why. Length 0 always succeeds. Host buffers never
- * overlap guest bytes.
+ * All or nothing over the `length` bytes from guest address `address` on, by the fault contract: true if it
+ * was done; otherwise no byte has changed, on either side, and the view's fault record says why. Length 0
+ * always succeeds, and then the host pointer may be NULL. Host buffers never overlap guest bytes.
  */
 bool mf_view_read(mf_view *view, uint32_t address, void *to, size_t length);
 bool mf_view_write(mf_view *view, uint32_t address, const void *from, size_t length);
 bool mf_view_fill(mf_view *view, uint32_t address, uint8_t byte, uint64_t length);
 
-/* Copies [from, from + length) to [to, ...) as memmove does. The source is checked first. */
+/*
+ * The same for a copy within the guest: [to, to + length) becomes what [from, from + length) was, also where
+ * the two overlap. The source is checked first, so if both fault the record is that of the load.
+ */
 bool mf_view_copy(mf_view *view, uint32_t to, uint32_t from, uint64_t length);
 
 /*
  * Borrows the host bytes of [address, address + length) for `operation`, until the next change of the
- * memory. NULL and the fault record if they are not all accessible.
+ * memory; sbrk leaves them where they are and what they are. NULL and the fault record if they are not all
+ * accessible. With MF_LOAD they are only read. Length 0 gives a pointer to no bytes. In a kernel whose window
+ * begins at host address 0 (bare.h), guest address 0 is NULL too: there ask mf_view_is_accessible.
  */
 void *mf_view_span(mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
-/* True if `operation` may touch all of [address, address + length). Never writes the fault record. */
+/*
+ * True if `operation` may touch all of [address, address + length), as it is with length 0. Never writes the
+ * fault record.
+ */
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
-/* The same through the memory's own view. */
+/* The same six through the memory's own view, and so on the thread that it belongs to. */
 static inline bool mf_memory_read(mf_memory *memory, uint32_t address, void *to, size_t length) {
     return mf_view_read(mf_memory_view(memory), address, to, length);
 }

@@ -94,6 +94,7 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
     X(HOT_PERCENT, uint32_t, hot_percent, 100)
 
+/* The options as a value: a field for each line of the list. */
 typedef struct mf_accessor_options {
 #define MF_X(ID, type, field, largest) type field;
     MF_ACCESSOR_OPTIONS(MF_X)

@@ -37,6 +37,7 @@ MF_PUBLIC_BEGIN
     X(PERM_TABLE, "perm-table")             /* the memory's live permission table */                         \
     X(RANGE, "range")                       /* a range whose length is known when the code runs */
 
+/* The numbers of the checks, in the order of the list. */
 typedef enum mf_check {
 #define MF_X(ID, name) MF_CHECK_##ID,
     MF_CHECKS(MF_X)
@@ -70,6 +71,7 @@ typedef enum mf_check {
     X(RANGE_BELOW_HEAP_END, "range-in-heap") /* it is within start, ..., heap_end - 1 */                     \
     X(RANGE_PERMISSION, "range-permission")  /* the runtime finds all of it accessible */
 
+/* The numbers of the kinds of steps, in the order of the list. */
 typedef enum mf_step_kind {
 #define MF_X(ID, name) MF_STEP_##ID,
     MF_STEPS(MF_X)
@@ -102,6 +104,7 @@ typedef struct mf_plan_step {
     uint32_t percent;      /* so many of 100 accesses pass, as far as is known; 0: it is not */
 } mf_plan_step;
 
+/* How many steps a plan has at most. */
 #define MF_PLAN_STEPS_MAX 8
 
 /*

@@ -3,7 +3,27 @@
  *
  * Three kinds of trouble never mix: a guest's mistake is an mf_fault (abi.h), a programmer's mistake
  * panics (panic.h), and everything else is an mf_status. A function that returns a status writes its
- * results only on MF_OK and leaves everything as it was otherwise.
+ * results only on MF_OK and leaves everything as it was otherwise. Functions without a status, a bool or a
+ * pointer that may be NULL cannot fail. Example:
+ *
+ *     #include <memfold/memory.h>
+ *     #include <memfold/status.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         mf_memory *memory;
+ *         mf_diag diag;
+ *         char line[256];
+ *         if (mf_memory_create(NULL, NULL, MF_BACKEND_COPY, &memory, &diag) != MF_OK)
+ *             return 1;
+ *         mf_status status = mf_memory_map_region(memory, 0x1234, 4096, MF_READ_ONLY, NULL, 0, &diag);
+ *         if (status != MF_OK) {
+ *             mf_diag_print(&diag, line, sizeof line);
+ *             fprintf(stderr, "%s: %s\n", mf_status_name(status), line);
+ *         }
+ *         mf_memory_destroy(memory);
+ *         return status == MF_UNALIGNED_START && diag.value == 0x1234 ? 0 : 1;
+ *     }
  */
 #ifndef MEMFOLD_STATUS_H
 #define MEMFOLD_STATUS_H
@@ -15,7 +35,7 @@
 
 MF_PUBLIC_BEGIN
 
-/* X(code, "name", "message") */
+/* The list of all statuses, expanding X(code, "name", "message") for each; X is your macro. */
 #define MF_STATUSES(X)                                                                                       \
     X(MF_OK, "ok", "success")                                                                                \
     X(MF_OUT_OF_MEMORY, "out-of-memory", "the host has no memory or address space left")                     \
@@ -30,6 +50,7 @@ MF_PUBLIC_BEGIN
     X(MF_UNKNOWN_TARGET, "unknown-target", "the target is not known")                                        \
     X(MF_LLVM, "llvm", "LLVM refused the module")
 
+/* The code of each status. MF_OK is 0, so `if (status)` means that something failed. */
 typedef enum mf_status {
 #define MF_X(code, name, message) code,
     MF_STATUSES(MF_X)
@@ -37,24 +58,30 @@ typedef enum mf_status {
         MF_STATUS_COUNT
 } mf_status;
 
-/* The name ("unaligned-start") and the general message of a status. Static storage. Any thread. */
+/*
+ * Borrow the name ("unaligned-start") and the general message of a status, static storage. What is no status
+ * is "unknown"; they never return NULL. Any thread; async-signal-safe.
+ */
 const char *mf_status_name(mf_status status);
 const char *mf_status_message(mf_status status);
 
 /*
  * The detail of a failure, in the caller's storage. Functions take it as an optional last argument
- * (NULL is fine) and write it only when they fail.
+ * (NULL is fine) and write it only when they fail. It holds no pointers: copy it freely, free nothing.
  */
 typedef struct mf_diag {
-    mf_status status;
-    uint64_t value; /* the offending number, where there is one: a start, a size, an end, an address */
-    uint32_t line;  /* 1-based line and column in `file`, or 0 */
+    mf_status status; /* what the function returned */
+    uint64_t value;   /* the offending number, where there is one: a start, a size, an end, an address */
+    uint32_t line;    /* 1-based line and column in `file`, or 0 */
     uint32_t column;
     char file[4096];   /* the file as the caller named it, or empty */
-    char message[512]; /* one line, no full stop */
+    char message[512]; /* one line, no full stop; cut if it is longer */
 } mf_diag;
 
-/* Fills `diag` (if not NULL) with a formatted message, no place, and returns `status`. Any thread. */
+/*
+ * Fills `diag` (if not NULL) with `status`, `value`, a message formatted as by printf, and no place; returns
+ * `status`. For clients that report failures of their own in the same way. Never fails. Any thread.
+ */
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
 #endif
@@ -62,8 +89,9 @@ mf_status
 mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const char *format, ...);
 
 /*
- * Writes "file:line:column: message" (as much of the place as is known) to `text`, always terminated,
- * and returns the length it needs without the terminator, as snprintf does. Any thread.
+ * Writes "file:line:column: message" (as much of the place as is known) to `text`, of which it uses at most
+ * `text_bytes` bytes, terminated if there is at least one, and returns the length it needs without the
+ * terminator, as snprintf does. `diag` has been written by a function that failed. Never fails. Any thread.
  */
 size_t mf_diag_print(const mf_diag *diag, char *text, size_t text_bytes);
 
