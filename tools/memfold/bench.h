@@ -7,7 +7,7 @@
 #ifndef MEMFOLD_TOOLS_BENCH_H
 #define MEMFOLD_TOOLS_BENCH_H
 
-#include "../bench/guest.h"
+#include "bench/guest.h"
 #include "command.h"
 
 #include <memfold/jit.h>

@@ -2,7 +2,7 @@
 #ifndef MEMFOLD_TEST_BARE_PACKED_H
 #define MEMFOLD_TEST_BARE_PACKED_H
 
-#include "script.h"
+#include "run/script.h"
 
 #include <memfold/layout.h>
 

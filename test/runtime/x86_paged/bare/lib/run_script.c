@@ -4,7 +4,7 @@
  */
 #include "kernel.h"
 #include "packed.h"
-#include "perform.h"
+#include "run/perform.h"
 
 #include <memfold/generic.h>
 

@@ -1,7 +1,8 @@
 #include "command.h"
+#include "map/picture.h"
+#include "map/svg.h"
 #include "options.h"
 #include "output.h"
-#include "picture.h"
 
 #include <langinfo.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "perform.h"
+#include "run/perform.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "script.h"
+#include "run/script.h"
 
 #include "command.h"
 #include "text.h"

@@ -1,6 +1,6 @@
 /* What `memfold map` shows: the whole guest space as spans, and which of them it has room for. */
-#ifndef MEMFOLD_TOOLS_SPACE_H
-#define MEMFOLD_TOOLS_SPACE_H
+#ifndef MEMFOLD_TOOLS_MAP_SPACE_H
+#define MEMFOLD_TOOLS_MAP_SPACE_H
 
 #include <memfold/layout_file.h>
 

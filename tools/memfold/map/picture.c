@@ -1,4 +1,4 @@
-#include "picture.h"
+#include "map/picture.h"
 
 #include "text.h"
 

@@ -1,6 +1,6 @@
 /* Who performs the loads and stores of `memfold run`: generated code or the generic engine. */
-#ifndef MEMFOLD_TOOLS_ENGINE_H
-#define MEMFOLD_TOOLS_ENGINE_H
+#ifndef MEMFOLD_TOOLS_RUN_ENGINE_H
+#define MEMFOLD_TOOLS_RUN_ENGINE_H
 
 #include <memfold/accessors.h>
 #include <memfold/jit.h>

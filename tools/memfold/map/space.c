@@ -1,4 +1,4 @@
-#include "space.h"
+#include "map/space.h"
 
 #include "text.h"
 

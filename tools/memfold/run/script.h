@@ -1,6 +1,6 @@
 /* The scripts of `memfold run`: parsed whole, before the first line runs. */
-#ifndef MEMFOLD_TOOLS_SCRIPT_H
-#define MEMFOLD_TOOLS_SCRIPT_H
+#ifndef MEMFOLD_TOOLS_RUN_SCRIPT_H
+#define MEMFOLD_TOOLS_RUN_SCRIPT_H
 
 #include <memfold/status.h>
 

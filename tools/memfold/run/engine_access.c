@@ -1,5 +1,5 @@
 /* One access, whoever made the accessors: calls by every signature, and where the fault record is. */
-#include "engine.h"
+#include "run/engine.h"
 
 #include <memfold/guard.h>
 

@@ -2,11 +2,11 @@
  * The commands of `memfold run`, performed on a memory: one line each on standard output. It needs a C
  * library only to print, so that a kernel can do the same.
  */
-#ifndef MEMFOLD_TOOLS_PERFORM_H
-#define MEMFOLD_TOOLS_PERFORM_H
+#ifndef MEMFOLD_TOOLS_RUN_PERFORM_H
+#define MEMFOLD_TOOLS_RUN_PERFORM_H
 
-#include "engine.h"
-#include "script.h"
+#include "run/engine.h"
+#include "run/script.h"
 
 /* A script in progress. */
 struct session {

@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "run/engine.h"
 
 #include <memfold/generic.h>
 

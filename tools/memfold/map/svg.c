@@ -1,4 +1,4 @@
-#include "picture.h"
+#include "map/svg.h"
 
 #include "text.h"
 

@@ -1,8 +1,8 @@
 #include "command.h"
-#include "engine.h"
 #include "options.h"
-#include "perform.h"
-#include "script.h"
+#include "run/engine.h"
+#include "run/perform.h"
+#include "run/script.h"
 
 #include <memfold/generic.h>
 
