@@ -1,5 +1,8 @@
 /* Random accesses by one and by two threads, each with a view of its own on the same memory. */
-#include "bench.h"
+#include "bench/parallel.h"
+
+#include "bench/clock.h"
+#include "command.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,26 +12,26 @@
 #define REPEATS 20
 
 /* One thread's part. */
-struct part {
-    bench_guest guest;
-    bench_loop *loop;
-    bench_work batch;
-    bench_tally tally;
+typedef struct thread_part {
+    guest_view guest;
+    guest_loop *loop;
+    guest_batch batch;
+    guest_tally tally;
     pthread_barrier_t *start;
     double ns;
-};
+} thread_part;
 
 static void *run_part(void *context) {
-    struct part *part = context;
+    thread_part *part = context;
     pthread_barrier_wait(part->start);
-    double start = clock_ns();
+    double start = bench_clock_ns();
     part->loop(&part->guest.view, &part->batch, &part->tally);
-    part->ns = clock_ns() - start;
+    part->ns = bench_clock_ns() - start;
     return NULL;
 }
 
 /* The slower part's time per access, negative if there is no second thread. */
-static double run_parts(struct part *parts, unsigned threads) {
+static double run_parts(thread_part *parts, unsigned threads) {
     pthread_t other;
     pthread_barrier_t start;
     if (pthread_barrier_init(&start, NULL, threads) != 0)
@@ -46,14 +49,14 @@ static double run_parts(struct part *parts, unsigned threads) {
     return ns / (double)(parts[0].batch.count * parts[0].batch.repeats);
 }
 
-static void make_parts(struct part parts[2], struct scene *scene, const struct work *work,
-                       const struct engine_spec *spec, const struct engine_code *code) {
+static void make_parts(thread_part parts[2], bench_scene *scene, const bench_work *work,
+                       const bench_engine *spec, const bench_code *code) {
     mf_backend backend = spec->options.backend;
     for (int i = 0; i < 2; i++) {
         memset(&parts[i], 0, sizeof parts[i]);
         parts[i].guest = scene->guests[backend];
         mf_view_attach(&parts[i].guest.view, scene->memories[backend]);
-        parts[i].loop = code->loops[work_loop(work)];
+        parts[i].loop = code->loops[bench_work_loop(work)];
         parts[i].batch = work->batch;
         parts[i].batch.repeats = REPEATS;
         if (code->accessors != NULL) {
@@ -65,8 +68,8 @@ static void make_parts(struct part parts[2], struct scene *scene, const struct w
 
 /* Both threads store the same value at an address, so that after the first batch all of them see the same
  * sum. */
-static bool run_rounds(struct part parts[2], unsigned threads, double samples[ROUNDS]) {
-    bench_tally seen = {0, 0};
+static bool run_rounds(thread_part parts[2], unsigned threads, double samples[ROUNDS]) {
+    guest_tally seen = {0, 0};
     if (run_parts(parts, 1) < 0)
         return false;
     for (unsigned round = 0; round <= ROUNDS; round++) {
@@ -83,9 +86,9 @@ static bool run_rounds(struct part parts[2], unsigned threads, double samples[RO
     return true;
 }
 
-bool threads_measure(struct cost_list *costs, struct scene *scene, const struct work *work,
-                     const struct engine_list *engines, const struct engine_code *codes) {
-    struct part *parts = calloc(2, sizeof *parts);
+bool bench_parallel_measure(bench_costs *costs, bench_scene *scene, const bench_work *work,
+                            const bench_engines *engines, const bench_code *codes) {
+    thread_part *parts = calloc(2, sizeof *parts);
     bool agreed = parts != NULL;
     for (size_t i = 0; agreed && i < engines->count; i++) {
         if (codes[i].loops[0] == NULL || strcmp(engines->all[i].name, "list") == 0)
@@ -100,8 +103,8 @@ bool threads_measure(struct cost_list *costs, struct scene *scene, const struct 
                 fail_print(NULL, 0, "bench: %s disagrees with itself in %u threads", engines->all[i].name,
                            threads);
             else
-                cost_add(costs, "ns", summarise(samples, ROUNDS), "threads: %s, %s, each of %u",
-                         scene->layout->name, engines->all[i].name, threads);
+                bench_costs_add(costs, "ns", bench_summarise(samples, ROUNDS), "threads: %s, %s, each of %u",
+                                scene->layout->name, engines->all[i].name, threads);
         }
     }
     free(parts);

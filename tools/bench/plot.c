@@ -2,8 +2,9 @@
  * The picture: ns per access against the number of regions, one line per engine, drawn by gnuplot. Each line
  * is named at its end, in its own colour; memfold's are thick, and names that would overlap are moved apart.
  */
-#include "bench.h"
+#include "bench/plot.h"
 
+#include "command.h"
 #include "output.h"
 
 #include <errno.h>
@@ -14,12 +15,14 @@
 #include <unistd.h>
 
 /* Told apart also by those who see few colours; memfold has the strong ones. */
-static const struct look {
+typedef struct line_look {
     const char *engine;
     const char *colour;
     double width;
     const char *dashes;
-} looks[] = {
+} line_look;
+
+static const line_look looks[] = {
     {"inlined-copy", "#d1242f", 4.5, "1"}, {"inlined-paged", "#0b62c4", 4.5, "1"},
     {"called-copy", "#f08a5d", 3, "1"},    {"called-paged", "#6aa9ee", 3, "1"},
     {"raw", "#111111", 2, "'-'"},          {"mprotect", "#777777", 1.5, "'-'"},
@@ -27,9 +30,9 @@ static const struct look {
     {"search", "#7b3fa0", 1.5, "1"},       {"bytes", "#118a5c", 1.5, "1"},
     {"tlb", "#c0409a", 1.5, "1"},          {"generic", "#555577", 1.5, "'.'"},
 };
-static const struct look other_look = {"", "#2a9d8f", 2, "'_'"};
+static const line_look other_look = {"", "#2a9d8f", 2, "'_'"};
 
-static const struct look *look_of(const char *engine) {
+static const line_look *look_of(const char *engine) {
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
         if (strcmp(looks[i].engine, engine) == 0)
             return &looks[i];
@@ -39,22 +42,22 @@ static const struct look *look_of(const char *engine) {
 /* ---- The points ---- */
 
 /* What one picture shows. */
-struct plot {
-    const struct report *report;
-    enum pattern pattern;
-    enum working_set set;
-};
+typedef struct plot_view {
+    const bench_report *report;
+    bench_pattern pattern;
+    bench_set set;
+} plot_view;
 
-static bool shown(const struct plot *plot, const struct cell *cell) {
+static bool shown(const plot_view *plot, const bench_cell *cell) {
     return cell->layout->regions > 0 && cell->pattern == plot->pattern && cell->set == plot->set;
 }
 
 /* The ns at the largest number of regions, where the line's name goes; 0 if it has no point. */
-static double last_value(const struct plot *plot, size_t engine, uint64_t *regions) {
+static double last_value(const plot_view *plot, size_t engine, uint64_t *regions) {
     double value = 0;
     *regions = 0;
     for (size_t i = 0; i < plot->report->cell_count; i++) {
-        const struct cell *cell = &plot->report->cells[i];
+        const bench_cell *cell = &plot->report->cells[i];
         if (shown(plot, cell) && cell->engines[engine].there && cell->layout->regions >= *regions) {
             value = cell->engines[engine].ns.median;
             *regions = cell->layout->regions;
@@ -65,27 +68,29 @@ static double last_value(const struct plot *plot, size_t engine, uint64_t *regio
 
 /* ---- Names at the ends ---- */
 
-struct label {
+#define NAMES_HIGH 26 /* so many names fit above each other */
+
+typedef struct line_label {
     size_t engine;
     uint64_t regions;
     double at; /* log10 of the ns where the name stands */
-};
+} line_label;
 
 static int by_height(const void *a, const void *b) {
-    double left = ((const struct label *)a)->at;
-    double right = ((const struct label *)b)->at;
+    double left = ((const line_label *)a)->at;
+    double right = ((const line_label *)b)->at;
     return (left > right) - (left < right);
 }
 
 /* From the lowest up, each name keeps its distance to the one below. */
-static void move_apart(struct label *labels, size_t count, double distance) {
+static void move_apart(line_label *labels, size_t count, double distance) {
     qsort(labels, count, sizeof *labels, by_height);
     for (size_t i = 1; i < count; i++)
         if (labels[i].at < labels[i - 1].at + distance)
             labels[i].at = labels[i - 1].at + distance;
 }
 
-static size_t make_labels(const struct plot *plot, struct label labels[MOST_ENGINES], double *top) {
+static size_t make_labels(const plot_view *plot, line_label labels[BENCH_ENGINES_MAX], double *top) {
     size_t count = 0;
     *top = 0;
     for (size_t i = 0; i < plot->report->engines->count; i++) {
@@ -93,22 +98,21 @@ static size_t make_labels(const struct plot *plot, struct label labels[MOST_ENGI
         double value = last_value(plot, i, &regions);
         if (value <= 0)
             continue;
-        labels[count++] = (struct label){i, regions, log10(value)};
+        labels[count++] = (line_label){i, regions, log10(value)};
         if (log10(value) > *top)
             *top = log10(value);
     }
     return count;
 }
 
-static void print_labels(const struct plot *plot, FILE *to) {
-    enum { NAMES_HIGH = 26 };
-    struct label labels[MOST_ENGINES];
+static void print_labels(const plot_view *plot, FILE *to) {
+    line_label labels[BENCH_ENGINES_MAX];
     double top;
     size_t count = make_labels(plot, labels, &top);
-    move_apart(labels, count, (top + 1) / (double)NAMES_HIGH);
+    move_apart(labels, count, (top + 1) / NAMES_HIGH);
     for (size_t i = 0; i < count; i++) {
         const char *name = plot->report->engines->all[labels[i].engine].name;
-        const struct look *look = look_of(name);
+        const line_look *look = look_of(name);
         fprintf(to, "set label \"%s\" at first %.1f, %.6g left textcolor rgb '%s'%s\n", name,
                 (double)labels[i].regions * 1.12, pow(10, labels[i].at), look->colour,
                 look->width > 2 ? " font ',14'" : "");
@@ -117,10 +121,10 @@ static void print_labels(const struct plot *plot, FILE *to) {
 
 /* ---- The script ---- */
 
-static void print_data(const struct plot *plot, size_t engine, FILE *to) {
+static void print_data(const plot_view *plot, size_t engine, FILE *to) {
     fprintf(to, "$engine%zu << END\n", engine);
     for (size_t i = 0; i < plot->report->cell_count; i++) {
-        const struct cell *cell = &plot->report->cells[i];
+        const bench_cell *cell = &plot->report->cells[i];
         if (shown(plot, cell) && cell->engines[engine].there)
             fprintf(to, "%llu %.5g\n", (unsigned long long)cell->layout->regions,
                     cell->engines[engine].ns.median);
@@ -128,7 +132,7 @@ static void print_data(const struct plot *plot, size_t engine, FILE *to) {
     fputs("END\n", to);
 }
 
-static void print_frame(const struct plot *plot, FILE *to) {
+static void print_frame(const plot_view *plot, FILE *to) {
     fputs("set terminal svg size 1000,640 dynamic background '#ffffff' font 'Helvetica,13'\n"
           "set encoding utf8\n"
           "set logscale x 2\n"
@@ -144,17 +148,17 @@ static void print_frame(const struct plot *plot, FILE *to) {
           "unset key\n",
           to);
     fprintf(to, "set title \"What one guest access costs\\n{/*0.85 %s; working set %s; lower is better}\"\n",
-            pattern_titles[plot->pattern], set_names[plot->set]);
+            bench_pattern_titles[plot->pattern], bench_set_names[plot->set]);
 }
 
 /* The thick lines come last, over the others. */
-static void print_lines(const struct plot *plot, FILE *to) {
-    const struct engine_list *engines = plot->report->engines;
+static void print_lines(const plot_view *plot, FILE *to) {
+    const bench_engines *engines = plot->report->engines;
     const char *separator = "plot";
     uint64_t regions;
     for (int thick = 0; thick <= 1; thick++)
         for (size_t i = 0; i < engines->count; i++) {
-            const struct look *look = look_of(engines->all[i].name);
+            const line_look *look = look_of(engines->all[i].name);
             if ((look->width > 2) != (thick == 1) || last_value(plot, i, &regions) <= 0)
                 continue;
             fprintf(to,
@@ -167,9 +171,9 @@ static void print_lines(const struct plot *plot, FILE *to) {
 }
 
 /* The first cell that is drawn says which pattern and working set the picture has. */
-static bool choose(struct plot *plot) {
+static bool choose(plot_view *plot) {
     for (size_t i = 0; i < plot->report->cell_count; i++) {
-        const struct cell *cell = &plot->report->cells[i];
+        const bench_cell *cell = &plot->report->cells[i];
         plot->pattern = cell->pattern;
         plot->set = cell->set;
         if (shown(plot, cell))
@@ -178,7 +182,7 @@ static bool choose(struct plot *plot) {
     return false;
 }
 
-static void print_script(const struct plot *plot, FILE *to) {
+static void print_script(const plot_view *plot, FILE *to) {
     print_frame(plot, to);
     for (size_t i = 0; i < plot->report->engines->count; i++)
         print_data(plot, i, to);
@@ -219,7 +223,7 @@ static int gnuplot_end(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static bool draw(const struct plot *plot, FILE *to) {
+static bool draw(const plot_view *plot, FILE *to) {
     pid_t child;
     FILE *script = gnuplot_start(fileno(to), &child);
     if (script == NULL) {
@@ -248,8 +252,8 @@ static bool copy_file(FILE *from, FILE *to) {
 }
 
 /* A picture that fails does not touch the file. */
-bool report_plot(const struct report *report, const char *path) {
-    struct plot plot = {.report = report};
+bool bench_plot_write(const bench_report *report, const char *path) {
+    plot_view plot = {.report = report};
     struct output output;
     if (!choose(&plot)) {
         fail_print(NULL, 0, "bench: --plot needs layouts of --regions");

@@ -9,7 +9,7 @@
 
 #define PEER __attribute__((always_inline))
 
-enum { WIDTH = 4 };
+#define WIDTH 4
 
 typedef struct __attribute__((packed)) guest_word {
     uint32_t value;
@@ -43,11 +43,11 @@ static inline PEER uint32_t refuse(mf_view *view, uint64_t index, mf_operation o
         return refuse(view, address, MF_STORE);                                                              \
     }
 
-static inline PEER bench_guest *guest_of(mf_view *view) {
-    return (bench_guest *)view;
+static inline PEER guest_view *guest_of(mf_view *view) {
+    return (guest_view *)view;
 }
 
-static inline PEER int within(const bench_window *window, uint64_t index) {
+static inline PEER int within(const guest_window *window, uint64_t index) {
     return index - window->start <= window->size - WIDTH;
 }
 
@@ -70,7 +70,7 @@ DEFINE_PEER(seed, seed_allowed)
 /* ---- list: the windows one after the other ---- */
 
 static inline PEER int list_allowed(mf_view *view, uint64_t index, mf_operation operation) {
-    const bench_windows *windows = &guest_of(view)->windows[operation];
+    const guest_windows *windows = &guest_of(view)->windows[operation];
     uint64_t count = windows->count;
     for (uint64_t i = 0; i < count; i++)
         if (within(&windows->all[i], index))
@@ -82,8 +82,8 @@ DEFINE_PEER(list, list_allowed)
 /* ---- search: the last window that begins at or below the index, found without a branch on the way ---- */
 
 static inline PEER int search_allowed(mf_view *view, uint64_t index, mf_operation operation) {
-    const bench_windows *windows = &guest_of(view)->windows[operation];
-    const bench_window *found = windows->all;
+    const guest_windows *windows = &guest_of(view)->windows[operation];
+    const guest_window *found = windows->all;
     uint64_t count = windows->count;
     if (count == 0)
         return 0;
@@ -113,7 +113,7 @@ static __attribute__((noinline)) unsigned char *tlb_fill(mf_view *view, uint64_t
     uint64_t page = index >> MF_PAGE_LOG2;
     if (!search_allowed(view, index, operation))
         return 0;
-    bench_tlb_entry *entry = &guest_of(view)->tlb[operation][page % TLB_ENTRIES];
+    guest_tlb_entry *entry = &guest_of(view)->tlb[operation][page % GUEST_TLB_ENTRIES];
     entry->page = page;
     entry->host_offset = (uint64_t)view->base;
     return view->base + index;
@@ -121,7 +121,7 @@ static __attribute__((noinline)) unsigned char *tlb_fill(mf_view *view, uint64_t
 
 static inline PEER unsigned char *tlb_translate(mf_view *view, uint64_t index, mf_operation operation) {
     uint64_t page = index >> MF_PAGE_LOG2;
-    const bench_tlb_entry *entry = &guest_of(view)->tlb[operation][page % TLB_ENTRIES];
+    const guest_tlb_entry *entry = &guest_of(view)->tlb[operation][page % GUEST_TLB_ENTRIES];
     int hit = entry->page == page && (index & (MF_PAGE_SIZE - 1)) <= MF_PAGE_SIZE - WIDTH;
     if (__builtin_expect(hit, 1))
         return (unsigned char *)(entry->host_offset + index);

@@ -1,7 +1,5 @@
 /* The report for programs. */
-#include "bench.h"
-
-#include "text.h"
+#include "bench/json.h"
 
 #include <string.h>
 
@@ -16,7 +14,7 @@ static void print_text(const char *text, FILE *to) {
     fputc('"', to);
 }
 
-static void print_summary(const char *name, struct summary summary, FILE *to) {
+static void print_summary(const char *name, bench_summary summary, FILE *to) {
     fprintf(to, "\"%s\": {\"median\": %.6g, \"q1\": %.6g, \"q3\": %.6g}", name, summary.median, summary.low,
             summary.high);
 }
@@ -28,7 +26,7 @@ static void print_choice(const char *choices, unsigned choice, FILE *to) {
     fprintf(to, "\"%.*s\"", (int)strcspn(choices, "|"), choices);
 }
 
-static void print_engine(const char *name, const struct measurement *measurement, FILE *to) {
+static void print_engine(const char *name, const bench_measurement *measurement, FILE *to) {
     fputs("{\"engine\": ", to);
     print_text(name, to);
     fputs(", ", to);
@@ -40,13 +38,13 @@ static void print_engine(const char *name, const struct measurement *measurement
     fputc('}', to);
 }
 
-static void print_cell(const struct report *report, const struct cell *cell, FILE *to) {
+static void print_cell(const bench_report *report, const bench_cell *cell, FILE *to) {
     const char *separator = "";
     fputs("{\"layout\": ", to);
     print_text(cell->layout->name, to);
     fprintf(to, ", \"regions\": %zu, \"pattern\": ", mf_layout_region_count(cell->layout->layout));
-    print_choice(pattern_names, cell->pattern, to);
-    fprintf(to, ", \"working_set\": \"%s\", \"baseline\": ", set_names[cell->set]);
+    print_choice(bench_pattern_names, cell->pattern, to);
+    fprintf(to, ", \"working_set\": \"%s\", \"baseline\": ", bench_set_names[cell->set]);
     print_text(report->engines->all[cell->baseline].name, to);
     if (cell->rivals.median > 0) {
         fputs(", ", to);
@@ -63,7 +61,7 @@ static void print_cell(const struct report *report, const struct cell *cell, FIL
     fputs("]}", to);
 }
 
-static void print_cost(const struct cost *cost, FILE *to) {
+static void print_cost(const bench_cost *cost, FILE *to) {
     fputs("{\"what\": ", to);
     print_text(cost->name, to);
     fprintf(to, ", \"unit\": \"%s\", ", cost->unit);
@@ -71,7 +69,7 @@ static void print_cost(const struct cost *cost, FILE *to) {
     fputc('}', to);
 }
 
-void report_json(const struct report *report, FILE *to) {
+void bench_json_print(const bench_report *report, FILE *to) {
     fprintf(to, "{\"rounds\": %u, \"quick\": %s, \"huge_pages\": %s,\n \"cells\": [", report->rounds,
             report->quick ? "true" : "false", report->huge_pages ? "true" : "false");
     for (size_t i = 0; i < report->cell_count; i++) {

@@ -5,7 +5,7 @@
  * a cell shows what the check costs, not what the machine's caches do. The list of addresses has 64 Ki
  * entries in random order, which no branch predictor learns.
  */
-#include "bench.h"
+#include "bench/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +13,12 @@
 #define LINE_BYTES 64
 #define LINE_WORDS (LINE_BYTES / 4)
 #define LIST_COUNT 65536
+#define RUN_LINES_MIN 4
 #define REDUCTION 16
 #define CHAIN_STEPS_1G (UINT64_C(1) << 18)
 
-const char pattern_names[] = "uniform|hot|sequential|scalar|dependent|misses";
-const char *const pattern_titles[PATTERN_COUNT] = {
+const char bench_pattern_names[] = "uniform|hot|sequential|scalar|dependent|misses";
+const char *const bench_pattern_titles[PATTERN_COUNT] = {
     "uniform: random addresses, 3 loads : 1 store, all allowed",
     "hot: the same, 95 % in one region",
     "sequential: loads of consecutive words, which the compiler may vectorise",
@@ -25,7 +26,7 @@ const char *const pattern_titles[PATTERN_COUNT] = {
     "dependent: each load gives the address of the next",
     "misses: random addresses, 3 loads : 1 store, 10 % fault",
 };
-const char *const set_names[SET_COUNT] = {"L1", "L2", "1G"};
+const char *const bench_set_names[SET_COUNT] = {"L1", "L2", "1G"};
 /* 24 KiB, 384 KiB, and 128 MiB of lines spread over 1 GiB, more than a cache holds. */
 static const size_t set_lines[SET_COUNT] = {384, 6144, 2097152};
 
@@ -46,7 +47,7 @@ static void *make_room(size_t count, size_t bytes) {
 /* ---- Lines ---- */
 
 /* The lines of a region that is due `count` of them, spread over it; a prime step visits no line twice. */
-static size_t add_lines(struct line *lines, mf_region region, size_t count, size_t salt) {
+static size_t add_lines(bench_line *lines, mf_region region, size_t count, size_t salt) {
     size_t capacity = region.size / LINE_BYTES;
     if (count > capacity)
         count = capacity;
@@ -59,7 +60,7 @@ static size_t add_lines(struct line *lines, mf_region region, size_t count, size
 }
 
 /* Each region has its share; where lines are fewer than regions, evenly chosen regions have one. */
-static void make_lines(struct work *work, const mf_layout *layout, size_t wanted) {
+static void make_lines(bench_work *work, const mf_layout *layout, size_t wanted) {
     size_t regions = mf_layout_region_count(layout);
     work->lines = make_room(wanted, sizeof *work->lines);
     for (size_t r = 0; r < regions; r++) {
@@ -68,10 +69,10 @@ static void make_lines(struct work *work, const mf_layout *layout, size_t wanted
     }
 }
 
-static void shuffle(struct line *lines, size_t count, uint64_t *random) {
+static void shuffle(bench_line *lines, size_t count, uint64_t *random) {
     for (size_t i = count; i > 1; i--) {
         size_t j = next_random(random) % i;
-        struct line swapped = lines[i - 1];
+        bench_line swapped = lines[i - 1];
         lines[i - 1] = lines[j];
         lines[j] = swapped;
     }
@@ -80,17 +81,17 @@ static void shuffle(struct line *lines, size_t count, uint64_t *random) {
 /* ---- Addresses ---- */
 
 /* Lines that an operation may touch. */
-struct pool {
-    const struct line **all;
+typedef struct line_pool {
+    const bench_line **all;
     size_t count;
-};
+} line_pool;
 
-static bool fits(const struct line *line, mf_operation operation, mf_window within) {
+static bool fits(const bench_line *line, mf_operation operation, mf_window within) {
     return (operation == MF_LOAD || line->writable) && line->address - within.start < within.size;
 }
 
-static struct pool make_pool(const struct work *work, mf_operation operation, mf_window within) {
-    struct pool pool = {make_room(work->line_count, sizeof *pool.all), 0};
+static line_pool make_pool(const bench_work *work, mf_operation operation, mf_window within) {
+    line_pool pool = {make_room(work->line_count, sizeof *pool.all), 0};
     for (size_t i = 0; i < work->line_count; i++)
         if (fits(&work->lines[i], operation, within))
             pool.all[pool.count++] = &work->lines[i];
@@ -98,19 +99,19 @@ static struct pool make_pool(const struct work *work, mf_operation operation, mf
 }
 
 /* Word 0 is the dependent chain's: loads may read it, stores leave it alone. */
-static uint32_t pick(struct pool pool, mf_operation operation, uint64_t *random) {
+static uint32_t pick(line_pool pool, mf_operation operation, uint64_t *random) {
     uint32_t word = (uint32_t)(next_random(random) % (LINE_WORDS - 1));
     return pool.all[next_random(random) % pool.count]->address + 4 * (word + (operation == MF_STORE));
 }
 
 /* Windows of one operation, to find places just outside of them. */
-struct windows {
+typedef struct window_list {
     mf_window *all;
     size_t count;
-};
+} window_list;
 
-static struct windows list_windows(const mf_layout *layout, mf_operation operation) {
-    struct windows windows = {make_room(mf_layout_region_count(layout), sizeof *windows.all), 0};
+static window_list list_windows(const mf_layout *layout, mf_operation operation) {
+    window_list windows = {make_room(mf_layout_region_count(layout), sizeof *windows.all), 0};
     mf_window window;
     for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window);
          from = window.start + window.size)
@@ -119,7 +120,7 @@ static struct windows list_windows(const mf_layout *layout, mf_operation operati
 }
 
 /* Beyond the end of a window, or across it: after a maximal window lies at least a page that faults. */
-static uint32_t pick_miss(struct windows windows, uint64_t *random) {
+static uint32_t pick_miss(window_list windows, uint64_t *random) {
     mf_window window = windows.all[next_random(random) % windows.count];
     uint64_t end = window.start + window.size;
     uint64_t kind = next_random(random) % 4;
@@ -129,7 +130,7 @@ static uint32_t pick_miss(struct windows windows, uint64_t *random) {
 }
 
 /* The largest window that has lines: where 95 % of the hot pattern goes. */
-static mf_window find_hot(struct windows windows) {
+static mf_window find_hot(window_list windows) {
     mf_window hot = windows.all[0];
     for (size_t i = 1; i < windows.count; i++)
         if (windows.all[i].size > hot.size)
@@ -138,12 +139,12 @@ static mf_window find_hot(struct windows windows) {
 }
 
 /* Every fourth entry is a store's. */
-static void fill_operation(struct work *work, const mf_layout *layout, mf_operation operation) {
+static void fill_operation(bench_work *work, const mf_layout *layout, mf_operation operation) {
     uint64_t random = UINT64_C(88172645463325252) + operation;
     mf_window space = {0, MF_SPACE_BYTES};
-    struct windows windows = list_windows(layout, operation);
-    struct pool all = make_pool(work, operation, space);
-    struct pool hot = make_pool(work, operation, windows.count == 0 ? space : find_hot(windows));
+    window_list windows = list_windows(layout, operation);
+    line_pool all = make_pool(work, operation, space);
+    line_pool hot = make_pool(work, operation, windows.count == 0 ? space : find_hot(windows));
     for (size_t i = 0; i < work->batch.count; i++) {
         if ((i % 4 == 3) != (operation == MF_STORE))
             continue;
@@ -160,14 +161,14 @@ static void fill_operation(struct work *work, const mf_layout *layout, mf_operat
     free(windows.all);
 }
 
-static bool has_lines(const struct work *work, mf_operation operation) {
+static bool has_lines(const bench_work *work, mf_operation operation) {
     for (size_t i = 0; i < work->line_count; i++)
         if (operation == MF_LOAD || work->lines[i].writable)
             return true;
     return false;
 }
 
-static bool make_random(struct work *work, const mf_layout *layout, enum working_set set) {
+static bool make_random(bench_work *work, const mf_layout *layout, bench_set set) {
     if (!has_lines(work, MF_STORE))
         return false;
     work->batch.count = set == SET_1G ? set_lines[SET_1G] : LIST_COUNT;
@@ -181,10 +182,9 @@ static bool make_random(struct work *work, const mf_layout *layout, enum working
 /* ---- Runs ---- */
 
 /* The same number of bytes as the lines, in runs of 256 bytes or more, each at the start of a region. */
-static void make_runs(struct work *work, const mf_layout *layout, size_t wanted_lines) {
-    enum { LEAST_LINES = 4 };
+static void make_runs(bench_work *work, const mf_layout *layout, size_t wanted_lines) {
     size_t regions = mf_layout_region_count(layout);
-    size_t runs = regions < wanted_lines / LEAST_LINES ? regions : wanted_lines / LEAST_LINES;
+    size_t runs = regions < wanted_lines / RUN_LINES_MIN ? regions : wanted_lines / RUN_LINES_MIN;
     work->runs = make_room(runs, sizeof *work->runs);
     work->line_count = 0;
     for (size_t i = 0; i < runs; i++) {
@@ -192,10 +192,10 @@ static void make_runs(struct work *work, const mf_layout *layout, size_t wanted_
         size_t lines = wanted_lines / runs;
         if (lines > region.size / LINE_BYTES)
             lines = region.size / LINE_BYTES;
-        work->runs[i] = (bench_run){(uint32_t)region.start, (uint32_t)(lines * LINE_WORDS)};
+        work->runs[i] = (guest_run){(uint32_t)region.start, (uint32_t)(lines * LINE_WORDS)};
         for (size_t j = 0; j < lines; j++)
             work->lines[work->line_count++] =
-                (struct line){(uint32_t)(region.start + j * LINE_BYTES), region.access == MF_READ_WRITE};
+                (bench_line){(uint32_t)(region.start + j * LINE_BYTES), region.access == MF_READ_WRITE};
     }
     work->batch.runs = work->runs;
     work->batch.count = runs;
@@ -203,8 +203,8 @@ static void make_runs(struct work *work, const mf_layout *layout, size_t wanted_
 
 /* ---- Work ---- */
 
-bool work_make(struct work *work, const mf_layout *layout, enum pattern pattern, enum working_set set) {
-    *work = (struct work){.pattern = pattern, .batch = {.repeats = 1}};
+bool bench_work_make(bench_work *work, const mf_layout *layout, bench_pattern pattern, bench_set set) {
+    *work = (bench_work){.pattern = pattern, .batch = {.repeats = 1}};
     uint64_t random = UINT64_C(0x2545f4914f6cdd1d);
     bool made = mf_layout_region_count(layout) > 0;
     if (!made)
@@ -222,14 +222,14 @@ bool work_make(struct work *work, const mf_layout *layout, enum pattern pattern,
     return made;
 }
 
-void work_fini(struct work *work) {
+void bench_work_fini(bench_work *work) {
     free(work->lines);
     free(work->addresses);
     free(work->runs);
-    *work = (struct work){0};
+    *work = (bench_work){0};
 }
 
-enum loop_id work_loop(const struct work *work) {
+bench_loop_id bench_work_loop(const bench_work *work) {
     switch (work->pattern) {
     case PATTERN_SEQUENTIAL:
         return LOOP_SEQUENTIAL;
@@ -245,7 +245,7 @@ enum loop_id work_loop(const struct work *work) {
     return LOOP_RANDOM;
 }
 
-uint64_t work_accesses(const struct work *work, uint64_t count) {
+uint64_t bench_work_accesses(const bench_work *work, uint64_t count) {
     uint64_t words = 0;
     if (work->runs == NULL)
         return count;

@@ -1,59 +1,59 @@
 /* The tables that a person reads: engines in rows, layouts in columns, one group for each pattern. */
-#include "bench.h"
+#include "bench/report.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #define NAME_COLUMNS 20
 #define CELL_COLUMNS 9
 
 /* A number of one measurement. */
-typedef double value_of(const struct measurement *measurement);
+typedef double value_of(const bench_measurement *measurement);
 
-static double ns_of(const struct measurement *measurement) {
+static double ns_of(const bench_measurement *measurement) {
     return measurement->ns.median;
 }
-static double spread_of(const struct measurement *measurement) {
+static double spread_of(const bench_measurement *measurement) {
     return (measurement->ns.high - measurement->ns.low) / measurement->ns.median * 100;
 }
-static double ratio_of(const struct measurement *measurement) {
+static double ratio_of(const bench_measurement *measurement) {
     return measurement->ratio.median;
 }
-static double instructions_of(const struct measurement *measurement) {
+static double instructions_of(const bench_measurement *measurement) {
     return measurement->instructions;
 }
 
 /* One table of a group: what its numbers are, and how many decimals they have. */
-struct table {
+typedef struct report_table {
     const char *title;
     value_of *value;
     int decimals;
-};
+} report_table;
 
 /* The cells of one pattern and working set, in the order of their layouts. */
-struct group {
-    const struct report *report;
-    enum pattern pattern;
-    enum working_set set;
-};
+typedef struct report_group {
+    const bench_report *report;
+    bench_pattern pattern;
+    bench_set set;
+} report_group;
 
-static bool in_group(const struct group *group, const struct cell *cell) {
+static bool in_group(const report_group *group, const bench_cell *cell) {
     return cell->pattern == group->pattern && cell->set == group->set;
 }
 
 /* The next cell of the group from `at` on, or NULL. */
-static const struct cell *next_cell(const struct group *group, const struct cell *at) {
-    const struct cell *end = group->report->cells + group->report->cell_count;
+static const bench_cell *next_cell(const report_group *group, const bench_cell *at) {
+    const bench_cell *end = group->report->cells + group->report->cell_count;
     while (at < end && !in_group(group, at))
         at++;
     return at < end ? at : NULL;
 }
 
 #define EACH_CELL(cell, group)                                                                               \
-    const struct cell *cell = next_cell(group, (group)->report->cells);                                      \
+    const bench_cell *cell = next_cell(group, (group)->report->cells);                                       \
     cell != NULL;                                                                                            \
     cell = next_cell(group, cell + 1)
 
-static void print_header(const struct group *group, const char *title, FILE *to) {
+static void print_header(const report_group *group, const char *title, FILE *to) {
     fprintf(to, "  %-*s", NAME_COLUMNS, title);
     for (EACH_CELL(cell, group))
         fprintf(to, "%*s", CELL_COLUMNS, cell->layout->name);
@@ -64,7 +64,7 @@ static void print_number(double number, int decimals, FILE *to) {
     fprintf(to, "%*.*f", CELL_COLUMNS, number >= 100 ? 0 : decimals, number);
 }
 
-static void print_row(const struct group *group, const struct table *table, size_t engine, FILE *to) {
+static void print_row(const report_group *group, const report_table *table, size_t engine, FILE *to) {
     fprintf(to, "  %-*s", NAME_COLUMNS, group->report->engines->all[engine].name);
     for (EACH_CELL(cell, group))
         if (cell->engines[engine].there)
@@ -74,7 +74,7 @@ static void print_row(const struct group *group, const struct table *table, size
     fputc('\n', to);
 }
 
-static bool has_engine(const struct group *group, size_t engine) {
+static bool has_engine(const report_group *group, size_t engine) {
     for (EACH_CELL(cell, group))
         if (cell->engines[engine].there)
             return true;
@@ -82,7 +82,7 @@ static bool has_engine(const struct group *group, size_t engine) {
 }
 
 /* The line by which memfold is judged: it is to be 1.05 at most, everywhere. */
-static void print_rivals(const struct group *group, FILE *to) {
+static void print_rivals(const report_group *group, FILE *to) {
     bool any = false;
     for (EACH_CELL(cell, group))
         any = any || cell->rivals.median > 0;
@@ -97,41 +97,47 @@ static void print_rivals(const struct group *group, FILE *to) {
     fputc('\n', to);
 }
 
-static void print_table(const struct group *group, const struct table *table, FILE *to) {
+static void print_table(const report_group *group, const report_table *table, FILE *to) {
     print_header(group, table->title, to);
     for (size_t i = 0; i < group->report->engines->count; i++)
         if (has_engine(group, i))
             print_row(group, table, i, to);
 }
 
-static void print_group(const struct group *group, FILE *to) {
-    const struct cell *first = next_cell(group, group->report->cells);
-    char over[ENGINE_NAME_BYTES + sizeof "over "];
+static void print_group(const report_group *group, FILE *to) {
+    const bench_cell *first = next_cell(group, group->report->cells);
+    char over[BENCH_ENGINE_NAME_BYTES + sizeof "over "];
     if (first == NULL)
         return;
     const char *baseline = group->report->engines->all[first->baseline].name;
     snprintf(over, sizeof over, "over %s", baseline);
-    fprintf(to, "%s; working set %s\n", pattern_titles[group->pattern], set_names[group->set]);
-    print_table(group, &(struct table){"ns per access", ns_of, 2}, to);
-    print_table(group, &(struct table){over, ratio_of, 2}, to);
+    fprintf(to, "%s; working set %s\n", bench_pattern_titles[group->pattern], bench_set_names[group->set]);
+    print_table(group, &(report_table){"ns per access", ns_of, 2}, to);
+    print_table(group, &(report_table){over, ratio_of, 2}, to);
     print_rivals(group, to);
-    print_table(group, &(struct table){"spread, %", spread_of, 0}, to);
+    print_table(group, &(report_table){"spread, %", spread_of, 0}, to);
     if (group->report->counts_instructions)
-        print_table(group, &(struct table){"instructions", instructions_of, 1}, to);
+        print_table(group, &(report_table){"instructions", instructions_of, 1}, to);
     fputc('\n', to);
 }
 
-static void print_costs(const struct cost_list *costs, FILE *to) {
+static void print_costs(const bench_costs *costs, FILE *to) {
     if (costs->count > 0)
         fprintf(to, "%-58s %12s %12s %12s\n", "other costs", "median", "quartile 1", "quartile 3");
     for (size_t i = 0; i < costs->count; i++) {
-        const struct cost *cost = &costs->all[i];
+        const bench_cost *cost = &costs->all[i];
         fprintf(to, "  %-56s %12.2f %12.2f %12.2f  %s\n", cost->name, cost->value.median, cost->value.low,
                 cost->value.high, cost->unit);
     }
 }
 
-void report_print(const struct report *report, FILE *to) {
+void bench_report_fini(bench_report *report) {
+    free(report->cells);
+    free(report->costs.all);
+    *report = (bench_report){0};
+}
+
+void bench_report_print(const bench_report *report, FILE *to) {
     fprintf(
         to,
         "all engines agree with the reference; medians of %u interleaved rounds; spread is from the first\n"
@@ -140,6 +146,6 @@ void report_print(const struct report *report, FILE *to) {
         report->counts_instructions ? "" : "; the kernel counts no instructions here");
     for (int set = 0; set < SET_COUNT; set++)
         for (int pattern = 0; pattern < PATTERN_COUNT; pattern++)
-            print_group(&(struct group){report, (enum pattern)pattern, (enum working_set)set}, to);
+            print_group(&(report_group){report, (bench_pattern)pattern, (bench_set)set}, to);
     print_costs(&report->costs, to);
 }

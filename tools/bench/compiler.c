@@ -1,8 +1,7 @@
-/* The engines and their way to machine code: the loops' bitcode, linked with an engine, optimised, JITed. */
-#include "bench.h"
+/* From an engine to machine code: the loops' bitcode, linked with the engine, optimised, JITed. */
+#include "bench/compiler.h"
 
-#include "options.h"
-#include "text.h"
+#include "bench/bitcode.h"
 
 #include <memfold/embed.h>
 #include <memfold/exception_table.h>
@@ -19,36 +18,33 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* bench_bitcode.c */
-extern const char bench_loops_bitcode[], bench_loops_bitcode_end[];
-extern const char bench_peers_bitcode[], bench_peers_bitcode_end[];
+#define PEERS_MAX 16
 
-#define MOST_PEERS 16
-
-struct compiled_peer {
+typedef struct compiled_peer {
     const char *name;
-    struct engine_code code;
-};
+    bench_code code;
+} compiled_peer;
 
-struct bench_compiler {
+typedef struct bench_compiler {
     LLVMOrcLLJITRef lljit;
     LLVMTargetMachineRef machine;
     unsigned modules; /* so far: their functions are numbered */
-    struct compiled_peer peers[MOST_PEERS];
+    compiled_peer peers[PEERS_MAX];
     size_t peer_count;
     mf_jit *jit; /* for engines that are called */
-};
+} bench_compiler;
 
 /* A module on its way. */
-struct making {
+typedef struct module_draft {
     LLVMOrcThreadSafeContextRef owner;
     LLVMContextRef context;
     LLVMModuleRef module;
     unsigned number;
-};
+} module_draft;
 
 static const char *const loop_names[LOOP_COUNT] = {"loop_random", "loop_dependent", "loop_sequential",
                                                    "loop_scalar"};
@@ -71,78 +67,6 @@ static mf_status take_error(LLVMErrorRef error, const char *doing, mf_diag *diag
     mf_status status = fail(diag, "%s: %s", doing, message);
     LLVMDisposeErrorMessage(message);
     return status;
-}
-
-/* ---- Which engines ---- */
-
-static const struct engine_spec usual_engines[] = {
-    {"raw", FORM_PEER, "raw", {0}, false, false, false},
-    {"seed", FORM_PEER, "seed", {0}, false, false, false},
-    {"list", FORM_PEER, "list", {0}, true, true, false},
-    {"search", FORM_PEER, "search", {0}, true, true, false},
-    {"bytes", FORM_PEER, "bytes", {0}, true, true, false},
-    {"tlb", FORM_PEER, "tlb", {0}, true, true, false},
-    {"mprotect", FORM_PEER, "raw", {.backend = MF_BACKEND_X86_PAGED}, false, false, false},
-    {"generic", FORM_GENERIC, NULL, {0}, true, false, false},
-    {"called-copy", FORM_CALLED, NULL, {0}, true, false, false},
-    {"called-paged", FORM_CALLED, NULL, {.backend = MF_BACKEND_X86_PAGED}, true, false, true},
-    {"inlined-copy", FORM_INLINED, NULL, {0}, true, false, false},
-    {"inlined-paged", FORM_INLINED, NULL, {.backend = MF_BACKEND_X86_PAGED}, true, false, true},
-};
-#define USUAL_COUNT (sizeof usual_engines / sizeof usual_engines[0])
-
-/* Hidden from help: it is wrong, by which the suite sees that the comparison notices. */
-static const struct engine_spec broken_engine = {"broken", FORM_PEER, "broken", {0}, false, false, false};
-
-/* The words of --strategy, where the other commands have them. */
-static const char *strategy_choices(void) {
-    const struct argp_option *option = accessor_argp.options;
-    while (option->name == NULL || strcmp(option->name, "strategy") != 0)
-        option++;
-    return option->arg;
-}
-
-static void add_engine(struct engine_list *list, const struct engine_spec *spec) {
-    if (list->count == MOST_ENGINES)
-        usage_error("more than %d engines", MOST_ENGINES);
-    list->all[list->count++] = *spec;
-}
-
-static void add_wanted(struct engine_list *list, const char *word) {
-    for (size_t i = 0; i < USUAL_COUNT; i++)
-        if (strcmp(usual_engines[i].name, word) == 0) {
-            add_engine(list, &usual_engines[i]);
-            return;
-        }
-    if (strcmp(word, broken_engine.name) != 0)
-        usage_error("unknown engine '%s' for --engines", word);
-    add_engine(list, &broken_engine);
-}
-
-static void add_strategy(struct engine_list *list, const char *word) {
-    struct engine_spec spec = {.form = FORM_INLINED, .exact = true};
-    spec.options.strategy = (mf_strategy)choice_take("strategy", strategy_choices(), word);
-    snprintf(spec.name, sizeof spec.name, "copy:%s", word);
-    add_engine(list, &spec);
-}
-
-static void each_word(struct engine_list *list, const char *words,
-                      void take(struct engine_list *list, const char *word)) {
-    char *copy = strdup(words);
-    char *rest = copy;
-    for (char *word; copy != NULL && (word = strsep(&rest, ",")) != NULL;)
-        take(list, word);
-    free(copy);
-}
-
-void engine_list_make(struct engine_list *list, const char *wanted, const char *strategies) {
-    list->count = 0;
-    if (wanted != NULL)
-        each_word(list, wanted, add_wanted);
-    for (size_t i = 0; wanted == NULL && i < USUAL_COUNT; i++)
-        add_engine(list, &usual_engines[i]);
-    if (strategies != NULL)
-        each_word(list, strategies, add_strategy);
 }
 
 /* ---- The compiler ---- */
@@ -232,8 +156,8 @@ static mf_status parse(LLVMContextRef context, const char *begin, const char *en
     return failed ? fail(diag, "the loops' bitcode is not readable") : MF_OK;
 }
 
-static mf_status begin_module(bench_compiler *compiler, struct making *making, mf_diag *diag) {
-    *making = (struct making){.owner = LLVMOrcCreateNewThreadSafeContext(), .number = compiler->modules++};
+static mf_status begin_module(bench_compiler *compiler, module_draft *making, mf_diag *diag) {
+    *making = (module_draft){.owner = LLVMOrcCreateNewThreadSafeContext(), .number = compiler->modules++};
     making->context = LLVMOrcThreadSafeContextGetContext(making->owner);
     mf_status status =
         parse(making->context, bench_loops_bitcode, bench_loops_bitcode_end, &making->module, diag);
@@ -244,7 +168,7 @@ static mf_status begin_module(bench_compiler *compiler, struct making *making, m
     return MF_OK;
 }
 
-static mf_status link_peers(struct making *making, mf_diag *diag) {
+static mf_status link_peers(module_draft *making, mf_diag *diag) {
     LLVMModuleRef peers = NULL;
     mf_status status = parse(making->context, bench_peers_bitcode, bench_peers_bitcode_end, &peers, diag);
     if (status != MF_OK)
@@ -262,12 +186,12 @@ static void replace(LLVMModuleRef module, const char *declared, LLVMValueRef eng
 }
 
 static LLVMValueRef peer_function(LLVMModuleRef module, const char *peer, const char *accessor) {
-    char name[ENGINE_NAME_BYTES * 2];
+    char name[BENCH_ENGINE_NAME_BYTES * 2];
     snprintf(name, sizeof name, "%s_%s", peer, accessor);
     return LLVMGetNamedFunction(module, name);
 }
 
-static mf_status insert_peer(struct making *making, const char *peer, mf_diag *diag) {
+static mf_status insert_peer(module_draft *making, const char *peer, mf_diag *diag) {
     mf_status status = link_peers(making, diag);
     if (status != MF_OK)
         return status;
@@ -278,7 +202,7 @@ static mf_status insert_peer(struct making *making, const char *peer, mf_diag *d
     return MF_OK;
 }
 
-static bool has_table(const struct engine_spec *spec) {
+static bool has_table(const bench_engine *spec) {
     return spec->form == FORM_INLINED && spec->options.backend == MF_BACKEND_X86_PAGED;
 }
 
@@ -286,8 +210,8 @@ static void number_name(char name[64], const char *stem, unsigned number) {
     snprintf(name, 64, "%s_%u", stem, number);
 }
 
-static mf_status insert_memfold(struct making *making, const struct engine_spec *spec,
-                                const mf_layout *layout, mf_diag *diag) {
+static mf_status insert_memfold(module_draft *making, const bench_engine *spec, const mf_layout *layout,
+                                mf_diag *diag) {
     LLVMValueRef functions[MF_ACCESSOR_COUNT];
     mf_status status = mf_embed_define(making->module, layout, &spec->options, "memfold", functions, diag);
     if (status != MF_OK)
@@ -305,7 +229,7 @@ static mf_status insert_memfold(struct making *making, const struct engine_spec 
  * Only the loops stay visible, under numbered names. clang has written its default processor into each
  * function; without that all are compiled for the machine's own.
  */
-static void settle(struct making *making) {
+static void settle(module_draft *making) {
     static const char *const attributes[] = {"target-cpu", "target-features", "tune-cpu"};
     for (LLVMValueRef f = LLVMGetFirstFunction(making->module); f != NULL; f = LLVMGetNextFunction(f)) {
         for (size_t i = 0; i < 3; i++)
@@ -347,20 +271,18 @@ static mf_status find(bench_compiler *compiler, const char *stem, unsigned numbe
     return status;
 }
 
-static mf_status find_loops(bench_compiler *compiler, unsigned number, struct engine_code *code,
-                            mf_diag *diag) {
+static mf_status find_loops(bench_compiler *compiler, unsigned number, bench_code *code, mf_diag *diag) {
     for (int i = 0; i < LOOP_COUNT; i++) {
         uintptr_t address;
         mf_status status = find(compiler, loop_names[i], number, &address, diag);
         if (status != MF_OK)
             return status;
-        code->loops[i] = (bench_loop *)address;
+        code->loops[i] = (guest_loop *)address;
     }
     return MF_OK;
 }
 
-static mf_status register_table(bench_compiler *compiler, unsigned number, struct engine_code *code,
-                                mf_diag *diag) {
+static mf_status register_table(bench_compiler *compiler, unsigned number, bench_code *code, mf_diag *diag) {
     uintptr_t address;
     mf_status status = find(compiler, "entries", number, &address, diag);
     if (status != MF_OK)
@@ -373,8 +295,7 @@ static mf_status register_table(bench_compiler *compiler, unsigned number, struc
 }
 
 /* Takes the module. */
-static mf_status load(bench_compiler *compiler, struct making *making, struct engine_code *code,
-                      mf_diag *diag) {
+static mf_status load(bench_compiler *compiler, module_draft *making, bench_code *code, mf_diag *diag) {
     LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(compiler->lljit);
     LLVMOrcThreadSafeModuleRef taken = LLVMOrcCreateNewThreadSafeModule(making->module, making->owner);
     making->module = NULL;
@@ -384,16 +305,16 @@ static mf_status load(bench_compiler *compiler, struct making *making, struct en
     return status == MF_OK ? find_loops(compiler, making->number, code, diag) : status;
 }
 
-static void making_fini(struct making *making) {
+static void making_fini(module_draft *making) {
     if (making->module != NULL)
         LLVMDisposeModule(making->module);
     LLVMOrcDisposeThreadSafeContext(making->owner);
 }
 
 /* Inserts the engine and compiles: a peer's prefix, or memfold's accessors for a layout. */
-static mf_status make_module(bench_compiler *compiler, const struct engine_spec *spec, const char *peer,
-                             const mf_layout *layout, struct engine_code *code, mf_diag *diag) {
-    struct making making;
+static mf_status make_module(bench_compiler *compiler, const bench_engine *spec, const char *peer,
+                             const mf_layout *layout, bench_code *code, mf_diag *diag) {
+    module_draft making;
     mf_status status = begin_module(compiler, &making, diag);
     if (status == MF_OK)
         status =
@@ -410,8 +331,8 @@ static mf_status make_module(bench_compiler *compiler, const struct engine_spec 
     return status;
 }
 
-static mf_status compile_peer(bench_compiler *compiler, const struct engine_spec *spec, const char *peer,
-                              struct engine_code *code, mf_diag *diag) {
+static mf_status compile_peer(bench_compiler *compiler, const bench_engine *spec, const char *peer,
+                              bench_code *code, mf_diag *diag) {
     for (size_t i = 0; i < compiler->peer_count; i++)
         if (strcmp(compiler->peers[i].name, peer) == 0) {
             *code = compiler->peers[i].code;
@@ -422,13 +343,13 @@ static mf_status compile_peer(bench_compiler *compiler, const struct engine_spec
         LLVMOrcReleaseResourceTracker(code->tracker);
     code->tracker = NULL;
     if (status == MF_OK)
-        compiler->peers[compiler->peer_count++] = (struct compiled_peer){peer, *code};
+        compiler->peers[compiler->peer_count++] = (compiled_peer){peer, *code};
     return status;
 }
 
-mf_status engine_compile(bench_compiler *compiler, const struct engine_spec *spec, const mf_layout *layout,
-                         struct engine_code *code, mf_diag *diag) {
-    *code = (struct engine_code){0};
+mf_status bench_compiler_compile(bench_compiler *compiler, const bench_engine *spec, const mf_layout *layout,
+                                 bench_code *code, mf_diag *diag) {
+    *code = (bench_code){0};
     mf_status status = MF_OK;
     switch (spec->form) {
     case FORM_PEER:
@@ -447,7 +368,7 @@ mf_status engine_compile(bench_compiler *compiler, const struct engine_spec *spe
     return status;
 }
 
-void engine_code_fini(struct engine_code *code) {
+void bench_code_fini(bench_code *code) {
     if (code->entries != NULL)
         mf_exception_table_unregister(code->entries);
     if (code->tracker != NULL) {
@@ -455,5 +376,5 @@ void engine_code_fini(struct engine_code *code) {
         LLVMOrcReleaseResourceTracker(code->tracker);
     }
     mf_code_release(code->called);
-    *code = (struct engine_code){0};
+    *code = (bench_code){0};
 }

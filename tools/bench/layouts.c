@@ -1,5 +1,5 @@
 /* The layouts that `memfold bench` brings along. */
-#include "bench.h"
+#include "bench/layouts.h"
 
 #include <memfold/layout_file.h>
 
@@ -74,7 +74,7 @@ mf_layout *bench_layout_pvm(void) {
 /* A small dynamically linked program on 32-bit Linux, as /proc/PID/maps lists it: file, libc, loader, stack.
  */
 mf_layout *bench_layout_process(void) {
-    static const struct mapping {
+    static const struct {
         uint32_t start, size;
         mf_access access;
     } mappings[] = {
@@ -94,6 +94,14 @@ mf_layout *bench_layout_process(void) {
     for (size_t i = 0; builder != NULL && i < sizeof mappings / sizeof mappings[0]; i++)
         map(builder, mappings[i].start, mappings[i].size, mappings[i].access);
     return builder == NULL ? NULL : finish(builder);
+}
+
+mf_layout *bench_layout_block(uint64_t start, uint64_t bytes) {
+    mf_layout_builder *builder = mf_layout_builder_create();
+    if (builder == NULL)
+        return NULL;
+    map(builder, start, bytes, MF_READ_WRITE);
+    return finish(builder);
 }
 
 /* The segments of this command itself. */

@@ -1,6 +1,5 @@
-/* tools/bench as bitcode, carried in the command. */
-extern const char bench_loops_bitcode[], bench_loops_bitcode_end[];
-extern const char bench_peers_bitcode[], bench_peers_bitcode_end[];
+/* The bitcode of guest/ in the command: the bytes of two files that the build has made. */
+#include "bench/bitcode.h"
 
 #define CARRY(name, file)                                                                                    \
     __asm__(".section .rodata\n"                                                                             \

@@ -1,5 +1,5 @@
 /* A layout's two memories, filled and laid open for the engines. */
-#include "bench.h"
+#include "bench/scene.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +8,15 @@
 #define LINE_BYTES 64
 #define HUGE_PAGE_BYTES (UINT64_C(1) << 21)
 
-static void clear_tlb(bench_guest *guest) {
+static void clear_tlb(guest_view *guest) {
     for (int operation = MF_LOAD; operation <= MF_STORE; operation++)
-        for (int i = 0; i < TLB_ENTRIES; i++)
-            guest->tlb[operation][i].page = TLB_EMPTY;
+        for (int i = 0; i < GUEST_TLB_ENTRIES; i++)
+            guest->tlb[operation][i].page = GUEST_TLB_EMPTY;
 }
 
-static bool list_windows(struct scene *scene, mf_operation operation) {
+static bool list_windows(bench_scene *scene, mf_operation operation) {
     const mf_layout *layout = scene->layout->layout;
-    bench_window *all = calloc(mf_layout_region_count(layout) + 1, sizeof *all);
+    guest_window *all = calloc(mf_layout_region_count(layout) + 1, sizeof *all);
     mf_window window;
     uint64_t count = 0;
     scene->windows[operation] = all;
@@ -24,9 +24,9 @@ static bool list_windows(struct scene *scene, mf_operation operation) {
         return false;
     for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window);
          from = window.start + window.size)
-        all[count++] = (bench_window){window.start, window.size};
+        all[count++] = (guest_window){window.start, window.size};
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED; backend++)
-        scene->guests[backend].windows[operation] = (bench_windows){all, count};
+        scene->guests[backend].windows[operation] = (guest_windows){all, count};
     return true;
 }
 
@@ -34,14 +34,14 @@ static bool list_windows(struct scene *scene, mf_operation operation) {
  * Without huge pages random accesses are accesses to the host's page tables. The copy backend asks for them
  * in large regions only; here also the holes between small ones may be backed.
  */
-static void ask_huge_pages(struct scene *scene) {
+static void ask_huge_pages(bench_scene *scene) {
     uint64_t bytes =
         (mf_layout_len(scene->layout->layout) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     scene->huge_pages = madvise(scene->guests[MF_BACKEND_COPY].view.base, bytes, MADV_HUGEPAGE) == 0;
 }
 
-static mf_status open_backend(struct scene *scene, mf_backend backend, mf_diag *diag) {
-    bench_guest *guest = &scene->guests[backend];
+static mf_status open_backend(bench_scene *scene, mf_backend backend, mf_diag *diag) {
+    guest_view *guest = &scene->guests[backend];
     const mf_layout *layout = scene->layout->layout;
     mf_status status = mf_memory_create(layout, NULL, backend, &scene->memories[backend], diag);
     if (status != MF_OK)
@@ -52,8 +52,8 @@ static mf_status open_backend(struct scene *scene, mf_backend backend, mf_diag *
     return MF_OK;
 }
 
-mf_status scene_init(struct scene *scene, const struct bench_layout *layout, mf_diag *diag) {
-    *scene = (struct scene){.layout = layout};
+mf_status bench_scene_init(bench_scene *scene, const bench_layout *layout, mf_diag *diag) {
+    *scene = (bench_scene){.layout = layout};
     mf_status status = MF_OK;
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED && status == MF_OK; backend++)
         status = open_backend(scene, (mf_backend)backend, diag);
@@ -64,7 +64,7 @@ mf_status scene_init(struct scene *scene, const struct bench_layout *layout, mf_
     return listed ? MF_OK : MF_OUT_OF_MEMORY;
 }
 
-void scene_fini(struct scene *scene) {
+void bench_scene_fini(bench_scene *scene) {
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED; backend++) {
         if (scene->memories[backend] != NULL)
             mf_view_detach(&scene->guests[backend].view);
@@ -75,7 +75,7 @@ void scene_fini(struct scene *scene) {
 }
 
 /* Words that tell their addresses apart; the first one leads to the next line. */
-static void fill_line(unsigned char *base, const struct work *work, size_t i) {
+static void fill_line(unsigned char *base, const bench_work *work, size_t i) {
     uint32_t address = work->lines[i].address;
     uint32_t words[LINE_BYTES / 4];
     for (uint32_t w = 0; w < LINE_BYTES / 4; w++)
@@ -84,14 +84,14 @@ static void fill_line(unsigned char *base, const struct work *work, size_t i) {
     memcpy(base + address, words, sizeof words);
 }
 
-static void fill_lines(unsigned char *base, const struct work *work, bool writable) {
+static void fill_lines(unsigned char *base, const bench_work *work, bool writable) {
     for (size_t i = 0; i < work->line_count; i++)
         if (work->lines[i].writable == writable)
             fill_line(base, work, i);
 }
 
 /* Gives all read-only regions one permission. */
-static mf_status protect_read_only(struct scene *scene, mf_memory *memory, mf_perm perm, mf_diag *diag) {
+static mf_status protect_read_only(bench_scene *scene, mf_memory *memory, mf_perm perm, mf_diag *diag) {
     const mf_layout *layout = scene->layout->layout;
     mf_status status = MF_OK;
     for (size_t i = 0; i < mf_layout_region_count(layout) && status == MF_OK; i++) {
@@ -111,7 +111,7 @@ static mf_status know_layout(mf_memory *memory, mf_diag *diag) {
     return status;
 }
 
-mf_status scene_prepare(struct scene *scene, const struct work *work, mf_diag *diag) {
+mf_status bench_scene_prepare(bench_scene *scene, const bench_work *work, mf_diag *diag) {
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED; backend++) {
         mf_memory *memory = scene->memories[backend];
         mf_status status = protect_read_only(scene, memory, MF_PERM_RW, diag);
@@ -123,19 +123,19 @@ mf_status scene_prepare(struct scene *scene, const struct work *work, mf_diag *d
             status = know_layout(memory, diag);
         if (status != MF_OK)
             return status;
-        scene_restore(scene, (mf_backend)backend, work);
+        bench_scene_restore(scene, (mf_backend)backend, work);
     }
     return MF_OK;
 }
 
-void scene_restore(struct scene *scene, mf_backend backend, const struct work *work) {
-    bench_guest *guest = &scene->guests[backend];
+void bench_scene_restore(bench_scene *scene, mf_backend backend, const bench_work *work) {
+    guest_view *guest = &scene->guests[backend];
     fill_lines(guest->view.base, work, true);
     guest->view.fault = (mf_fault){0};
     clear_tlb(guest);
 }
 
-uint64_t scene_checksum(const struct scene *scene, mf_backend backend, const struct work *work) {
+uint64_t bench_scene_checksum(const bench_scene *scene, mf_backend backend, const bench_work *work) {
     const unsigned char *base = scene->guests[backend].view.base;
     uint64_t sum = 0;
     for (size_t i = 0; i < work->line_count; i++) {

@@ -13,21 +13,21 @@ uint32_t engine_store_u32(mf_view *view, uint32_t address, uint64_t value);
 #define ALIGNED_LOOP [[clang::code_align(64)]]
 
 /* A refused load has the value 0. */
-static inline __attribute__((always_inline)) void load(mf_view *view, uint32_t address, bench_tally *tally) {
+static inline __attribute__((always_inline)) void load(mf_view *view, uint32_t address, guest_tally *tally) {
     mf_load_result result = engine_load_u32(view, address);
     tally->sum += result.value;
     if (result.status != 0)
         tally->faults++;
 }
 
-static inline __attribute__((always_inline)) void store(mf_view *view, uint32_t address, bench_tally *tally) {
-    if (engine_store_u32(view, address, bench_stored(address)) != 0)
+static inline __attribute__((always_inline)) void store(mf_view *view, uint32_t address, guest_tally *tally) {
+    if (engine_store_u32(view, address, guest_stored(address)) != 0)
         tally->faults++;
 }
 
 /* Three loads, one store, at addresses that are read from a list. */
-void loop_random(mf_view *view, const bench_work *work, bench_tally *tally) {
-    bench_tally seen = {0, 0};
+void loop_random(mf_view *view, const guest_batch *work, guest_tally *tally) {
+    guest_tally seen = {0, 0};
     const uint32_t *addresses = work->addresses;
     uint64_t count = work->count;
     for (uint64_t repeat = work->repeats; repeat > 0; repeat--) {
@@ -42,8 +42,8 @@ void loop_random(mf_view *view, const bench_work *work, bench_tally *tally) {
 }
 
 /* Each load gives the address of the next one. */
-void loop_dependent(mf_view *view, const bench_work *work, bench_tally *tally) {
-    bench_tally seen = {0, 0};
+void loop_dependent(mf_view *view, const guest_batch *work, guest_tally *tally) {
+    guest_tally seen = {0, 0};
     uint64_t steps = work->count;
     for (uint64_t repeat = work->repeats; repeat > 0; repeat--) {
         uint32_t at = work->first;
@@ -61,8 +61,8 @@ void loop_dependent(mf_view *view, const bench_work *work, bench_tally *tally) {
 }
 
 /* Runs of words, as far as the first fault: the form that a compiler may vectorise. */
-void loop_sequential(mf_view *view, const bench_work *work, bench_tally *tally) {
-    bench_tally seen = {0, 0};
+void loop_sequential(mf_view *view, const guest_batch *work, guest_tally *tally) {
+    guest_tally seen = {0, 0};
     for (uint64_t repeat = work->repeats; repeat > 0; repeat--) {
         for (uint64_t r = 0; r < work->count; r++) {
             uint32_t start = work->runs[r].start;
@@ -83,8 +83,8 @@ void loop_sequential(mf_view *view, const bench_work *work, bench_tally *tally) 
 }
 
 /* The same, one access at a time for every engine. */
-void loop_scalar(mf_view *view, const bench_work *work, bench_tally *tally) {
-    bench_tally seen = {0, 0};
+void loop_scalar(mf_view *view, const guest_batch *work, guest_tally *tally) {
+    guest_tally seen = {0, 0};
     for (uint64_t repeat = work->repeats; repeat > 0; repeat--) {
         for (uint64_t r = 0; r < work->count; r++) {
             uint32_t start = work->runs[r].start;
