@@ -1,4 +1,21 @@
-/* memfold bench: its command line, and what is done with the report. */
+/*
+ * memfold bench: its command line, and what becomes of the report. The files of the bench, each of which uses
+ * only those below it and the command's shared ones:
+ *
+ *     bench        the subcommand
+ *     json, plot   the report for programs, and as a picture
+ *     walk         layout after layout, cell after cell
+ *     report       what was measured, and its tables
+ *     measure      a cell: engines are compared, then timed in turn
+ *     parallel     the same by one and by two threads
+ *     specialise, faults, lives, sizes   what is not an access
+ *     costs        their list
+ *     scene        a layout's two memories
+ *     work         the guest bytes that are touched, and in which order
+ *     compiler     from an engine to machine code; bitcode holds guest/
+ *     engines, layouts, clock, summary
+ *     guest/       what is compiled together with an engine: loops and peers
+ */
 #include "bench/json.h"
 #include "bench/plot.h"
 #include "bench/walk.h"

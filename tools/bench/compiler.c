@@ -17,7 +17,6 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,21 +28,21 @@ typedef struct compiled_peer {
     bench_code code;
 } compiled_peer;
 
-typedef struct bench_compiler {
+struct bench_compiler {
     LLVMOrcLLJITRef lljit;
     LLVMTargetMachineRef machine;
     unsigned modules; /* so far: their functions are numbered */
     compiled_peer peers[PEERS_MAX];
     size_t peer_count;
     mf_jit *jit; /* for engines that are called */
-} bench_compiler;
+};
 
-/* A module on its way. */
+/* A module between the loops' bitcode and the JIT. */
 typedef struct module_draft {
     LLVMOrcThreadSafeContextRef owner;
     LLVMContextRef context;
     LLVMModuleRef module;
-    unsigned number;
+    unsigned number; /* of its symbols */
 } module_draft;
 
 static const char *const loop_names[LOOP_COUNT] = {"loop_random", "loop_dependent", "loop_sequential",
@@ -51,20 +50,11 @@ static const char *const loop_names[LOOP_COUNT] = {"loop_random", "loop_dependen
 
 /* ---- Errors ---- */
 
-__attribute__((format(printf, 2, 3))) static mf_status fail(mf_diag *diag, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    *diag = (mf_diag){.status = MF_LLVM};
-    vsnprintf(diag->message, sizeof diag->message, format, arguments);
-    va_end(arguments);
-    return MF_LLVM;
-}
-
 static mf_status take_error(LLVMErrorRef error, const char *doing, mf_diag *diag) {
     if (error == NULL)
         return MF_OK;
     char *message = LLVMGetErrorMessage(error);
-    mf_status status = fail(diag, "%s: %s", doing, message);
+    mf_status status = mf_diag_set(diag, MF_LLVM, 0, "%s: %s", doing, message);
     LLVMDisposeErrorMessage(message);
     return status;
 }
@@ -76,7 +66,7 @@ static mf_status define_runtime(bench_compiler *compiler, mf_diag *diag) {
     const mf_runtime_symbol *symbols = mf_runtime_symbols(&count);
     LLVMOrcCSymbolMapPair *pairs = calloc(count, sizeof *pairs);
     if (pairs == NULL)
-        return fail(diag, "out of memory");
+        return mf_diag_set(diag, MF_LLVM, 0, "out of memory");
     for (size_t i = 0; i < count; i++) {
         pairs[i].Name = LLVMOrcLLJITMangleAndIntern(compiler->lljit, symbols[i].name);
         pairs[i].Sym.Address = (uintptr_t)symbols[i].address;
@@ -94,7 +84,7 @@ static mf_status create_machine(bench_compiler *compiler, mf_diag *diag) {
     LLVMTargetRef target;
     char *message = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &message)) {
-        mf_status status = fail(diag, "%s", message);
+        mf_status status = mf_diag_set(diag, MF_LLVM, 0, "%s", message);
         LLVMDisposeMessage(message);
         return status;
     }
@@ -105,7 +95,7 @@ static mf_status create_machine(bench_compiler *compiler, mf_diag *diag) {
                                 LLVMCodeModelJITDefault);
     LLVMDisposeMessage(features);
     LLVMDisposeMessage(processor);
-    return compiler->machine == NULL ? fail(diag, "no target machine") : MF_OK;
+    return compiler->machine == NULL ? mf_diag_set(diag, MF_LLVM, 0, "no target machine") : MF_OK;
 }
 
 static mf_status start(bench_compiler *compiler, mf_diag *diag) {
@@ -125,7 +115,7 @@ static mf_status start(bench_compiler *compiler, mf_diag *diag) {
 bench_compiler *bench_compiler_create(mf_diag *diag) {
     bench_compiler *compiler = calloc(1, sizeof *compiler);
     if (compiler == NULL) {
-        fail(diag, "out of memory");
+        mf_diag_set(diag, MF_LLVM, 0, "out of memory");
         return NULL;
     }
     if (start(compiler, diag) == MF_OK)
@@ -153,36 +143,37 @@ static mf_status parse(LLVMContextRef context, const char *begin, const char *en
         LLVMCreateMemoryBufferWithMemoryRange(begin, (size_t)(end - begin), "bench", false);
     bool failed = LLVMParseBitcodeInContext2(context, buffer, module);
     LLVMDisposeMemoryBuffer(buffer);
-    return failed ? fail(diag, "the loops' bitcode is not readable") : MF_OK;
+    return failed ? mf_diag_set(diag, MF_LLVM, 0, "the loops' bitcode is not readable") : MF_OK;
 }
 
-static mf_status begin_module(bench_compiler *compiler, module_draft *making, mf_diag *diag) {
-    *making = (module_draft){.owner = LLVMOrcCreateNewThreadSafeContext(), .number = compiler->modules++};
-    making->context = LLVMOrcThreadSafeContextGetContext(making->owner);
+static mf_status begin_module(bench_compiler *compiler, module_draft *draft, mf_diag *diag) {
+    *draft = (module_draft){.owner = LLVMOrcCreateNewThreadSafeContext(), .number = compiler->modules++};
+    draft->context = LLVMOrcThreadSafeContextGetContext(draft->owner);
     mf_status status =
-        parse(making->context, bench_loops_bitcode, bench_loops_bitcode_end, &making->module, diag);
+        parse(draft->context, bench_loops_bitcode, bench_loops_bitcode_end, &draft->module, diag);
     if (status != MF_OK)
         return status;
-    LLVMSetDataLayout(making->module, LLVMOrcLLJITGetDataLayoutStr(compiler->lljit));
-    LLVMSetTarget(making->module, LLVMOrcLLJITGetTripleString(compiler->lljit));
+    LLVMSetDataLayout(draft->module, LLVMOrcLLJITGetDataLayoutStr(compiler->lljit));
+    LLVMSetTarget(draft->module, LLVMOrcLLJITGetTripleString(compiler->lljit));
     return MF_OK;
 }
 
-static mf_status link_peers(module_draft *making, mf_diag *diag) {
+static mf_status link_peers(module_draft *draft, mf_diag *diag) {
     LLVMModuleRef peers = NULL;
-    mf_status status = parse(making->context, bench_peers_bitcode, bench_peers_bitcode_end, &peers, diag);
+    mf_status status = parse(draft->context, bench_peers_bitcode, bench_peers_bitcode_end, &peers, diag);
     if (status != MF_OK)
         return status;
-    LLVMSetDataLayout(peers, LLVMGetDataLayoutStr(making->module));
-    LLVMSetTarget(peers, LLVMGetTarget(making->module));
-    return LLVMLinkModules2(making->module, peers) ? fail(diag, "the peers do not link") : MF_OK;
+    LLVMSetDataLayout(peers, LLVMGetDataLayoutStr(draft->module));
+    LLVMSetTarget(peers, LLVMGetTarget(draft->module));
+    return LLVMLinkModules2(draft->module, peers) ? mf_diag_set(diag, MF_LLVM, 0, "the peers do not link")
+                                                  : MF_OK;
 }
 
-/* In the loops, `declared` is `engine` from now on. */
-static void replace(LLVMModuleRef module, const char *declared, LLVMValueRef engine) {
-    LLVMValueRef old = LLVMGetNamedFunction(module, declared);
-    LLVMReplaceAllUsesWith(old, engine);
-    LLVMDeleteFunction(old);
+/* The loops call `f_engine` instead of the function that they declare. */
+static void replace(LLVMModuleRef module, const char *declared, LLVMValueRef f_engine) {
+    LLVMValueRef f_declared = LLVMGetNamedFunction(module, declared);
+    LLVMReplaceAllUsesWith(f_declared, f_engine);
+    LLVMDeleteFunction(f_declared);
 }
 
 static LLVMValueRef peer_function(LLVMModuleRef module, const char *peer, const char *accessor) {
@@ -191,17 +182,18 @@ static LLVMValueRef peer_function(LLVMModuleRef module, const char *peer, const 
     return LLVMGetNamedFunction(module, name);
 }
 
-static mf_status insert_peer(module_draft *making, const char *peer, mf_diag *diag) {
-    mf_status status = link_peers(making, diag);
+static mf_status insert_peer(module_draft *draft, const char *peer, mf_diag *diag) {
+    mf_status status = link_peers(draft, diag);
     if (status != MF_OK)
         return status;
-    LLVMValueRef load = peer_function(making->module, peer, "load_u32");
-    LLVMValueRef store = peer_function(making->module, peer, "store_u32");
-    replace(making->module, "engine_load_u32", load);
-    replace(making->module, "engine_store_u32", store);
+    LLVMValueRef f_load = peer_function(draft->module, peer, "load_u32");
+    LLVMValueRef f_store = peer_function(draft->module, peer, "store_u32");
+    replace(draft->module, "engine_load_u32", f_load);
+    replace(draft->module, "engine_store_u32", f_store);
     return MF_OK;
 }
 
+/* Whether its accesses are listed in an exception table. */
 static bool has_table(const bench_engine *spec) {
     return spec->form == FORM_INLINED && spec->options.backend == MF_BACKEND_X86_PAGED;
 }
@@ -210,41 +202,42 @@ static void number_name(char name[64], const char *stem, unsigned number) {
     snprintf(name, 64, "%s_%u", stem, number);
 }
 
-static mf_status insert_memfold(module_draft *making, const bench_engine *spec, const mf_layout *layout,
+static mf_status insert_memfold(module_draft *draft, const bench_engine *spec, const mf_layout *layout,
                                 mf_diag *diag) {
-    LLVMValueRef functions[MF_ACCESSOR_COUNT];
-    mf_status status = mf_embed_define(making->module, layout, &spec->options, "memfold", functions, diag);
+    LLVMValueRef f_accessors[MF_ACCESSOR_COUNT];
+    mf_status status = mf_embed_define(draft->module, layout, &spec->options, "memfold", f_accessors, diag);
     if (status != MF_OK)
         return status;
-    replace(making->module, "engine_load_u32", functions[MF_LOAD_U32]);
-    replace(making->module, "engine_store_u32", functions[MF_STORE_U32]);
+    replace(draft->module, "engine_load_u32", f_accessors[MF_LOAD_U32]);
+    replace(draft->module, "engine_store_u32", f_accessors[MF_STORE_U32]);
     if (!has_table(spec))
         return MF_OK;
     char name[64];
-    number_name(name, "entries", making->number);
-    return mf_embed_define_exception_table(making->module, name, diag);
+    number_name(name, "entries", draft->number);
+    return mf_embed_define_exception_table(draft->module, name, diag);
 }
 
 /*
  * Only the loops stay visible, under numbered names. clang has written its default processor into each
  * function; without that all are compiled for the machine's own.
  */
-static void settle(module_draft *making) {
+static void settle(module_draft *draft) {
     static const char *const attributes[] = {"target-cpu", "target-features", "tune-cpu"};
-    for (LLVMValueRef f = LLVMGetFirstFunction(making->module); f != NULL; f = LLVMGetNextFunction(f)) {
+    for (LLVMValueRef f_function = LLVMGetFirstFunction(draft->module); f_function != NULL;
+         f_function = LLVMGetNextFunction(f_function)) {
         for (size_t i = 0; i < 3; i++)
-            LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attributes[i],
-                                             (unsigned)strlen(attributes[i]));
-        if (!LLVMIsDeclaration(f))
-            LLVMSetLinkage(f, LLVMInternalLinkage);
+            LLVMRemoveStringAttributeAtIndex(f_function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                             attributes[i], (unsigned)strlen(attributes[i]));
+        if (!LLVMIsDeclaration(f_function))
+            LLVMSetLinkage(f_function, LLVMInternalLinkage);
     }
     for (int i = 0; i < LOOP_COUNT; i++) {
         char name[64];
-        LLVMValueRef loop = LLVMGetNamedFunction(making->module, loop_names[i]);
-        number_name(name, loop_names[i], making->number);
-        LLVMSetLinkage(loop, LLVMExternalLinkage);
-        LLVMSetAlignment(loop, 64);
-        LLVMSetValueName2(loop, name, strlen(name));
+        LLVMValueRef f_loop = LLVMGetNamedFunction(draft->module, loop_names[i]);
+        number_name(name, loop_names[i], draft->number);
+        LLVMSetLinkage(f_loop, LLVMExternalLinkage);
+        LLVMSetAlignment(f_loop, 64);
+        LLVMSetValueName2(f_loop, name, strlen(name));
     }
 }
 
@@ -261,6 +254,7 @@ static mf_status optimise(bench_compiler *compiler, LLVMModuleRef module, mf_dia
 
 /* ---- Code ---- */
 
+/* The address of a numbered symbol. */
 static mf_status find(bench_compiler *compiler, const char *stem, unsigned number, uintptr_t *address,
                       mf_diag *diag) {
     char name[64];
@@ -294,43 +288,43 @@ static mf_status register_table(bench_compiler *compiler, unsigned number, bench
     return status;
 }
 
-/* Takes the module. */
-static mf_status load(bench_compiler *compiler, module_draft *making, bench_code *code, mf_diag *diag) {
+/* Gives the module to the JIT, which owns it from then on, and finds its loops. */
+static mf_status load(bench_compiler *compiler, module_draft *draft, bench_code *code, mf_diag *diag) {
     LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(compiler->lljit);
-    LLVMOrcThreadSafeModuleRef taken = LLVMOrcCreateNewThreadSafeModule(making->module, making->owner);
-    making->module = NULL;
+    LLVMOrcThreadSafeModuleRef taken = LLVMOrcCreateNewThreadSafeModule(draft->module, draft->owner);
+    draft->module = NULL;
     code->tracker = LLVMOrcJITDylibCreateResourceTracker(dylib);
     LLVMErrorRef error = LLVMOrcLLJITAddLLVMIRModuleWithRT(compiler->lljit, code->tracker, taken);
     mf_status status = take_error(error, "add a module", diag);
-    return status == MF_OK ? find_loops(compiler, making->number, code, diag) : status;
+    return status == MF_OK ? find_loops(compiler, draft->number, code, diag) : status;
 }
 
-static void making_fini(module_draft *making) {
-    if (making->module != NULL)
-        LLVMDisposeModule(making->module);
-    LLVMOrcDisposeThreadSafeContext(making->owner);
+static void draft_fini(module_draft *draft) {
+    if (draft->module != NULL)
+        LLVMDisposeModule(draft->module);
+    LLVMOrcDisposeThreadSafeContext(draft->owner);
 }
 
 /* Inserts the engine and compiles: a peer's prefix, or memfold's accessors for a layout. */
 static mf_status make_module(bench_compiler *compiler, const bench_engine *spec, const char *peer,
                              const mf_layout *layout, bench_code *code, mf_diag *diag) {
-    module_draft making;
-    mf_status status = begin_module(compiler, &making, diag);
+    module_draft draft;
+    mf_status status = begin_module(compiler, &draft, diag);
     if (status == MF_OK)
-        status =
-            peer != NULL ? insert_peer(&making, peer, diag) : insert_memfold(&making, spec, layout, diag);
+        status = peer != NULL ? insert_peer(&draft, peer, diag) : insert_memfold(&draft, spec, layout, diag);
     if (status == MF_OK) {
-        settle(&making);
-        status = optimise(compiler, making.module, diag);
+        settle(&draft);
+        status = optimise(compiler, draft.module, diag);
     }
     if (status == MF_OK)
-        status = load(compiler, &making, code, diag);
+        status = load(compiler, &draft, code, diag);
     if (status == MF_OK && peer == NULL && has_table(spec))
-        status = register_table(compiler, making.number, code, diag);
-    making_fini(&making);
+        status = register_table(compiler, draft.number, code, diag);
+    draft_fini(&draft);
     return status;
 }
 
+/* A peer does not depend on the layout: it is compiled once, and its code stays with the compiler. */
 static mf_status compile_peer(bench_compiler *compiler, const bench_engine *spec, const char *peer,
                               bench_code *code, mf_diag *diag) {
     for (size_t i = 0; i < compiler->peer_count; i++)

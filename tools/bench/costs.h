@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 typedef struct bench_cost {
-    char name[80];
+    char name[80]; /* "section: what, of what" */
     const char *unit;
     bench_summary value;
 } bench_cost;
@@ -35,6 +35,7 @@ typedef struct bench_samples {
 
 /* Adds the time since `start`, for one of `times`. */
 void bench_samples_add(bench_samples *samples, double start, double times);
+
 /* In units of `unit_ns`; what the samples are is lost. */
 bench_summary bench_samples_summarise(bench_samples *samples, double unit_ns);
 

@@ -11,7 +11,7 @@
 #define BENCH_ENGINES_MAX 32
 
 typedef enum bench_form {
-    FORM_PEER,    /* C from tools/bench/peers.c, inlined */
+    FORM_PEER,    /* C from guest/peers.c, inlined */
     FORM_INLINED, /* memfold's accessors in the loop's own module */
     FORM_CALLED,  /* memfold's accessors through pointers */
     FORM_GENERIC  /* the runtime's accessors through pointers */

@@ -22,14 +22,24 @@ typedef struct bench_layouts {
     size_t count;
 } bench_layouts;
 
-/* `count` regions of a few pages, or of more if they are few, with holes between them, at irregular places.
+/*
+ * `count` regions of a few pages, or of more if they are few, with holes between them, at irregular places.
+ * Layouts come back NULL if the host has no memory.
  */
 mf_layout *bench_layout_regions(uint64_t count);
+
 /* `count` regions that are 1 GiB together. */
 mf_layout *bench_layout_large(uint64_t count);
+
+/* A program of JAM's PVM. */
 mf_layout *bench_layout_pvm(void);
+
+/* A small program on 32-bit Linux. */
 mf_layout *bench_layout_process(void);
+
+/* The segments of this command itself. */
 mf_layout *bench_layout_elf(void);
+
 /* One read-write region. */
 mf_layout *bench_layout_block(uint64_t start, uint64_t bytes);
 

@@ -22,7 +22,6 @@ typedef struct bench_cell {
     bench_set set;
     bench_measurement engines[BENCH_ENGINES_MAX];
     size_t baseline;      /* engine that ratios are to: raw, or the first exact one where raw cannot be */
-    uint64_t faults;      /* of one repetition, the same in all engines */
     bench_summary rivals; /* the best inlined copy engine / the best exact peer, round by round; 0: none */
 } bench_cell;
 

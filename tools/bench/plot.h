@@ -1,4 +1,4 @@
-/* The report as a picture. */
+/* The report as a picture: ns per access against the number of regions. */
 #ifndef MEMFOLD_TOOLS_BENCH_PLOT_H
 #define MEMFOLD_TOOLS_BENCH_PLOT_H
 
@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Prints why not and returns false if gnuplot cannot draw it. */
+/* Draws it as SVG into the file `path`. Prints why not and returns false if gnuplot cannot draw it. */
 bool bench_plot_write(const bench_report *report, const char *path);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* The cells in the order in which they were measured. */
 typedef struct bench_report {
     const bench_engines *engines; /* borrowed */
     bench_cell *cells;
@@ -17,12 +18,13 @@ typedef struct bench_report {
     bench_costs costs;
     unsigned rounds;
     bool quick;
-    bool huge_pages;
-    bool counts_instructions;
+    bool huge_pages;          /* as in the last scene */
+    bool counts_instructions; /* the kernel does */
 } bench_report;
 
 void bench_report_fini(bench_report *report);
 
+/* Prints a table for each pattern and working set, then the costs. */
 void bench_report_print(const bench_report *report, FILE *to);
 
 #endif

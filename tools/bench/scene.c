@@ -1,4 +1,4 @@
-/* A layout's two memories, filled and laid open for the engines. */
+/* The scene of a layout: its two memories, filled, with their bytes and windows open to the engines. */
 #include "bench/scene.h"
 
 #include <stdlib.h>
@@ -102,7 +102,8 @@ static mf_status protect_read_only(bench_scene *scene, mf_memory *memory, mf_per
     return status;
 }
 
-/* Has the layout again that its accessors were made for, and knows it. */
+/* The permissions are again those that the accessors were made for: the memory looks, and says the same
+ * layout. */
 static mf_status know_layout(mf_memory *memory, mf_diag *diag) {
     mf_layout *layout = NULL;
     mf_status status = mf_memory_layout(memory, &layout, diag);

@@ -8,7 +8,7 @@ typedef struct bench_summary {
     double median, low, high; /* quartiles */
 } bench_summary;
 
-/* Sorts `samples`. */
+/* Median and quartiles of samples, 0 if there are none. Sorts `samples`. */
 bench_summary bench_summarise(double *samples, size_t count);
 
 #endif

@@ -41,11 +41,11 @@ static int compile_all(walk_state *state, const bench_layout *layout) {
             fail_print(NULL, 0, "bench: %s is left out for layout %s: %s", spec->name, layout->name,
                        diag.message);
         else if (status != MF_OK)
-            return fail_diag(&diag, "memfold");
+            return fail_diag(&diag, NULL);
     }
     if (bench_compiler_compile(state->compiler, &reference, layout->layout, &state->reference, &diag) !=
         MF_OK)
-        return fail_diag(&diag, "memfold");
+        return fail_diag(&diag, NULL);
     return 0;
 }
 
@@ -62,7 +62,7 @@ static int measure_work(walk_state *state, bench_scene *scene, const bench_work 
     bench_cell *cell = add_cell(state->report);
     *cell = (bench_cell){.layout = scene->layout, .pattern = work->pattern, .set = set};
     if (bench_scene_prepare(scene, work, &diag) != MF_OK)
-        return fail_diag(&diag, "memfold");
+        return fail_diag(&diag, NULL);
     unsigned rounds = set == SET_1G ? (state->report->rounds + 2) / 3 : state->report->rounds;
     if (!bench_cell_measure(cell, scene, work, state->engines, state->codes, &state->reference, rounds))
         return EXIT_BAD_INPUT;
@@ -103,7 +103,7 @@ static int measure_threads(walk_state *state, bench_scene *scene) {
     if (!bench_work_make(&work, scene->layout->layout, PATTERN_UNIFORM, SET_L2))
         return 0;
     if (bench_scene_prepare(scene, &work, &diag) != MF_OK)
-        code = fail_diag(&diag, "memfold");
+        code = fail_diag(&diag, NULL);
     else if (!bench_parallel_measure(&state->report->costs, scene, &work, state->engines, state->codes))
         code = EXIT_BAD_INPUT;
     bench_work_fini(&work);
@@ -116,7 +116,7 @@ static int measure_layout(walk_state *state, const bench_layout *layout, bool th
     int code = 0;
     tell(layout->name, "is compiled for");
     if (bench_scene_init(&scene, layout, &diag) != MF_OK)
-        code = fail_diag(&diag, "memfold");
+        code = fail_diag(&diag, NULL);
     if (code == 0)
         code = compile_all(state, layout);
     state->report->huge_pages = scene.huge_pages;
@@ -159,10 +159,10 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     bench_costs *costs = &state->report->costs;
     if ((request->sections & SECTION_SPECIALISE) &&
         bench_specialise_cold(costs, request->quick, &diag) != MF_OK)
-        return fail_diag(&diag, "memfold");
+        return fail_diag(&diag, NULL);
     state->compiler = bench_compiler_create(&diag);
     if (state->compiler == NULL)
-        return fail_diag(&diag, "memfold");
+        return fail_diag(&diag, NULL);
     const bench_layout *threaded = threads_layout(layouts);
     for (size_t i = 0; code == 0 && i < layouts->count; i++) {
         const bench_layout *layout = &layouts->all[i];
@@ -172,7 +172,7 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     }
     tell("other", "costs");
     if (code == 0 && measure_costs(costs, request, &diag) != MF_OK)
-        code = fail_diag(&diag, "memfold");
+        code = fail_diag(&diag, NULL);
     tell("", "");
     return code;
 }

@@ -229,7 +229,7 @@ void bench_work_fini(bench_work *work) {
     *work = (bench_work){0};
 }
 
-bench_loop_id bench_work_loop(const bench_work *work) {
+guest_loop_id bench_work_loop(const bench_work *work) {
     switch (work->pattern) {
     case PATTERN_SEQUENTIAL:
         return LOOP_SEQUENTIAL;

@@ -62,6 +62,15 @@ typedef struct guest_batch {
     uint32_t first; /* where the dependent chain begins */
 } guest_batch;
 
+/* The loops, in the order of loops.c. */
+typedef enum guest_loop_id {
+    LOOP_RANDOM,
+    LOOP_DEPENDENT,
+    LOOP_SEQUENTIAL,
+    LOOP_SCALAR,
+    LOOP_COUNT
+} guest_loop_id;
+
 typedef void guest_loop(mf_view *view, const guest_batch *work, guest_tally *tally);
 
 /* The value that a batch stores at an address: the same in every repetition, so that the second leaves memory
