@@ -71,7 +71,7 @@ static const struct argp_option bench_options[] = {
     {0}};
 
 /* The bits of the words in "a,b" by their places in `choices`. */
-static unsigned bits_take(const char *name, const char *choices, const char *words) {
+static unsigned take_bits(const char *name, const char *choices, const char *words) {
     unsigned bits = 0;
     char *copy = strdup(words);
     char *rest = copy;
@@ -83,29 +83,29 @@ static unsigned bits_take(const char *name, const char *choices, const char *wor
     return bits;
 }
 
-static uint64_t number_take(const char *name, const char *word, uint64_t most) {
+static uint64_t take_number(const char *name, const char *word, uint64_t most) {
     uint64_t number = 0;
     if (number_parse(word, most, &number) != NUMBER_OK || number == 0)
         usage_error("'%s' for --%s is not a number from 1 to %ju", word, name, (uintmax_t)most);
     return number;
 }
 
-static bool option_take(bench_command *command, int key, const char *word) {
+static bool take_option(bench_command *command, int key, const char *word) {
     switch ((option_key)key) {
     case KEY_QUICK:
         command->request.quick = true;
         return true;
     case KEY_ONLY:
-        command->request.sections = bits_take("only", BENCH_SECTION_NAMES, word);
+        command->request.sections = take_bits("only", BENCH_SECTION_NAMES, word);
         return true;
     case KEY_REGIONS:
         command->regions = word;
         return true;
     case KEY_PATTERNS:
-        command->request.patterns = bits_take("patterns", bench_pattern_names, word);
+        command->request.patterns = take_bits("patterns", bench_pattern_names, word);
         return true;
     case KEY_SETS:
-        command->request.sets = bits_take("working-sets", SET_NAMES, word);
+        command->request.sets = take_bits("working-sets", SET_NAMES, word);
         return true;
     case KEY_ENGINES:
         command->engines = word;
@@ -114,7 +114,7 @@ static bool option_take(bench_command *command, int key, const char *word) {
         command->strategies = word;
         return true;
     case KEY_ROUNDS:
-        command->request.rounds = (unsigned)number_take("rounds", word, ROUNDS_MAX);
+        command->request.rounds = (unsigned)take_number("rounds", word, ROUNDS_MAX);
         return true;
     case KEY_JSON:
         command->json_path = word;
@@ -139,7 +139,7 @@ static error_t bench_parse(int key, char *word, struct argp_state *state) {
     }
     if (key == ARGP_KEY_ARG)
         usage_error("unexpected operand '%s'", word);
-    return option_take(command, key, word) ? 0 : ARGP_ERR_UNKNOWN;
+    return take_option(command, key, word) ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 static const char bench_doc[] =
@@ -179,7 +179,7 @@ static void add_regions(bench_layouts *layouts, const char *words) {
     if (copy == NULL)
         abort();
     for (char *word; (word = strsep(&rest, ",")) != NULL;) {
-        uint64_t regions = number_take("regions", word, REGIONS_MAX);
+        uint64_t regions = take_number("regions", word, REGIONS_MAX);
         add_layout(layouts, bench_layout_regions(regions), regions, false, word);
     }
     free(copy);
@@ -216,7 +216,7 @@ static int layouts_make(bench_layouts *layouts, const bench_command *command) {
 /* ---- Reports ---- */
 
 static bool write_json(const bench_report *report, const char *path) {
-    struct output output;
+    output_file output;
     if (!output_open(&output, path))
         return false;
     bench_json_print(report, output.stream);

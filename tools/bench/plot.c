@@ -193,7 +193,7 @@ static void print_script(const plot_view *plot, FILE *to) {
 /* ---- gnuplot ---- */
 
 /* Its standard output is our file. */
-static FILE *gnuplot_start(int output, pid_t *child) {
+static FILE *start_gnuplot(int output, pid_t *child) {
     int ends[2];
     if (pipe(ends) != 0)
         return NULL;
@@ -215,7 +215,7 @@ static FILE *gnuplot_start(int output, pid_t *child) {
     return fdopen(ends[1], "w");
 }
 
-static int gnuplot_end(pid_t child) {
+static int end_gnuplot(pid_t child) {
     int status;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
@@ -225,14 +225,14 @@ static int gnuplot_end(pid_t child) {
 
 static bool draw(const plot_view *plot, FILE *to) {
     pid_t child;
-    FILE *script = gnuplot_start(fileno(to), &child);
+    FILE *script = start_gnuplot(fileno(to), &child);
     if (script == NULL) {
         fail_print(NULL, 0, "bench: cannot start gnuplot: %s", strerror(errno));
         return false;
     }
     print_script(plot, script);
     fclose(script);
-    int code = gnuplot_end(child);
+    int code = end_gnuplot(child);
     if (code == 127)
         fail_print(NULL, 0, "bench: --plot needs gnuplot, which is not installed (Debian: gnuplot-nox)");
     else if (code != 0)
@@ -254,7 +254,7 @@ static bool copy_file(FILE *from, FILE *to) {
 /* A picture that fails does not touch the file. */
 bool bench_plot_write(const bench_report *report, const char *path) {
     plot_view plot = {.report = report};
-    struct output output;
+    output_file output;
     if (!choose(&plot)) {
         fail_print(NULL, 0, "bench: --plot needs layouts of --regions");
         return false;

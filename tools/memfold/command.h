@@ -24,11 +24,11 @@ int run_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 /* The words of a command line that are not options: `count` of them, all required. */
-struct operands {
+typedef struct command_operands {
     const char *const *names; /* "LAYOUT", ... as the messages call them */
     const char *values[2];
     unsigned count;
-};
+} command_operands;
 
 /* The child that every command has: --help, --usage, --version. */
 extern const struct argp help_argp;
@@ -41,7 +41,7 @@ void command_parse(const struct argp *argp, const char *name, unsigned flags, in
 void command_init(struct argp_state *state);
 
 /* For ARGP_KEY_ARG and ARGP_KEY_END: takes operands and misses those that are not there. */
-error_t operands_take(struct operands *operands, int key, char *word, const struct argp_state *state);
+error_t operands_take(command_operands *operands, int key, char *word, const struct argp_state *state);
 
 /* Says what is wrong with the command line and where help is, and exits with EXIT_BAD_USAGE. */
 __attribute__((format(printf, 1, 2))) MF_NORETURN void usage_error(const char *format, ...);

@@ -1,3 +1,4 @@
+/* memfold map: its command line, and the two forms of the picture. */
 #include "command.h"
 #include "map/picture.h"
 #include "map/svg.h"
@@ -7,11 +8,11 @@
 #include <langinfo.h>
 #include <string.h>
 
-struct map_request {
-    struct operands operands;
+typedef struct map_request {
+    command_operands operands;
     mf_layout_format format;
     const char *svg_path;
-};
+} map_request;
 
 enum { KEY_SVG = 0x200 };
 
@@ -21,7 +22,7 @@ static const struct argp_option map_options[] = {
     {0}};
 
 static error_t map_parse(int key, char *word, struct argp_state *state) {
-    struct map_request *request = state->input;
+    map_request *request = state->input;
     if (key == ARGP_KEY_INIT) {
         command_init(state);
         state->child_inputs[0] = &request->format;
@@ -42,36 +43,36 @@ static const struct argp map_argp = {
     map_children, NULL,
     NULL};
 
-static bool svg_write(const struct space *space, const char *path) {
-    struct output output;
+static bool write_svg(const map_space *space, const char *path) {
+    output_file output;
     if (!output_open(&output, path))
         return false;
-    svg_print(space, output.stream);
+    map_svg_print(space, output.stream);
     return output_finish(&output);
 }
 
-static int file_map(const mf_layout_file *file, const struct map_request *request) {
+static int map_file(const mf_layout_file *file, const map_request *request) {
     bool svg_alone = request->svg_path != NULL && strcmp(request->svg_path, STANDARD_STREAM) == 0;
     bool ascii_only = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
-    struct space space;
+    map_space space;
     int code = 0;
-    if (!space_init(&space, file))
+    if (!map_space_init(&space, file))
         code = fail_print(request->operands.values[0], 0, "%s", mf_status_message(MF_OUT_OF_MEMORY));
-    else if (request->svg_path != NULL && !svg_write(&space, request->svg_path))
+    else if (request->svg_path != NULL && !write_svg(&space, request->svg_path))
         code = EXIT_BAD_INPUT;
     else if (!svg_alone)
-        picture_print(&space, ascii_only, stdout);
-    space_fini(&space);
+        map_picture_print(&space, ascii_only, stdout);
+    map_space_fini(&space);
     return code;
 }
 
 int map_main(int argc, char **argv) {
-    struct map_request request = {.operands = {.names = map_operands, .count = 1}};
+    map_request request = {.operands = {.names = map_operands, .count = 1}};
     command_parse(&map_argp, "memfold map", 0, argc, argv, &request);
     mf_layout_file file = {0};
     int code = layout_read(request.operands.values[0], request.format, &file);
     if (code == 0)
-        code = file_map(&file, &request);
+        code = map_file(&file, &request);
     mf_layout_file_fini(&file);
     return code;
 }

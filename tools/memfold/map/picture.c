@@ -1,3 +1,4 @@
+/* The picture for a terminal: a box with a row for each span, and brackets for the windows beside it. */
 #include "map/picture.h"
 
 #include "text.h"
@@ -12,58 +13,58 @@
 #define WINDOW_COLUMNS 8
 
 /* What the box is drawn with. */
-struct glyphs {
+typedef struct picture_glyphs {
     const char *line, *side;
     const char *top_left, *top_right, *middle_left, *middle_right, *bottom_left, *bottom_right;
     const char *bracket_begin, *bracket_end, *bracket_side, *left_out;
     const char *swatch[SPAN_KINDS]; /* two columns */
-};
+} picture_glyphs;
 
-static const struct glyphs unicode_glyphs = {.line = "─",
-                                             .side = "│",
-                                             .top_left = "┌",
-                                             .top_right = "┐",
-                                             .middle_left = "├",
-                                             .middle_right = "┤",
-                                             .bottom_left = "└",
-                                             .bottom_right = "┘",
-                                             .bracket_begin = "┐",
-                                             .bracket_end = "┘",
-                                             .bracket_side = "│",
-                                             .left_out = "⋮",
-                                             .swatch = {"  ", "▒▒", "██", "░░"}};
+static const picture_glyphs unicode_glyphs = {.line = "─",
+                                              .side = "│",
+                                              .top_left = "┌",
+                                              .top_right = "┐",
+                                              .middle_left = "├",
+                                              .middle_right = "┤",
+                                              .bottom_left = "└",
+                                              .bottom_right = "┘",
+                                              .bracket_begin = "┐",
+                                              .bracket_end = "┘",
+                                              .bracket_side = "│",
+                                              .left_out = "⋮",
+                                              .swatch = {"  ", "▒▒", "██", "░░"}};
 
-static const struct glyphs ascii_glyphs = {.line = "-",
-                                           .side = "|",
-                                           .top_left = "+",
-                                           .top_right = "+",
-                                           .middle_left = "+",
-                                           .middle_right = "+",
-                                           .bottom_left = "+",
-                                           .bottom_right = "+",
-                                           .bracket_begin = "\\",
-                                           .bracket_end = "/",
-                                           .bracket_side = "|",
-                                           .left_out = ":",
-                                           .swatch = {"  ", "::", "##", ".."}};
+static const picture_glyphs ascii_glyphs = {.line = "-",
+                                            .side = "|",
+                                            .top_left = "+",
+                                            .top_right = "+",
+                                            .middle_left = "+",
+                                            .middle_right = "+",
+                                            .bottom_left = "+",
+                                            .bottom_right = "+",
+                                            .bracket_begin = "\\",
+                                            .bracket_end = "/",
+                                            .bracket_side = "|",
+                                            .left_out = ":",
+                                            .swatch = {"  ", "::", "##", ".."}};
 
-struct picture {
-    const struct space *space;
-    const struct glyphs *glyphs;
+typedef struct map_picture {
+    const map_space *space;
+    const picture_glyphs *glyphs;
     bool ascii_only;
     FILE *to;
-};
+} map_picture;
 
-static void spaces_print(const struct picture *picture, unsigned count) {
+static void print_spaces(const map_picture *picture, unsigned count) {
     fprintf(picture->to, "%*s", (int)count, "");
 }
 
-/* ---- Brackets ------------------------------------------------------------------------------ */
+/* ---- Brackets ---- */
 
 /* The mark of one operation's windows on the border at `address`, NULL for none. */
-static const char *border_mark(const struct picture *picture, mf_operation operation, uint64_t address) {
-    bool below = window_find(picture->space, operation, address) != NULL;
-    bool above = address > 0 && window_find(picture->space, operation, address - 1) != NULL;
+static const char *border_mark(const map_picture *picture, mf_operation operation, uint64_t address) {
+    bool below = map_window_find(picture->space, operation, address) != NULL;
+    bool above = address > 0 && map_window_find(picture->space, operation, address - 1) != NULL;
     /* Windows are maximal, so that one never begins where another ends. */
     return below && above ? picture->glyphs->bracket_side
            : below        ? picture->glyphs->bracket_begin
@@ -74,59 +75,59 @@ static const char *border_mark(const struct picture *picture, mf_operation opera
 /*
  * Marks are one column wide. Spaces are written before the next mark only, so that no line ends in one.
  */
-struct margin {
-    const struct picture *picture;
+typedef struct picture_margin {
+    const map_picture *picture;
     unsigned pending; /* spaces due before the next mark */
-};
+} picture_margin;
 
-static void margin_put(struct margin *margin, const char *mark, const char *label) {
+static void put_mark(picture_margin *margin, const char *mark, const char *label) {
     if (mark == NULL) {
         margin->pending += WINDOW_COLUMNS;
         return;
     }
-    spaces_print(margin->picture, margin->pending);
+    print_spaces(margin->picture, margin->pending);
     int label_columns = fprintf(margin->picture->to, "%s%s%s", mark, *label == '\0' ? "" : " ", label);
     /* The mark's bytes are one column. */
     label_columns += 1 - (int)strlen(mark);
     margin->pending = WINDOW_COLUMNS - (unsigned)label_columns;
 }
 
-static void border_margin_print(const struct picture *picture, uint64_t address) {
-    struct margin margin = {picture, 2};
+static void print_border_margin(const map_picture *picture, uint64_t address) {
+    picture_margin margin = {picture, 2};
     for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++)
-        margin_put(&margin, border_mark(picture, operation, address), "");
+        put_mark(&margin, border_mark(picture, operation, address), "");
     fputc('\n', picture->to);
 }
 
 /* Beside a line of a row: the windows that hold it, labelled on the first line where one begins. */
-static void row_margin_print(const struct picture *picture, const struct row *row, bool first_line) {
-    struct margin margin = {picture, 2};
-    uint64_t start = row_start(picture->space, row);
+static void print_row_margin(const map_picture *picture, const map_row *row, bool first_line) {
+    picture_margin margin = {picture, 2};
+    uint64_t start = map_row_start(picture->space, row);
     for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++) {
-        const mf_window *window = window_find(picture->space, operation, start);
-        char label[WINDOW_LABEL_BYTES] = "";
+        const mf_window *window = map_window_find(picture->space, operation, start);
+        char label[MAP_WINDOW_LABEL_BYTES] = "";
         if (window != NULL && first_line && window->start == start)
-            window_label(picture->space, operation, window, label);
-        margin_put(&margin, window == NULL ? NULL : picture->glyphs->bracket_side, label);
+            map_window_label(picture->space, operation, window, label);
+        put_mark(&margin, window == NULL ? NULL : picture->glyphs->bracket_side, label);
     }
     fputc('\n', picture->to);
 }
 
-static void left_out_margin_print(const struct picture *picture, const struct row *row) {
-    struct margin margin = {picture, 2};
+static void print_left_out_margin(const map_picture *picture, const map_row *row) {
+    picture_margin margin = {picture, 2};
     for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++) {
         bool any = false;
         for (size_t i = row->first; i < row->first + row->count; i++)
-            any |= window_find(picture->space, operation, picture->space->spans[i].start) != NULL;
-        margin_put(&margin, any ? picture->glyphs->left_out : NULL, "");
+            any |= map_window_find(picture->space, operation, picture->space->spans[i].start) != NULL;
+        put_mark(&margin, any ? picture->glyphs->left_out : NULL, "");
     }
     fputc('\n', picture->to);
 }
 
-/* ---- The box ------------------------------------------------------------------------------- */
+/* ---- The box ---- */
 
-static void border_print(const struct picture *picture, uint64_t address) {
-    const struct glyphs *glyphs = picture->glyphs;
+static void print_border(const map_picture *picture, uint64_t address) {
+    const picture_glyphs *glyphs = picture->glyphs;
     bool top = address == 0, bottom = address == MF_SPACE_BYTES;
     char text[ADDRESS_COLUMNS + 1];
     snprintf(text, sizeof text, "0x%08" PRIx64, address);
@@ -137,93 +138,93 @@ static void border_print(const struct picture *picture, uint64_t address) {
     for (unsigned i = 0; i < BOX_COLUMNS; i++)
         fputs(glyphs->line, picture->to);
     fputs(top ? glyphs->top_right : bottom ? glyphs->bottom_right : glyphs->middle_right, picture->to);
-    border_margin_print(picture, address);
+    print_border_margin(picture, address);
 }
 
 /* One line inside the box: `content` is `columns` wide and begins beside a swatch. */
-static void box_line_print(const struct picture *picture, const char *swatch, const char *content) {
+static void print_box_line(const map_picture *picture, const char *swatch, const char *content) {
     /* Side, space, swatch, space: 4 of the box's columns. */
     unsigned used = 4 + text_columns(content);
-    spaces_print(picture, ADDRESS_COLUMNS + 1);
+    print_spaces(picture, ADDRESS_COLUMNS + 1);
     fprintf(picture->to, "%s %s %s", picture->glyphs->side, swatch, content);
-    spaces_print(picture, BOX_COLUMNS - used);
+    print_spaces(picture, BOX_COLUMNS - used);
     fputs(picture->glyphs->side, picture->to);
 }
 
 /* Larger spans are taller, on a log scale. */
-static void span_print(const struct picture *picture, const struct row *row) {
-    const struct span *span = &picture->space->spans[row->first];
+static void print_span(const map_picture *picture, const map_row *row) {
+    const map_span *span = &picture->space->spans[row->first];
     const char *swatch = picture->glyphs->swatch[span->kind];
     char size[SIZE_TEXT_BYTES], names[4 * NAMES_COLUMNS + 64], content[8 * BOX_COLUMNS];
     uint64_t pages = span->size / MF_PAGE_SIZE;
-    span_names(picture->space, span, NAMES_COLUMNS, picture->ascii_only, names, sizeof names);
+    map_span_names(picture->space, span, NAMES_COLUMNS, picture->ascii_only, names, sizeof names);
     snprintf(content, sizeof content, "%12s %7" PRIu64 " page%s  %s  %s", size_print(span->size, size), pages,
-             pages == 1 ? " " : "s", span_perm_word(span->kind), names);
-    box_line_print(picture, swatch, content);
-    row_margin_print(picture, row, true);
-    for (unsigned i = 0; i < size_magnitude(span->size); i++) {
-        box_line_print(picture, swatch, "");
-        row_margin_print(picture, row, false);
+             pages == 1 ? " " : "s", map_span_perm_word(span->kind), names);
+    print_box_line(picture, swatch, content);
+    print_row_margin(picture, row, true);
+    for (unsigned i = 0; i < map_size_magnitude(span->size); i++) {
+        print_box_line(picture, swatch, "");
+        print_row_margin(picture, row, false);
     }
 }
 
 /* Many small spans: one line that says how many and how much of what. */
-static void left_out_print(const struct picture *picture, const struct row *row) {
-    char content[ROW_SUMMARY_BYTES], swatch[8];
+static void print_left_out(const map_picture *picture, const map_row *row) {
+    char content[MAP_ROW_SUMMARY_BYTES], swatch[8];
     snprintf(swatch, sizeof swatch, "%s ", picture->glyphs->left_out);
-    box_line_print(picture, swatch, row_summary(picture->space, row, content));
-    left_out_margin_print(picture, row);
+    print_box_line(picture, swatch, map_row_summary(picture->space, row, content));
+    print_left_out_margin(picture, row);
 }
 
-/* ---- The whole ----------------------------------------------------------------------------- */
+/* ---- The whole ---- */
 
-static void heading_print(const struct picture *picture) {
+static void print_heading(const map_picture *picture) {
     char name[512], summary[256];
     text_clip(picture->space->file->name, 80, picture->ascii_only, name, sizeof name);
-    space_summary(picture->space, summary, sizeof summary);
+    map_space_summary(picture->space, summary, sizeof summary);
     fprintf(picture->to, "%s: %s\n\n", name, summary);
-    spaces_print(picture, ADDRESS_COLUMNS + 1 + 1 + BOX_COLUMNS + 1 + 2);
+    print_spaces(picture, ADDRESS_COLUMNS + 1 + 1 + BOX_COLUMNS + 1 + 2);
     fprintf(picture->to, "%-*sstore\n", WINDOW_COLUMNS, "load");
 }
 
-static void window_print(const struct picture *picture, mf_operation operation, size_t place) {
+static void print_window(const map_picture *picture, mf_operation operation, size_t place) {
     const mf_window *window = &picture->space->windows[operation].windows[place];
     uint64_t pages = window->size / MF_PAGE_SIZE;
-    char label[WINDOW_LABEL_BYTES], size[SIZE_TEXT_BYTES];
-    window_label(picture->space, operation, window, label);
+    char label[MAP_WINDOW_LABEL_BYTES], size[SIZE_TEXT_BYTES];
+    map_window_label(picture->space, operation, window, label);
     fprintf(picture->to, "  %-6s 0x%08" PRIx64 " to 0x%08" PRIx64 " %12s %7" PRIu64 " page%s\n", label,
             window->start, window->start + window->size - 1, size_print(window->size, size), pages,
             pages == 1 ? "" : "s");
 }
 
-static void windows_print(const struct picture *picture, mf_operation operation) {
+static void print_windows(const map_picture *picture, mf_operation operation) {
     static const char *const words[] = {"Load", "Store"};
-    const struct window_list *list = &picture->space->windows[operation];
+    const map_windows *list = &picture->space->windows[operation];
     char size[SIZE_TEXT_BYTES];
-    size_t left_out, shown = list_elide(list->count, &left_out);
+    size_t left_out, shown = map_list_elide(list->count, &left_out);
     fprintf(picture->to, "\n%s windows: %zu, %s\n", words[operation], list->count,
             size_print(list->bytes, size));
     for (size_t i = 0; i < shown; i++)
-        window_print(picture, operation, i);
+        print_window(picture, operation, i);
     if (left_out == 0)
         return;
     fprintf(picture->to, "  %s %zu windows left out\n", picture->glyphs->left_out, left_out);
     for (size_t i = shown + left_out; i < list->count; i++)
-        window_print(picture, operation, i);
+        print_window(picture, operation, i);
 }
 
-void picture_print(const struct space *space, bool ascii_only, FILE *to) {
-    struct picture picture = {space, ascii_only ? &ascii_glyphs : &unicode_glyphs, ascii_only, to};
-    heading_print(&picture);
+void map_picture_print(const map_space *space, bool ascii_only, FILE *to) {
+    map_picture picture = {space, ascii_only ? &ascii_glyphs : &unicode_glyphs, ascii_only, to};
+    print_heading(&picture);
     for (size_t i = 0; i < space->row_count; i++) {
-        const struct row *row = &space->rows[i];
-        border_print(&picture, row_start(space, row));
+        const map_row *row = &space->rows[i];
+        print_border(&picture, map_row_start(space, row));
         if (row->count == 1)
-            span_print(&picture, row);
+            print_span(&picture, row);
         else
-            left_out_print(&picture, row);
+            print_left_out(&picture, row);
     }
-    border_print(&picture, MF_SPACE_BYTES);
-    windows_print(&picture, MF_LOAD);
-    windows_print(&picture, MF_STORE);
+    print_border(&picture, MF_SPACE_BYTES);
+    print_windows(&picture, MF_LOAD);
+    print_windows(&picture, MF_STORE);
 }

@@ -7,6 +7,6 @@
 #include <stdio.h>
 
 /* Prints the picture for a terminal: box drawing, or plain ASCII. Stable text. */
-void picture_print(const struct space *space, bool ascii_only, FILE *to);
+void map_picture_print(const map_space *space, bool ascii_only, FILE *to);
 
 #endif

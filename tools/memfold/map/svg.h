@@ -7,6 +7,6 @@
 #include <stdio.h>
 
 /* Writes the picture as a standalone SVG file. */
-void svg_print(const struct space *space, FILE *to);
+void map_svg_print(const map_space *space, FILE *to);
 
 #endif

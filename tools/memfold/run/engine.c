@@ -1,12 +1,13 @@
+/* The accessors of the moment: a memory that has changed its layout gets those of the new one. */
 #include "run/engine.h"
 
 #include <memfold/generic.h>
 
 #include <string.h>
 
-mf_status engine_init(struct engine *engine, engine_kind kind, const mf_accessor_options *options,
-                      mf_memory *memory, mf_diag *diag) {
-    *engine = (struct engine){.options = *options, .memory = memory, .view = mf_memory_view(memory)};
+mf_status run_engine_init(run_engine *engine, run_engine_kind kind, const mf_accessor_options *options,
+                          mf_memory *memory, mf_diag *diag) {
+    *engine = (run_engine){.options = *options, .memory = memory, .view = mf_memory_view(memory)};
     if (options->base == MF_BASE_CONSTANT)
         engine->options.base_address = (uint64_t)(uintptr_t)engine->view->base;
     if (kind == ENGINE_GENERIC) {
@@ -17,24 +18,24 @@ mf_status engine_init(struct engine *engine, engine_kind kind, const mf_accessor
     return mf_jit_create(NULL, &engine->jit, diag);
 }
 
-void engine_fini(struct engine *engine) {
+void run_engine_fini(run_engine *engine) {
     for (unsigned i = 0; i < engine->code_count; i++)
         mf_code_release(engine->codes[i]);
     mf_jit_destroy(engine->jit);
 }
 
-void engine_layout_changed(struct engine *engine) {
+void run_engine_layout_changed(run_engine *engine) {
     engine->stale = engine->jit != NULL;
 }
 
 /* Puts `code`, a reference of the engine now, in front; one that was there is kept once, the oldest goes. */
-static void code_remember(struct engine *engine, mf_code *code) {
+static void remember_code(run_engine *engine, mf_code *code) {
     unsigned place = 0;
     while (place < engine->code_count && engine->codes[place] != code)
         place++;
     if (place < engine->code_count)
         mf_code_release(code);
-    else if (place == ENGINE_CODES)
+    else if (place == RUN_CODES_MAX)
         mf_code_release(engine->codes[--place]);
     else
         engine->code_count++;
@@ -42,12 +43,12 @@ static void code_remember(struct engine *engine, mf_code *code) {
     engine->codes[0] = code;
 }
 
-mf_status engine_renew(struct engine *engine, mf_diag *diag) {
+mf_status run_engine_renew(run_engine *engine, mf_diag *diag) {
     mf_code *code;
     mf_status status = mf_jit_get_for(engine->jit, engine->memory, &engine->options, &code, diag);
     if (status != MF_OK)
         return status;
-    code_remember(engine, code);
+    remember_code(engine, code);
     engine->accessors = mf_code_accessors(code);
     engine->stale = false;
     return MF_OK;

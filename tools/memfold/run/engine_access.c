@@ -4,15 +4,15 @@
 #include <memfold/guard.h>
 
 /* One access on its way through the function pointer. */
-struct call {
-    const struct engine *engine;
+typedef struct engine_call {
+    const run_engine *engine;
     mf_accessor_fn *function;
     mf_operation operation;
     uint64_t index;
     uint64_t value; /* of a load: written */
-};
+} engine_call;
 
-static uint32_t load_return(struct call *call) {
+static uint32_t load_return(engine_call *call) {
     mf_view *view = call->engine->view;
     bool at = call->engine->options.base == MF_BASE_ARGUMENT;
     bool u33 = call->engine->options.index == MF_INDEX_U33;
@@ -24,7 +24,7 @@ static uint32_t load_return(struct call *call) {
     return result.status;
 }
 
-static uint32_t store_return(struct call *call) {
+static uint32_t store_return(engine_call *call) {
     mf_view *view = call->engine->view;
     bool at = call->engine->options.base == MF_BASE_ARGUMENT;
     bool u33 = call->engine->options.index == MF_INDEX_U33;
@@ -35,7 +35,7 @@ static uint32_t store_return(struct call *call) {
 }
 
 static void load_trap(mf_view *view, void *context) {
-    struct call *call = context;
+    engine_call *call = context;
     bool at = call->engine->options.base == MF_BASE_ARGUMENT;
     bool u33 = call->engine->options.index == MF_INDEX_U33;
     call->value = at && u33 ? ((mf_load_trap_at_u33_fn *)call->function)(view, view->base, call->index)
@@ -45,7 +45,7 @@ static void load_trap(mf_view *view, void *context) {
 }
 
 static void store_trap(mf_view *view, void *context) {
-    struct call *call = context;
+    engine_call *call = context;
     bool at = call->engine->options.base == MF_BASE_ARGUMENT;
     bool u33 = call->engine->options.index == MF_INDEX_U33;
     if (at && u33)
@@ -59,7 +59,7 @@ static void store_trap(mf_view *view, void *context) {
 }
 
 /* The fault comes from where a client would take it: the status and the record, or the guard. */
-static void call_perform(struct call *call, mf_fault *fault) {
+static void perform_call(engine_call *call, mf_fault *fault) {
     mf_view *view = call->engine->view;
     bool load = call->operation == MF_LOAD;
     *fault = (mf_fault){0};
@@ -75,7 +75,7 @@ static void call_perform(struct call *call, mf_fault *fault) {
 }
 
 /* Without a check in the accessor, the caller answers for the range. */
-static bool range_check(mf_view *view, const mf_accessor_info *info, uint64_t index, mf_fault *fault) {
+static bool check_range(mf_view *view, const mf_accessor_info *info, uint64_t index, mf_fault *fault) {
     if (index >= MF_SPACE_BYTES) {
         uint64_t page = index & ~(uint64_t)(MF_PAGE_SIZE - 1);
         view->fault = (mf_fault){MF_PAGE_FAULT, info->operation, page, index, info->width_bytes};
@@ -86,17 +86,17 @@ static bool range_check(mf_view *view, const mf_accessor_info *info, uint64_t in
     return false;
 }
 
-mf_status engine_access(struct engine *engine, mf_accessor_id accessor, uint64_t index, uint64_t *value,
-                        mf_fault *fault, mf_diag *diag) {
+mf_status run_engine_access(run_engine *engine, mf_accessor_id accessor, uint64_t index, uint64_t *value,
+                            mf_fault *fault, mf_diag *diag) {
     const mf_accessor_info *info = mf_accessor_info_get(accessor);
-    mf_status status = engine->stale ? engine_renew(engine, diag) : MF_OK;
+    mf_status status = engine->stale ? run_engine_renew(engine, diag) : MF_OK;
     if (status != MF_OK)
         return status;
-    if (engine->options.policy == MF_POLICY_NONE && !range_check(engine->view, info, index, fault))
+    if (engine->options.policy == MF_POLICY_NONE && !check_range(engine->view, info, index, fault))
         return MF_OK;
-    struct call call = {engine, mf_accessors_member(engine->accessors, accessor), info->operation, index,
+    engine_call call = {engine, mf_accessors_member(engine->accessors, accessor), info->operation, index,
                         *value};
-    call_perform(&call, fault);
+    perform_call(&call, fault);
     *value = call.value;
     return MF_OK;
 }

@@ -9,17 +9,17 @@
 #include "run/script.h"
 
 /* A script in progress. */
-struct session {
+typedef struct run_session {
     mf_memory *memory;
-    struct engine engine;
-    const struct script *script;
+    run_engine engine;
+    const run_script *script;
     mf_diag diag;
-};
+} run_session;
 
 /*
  * Performs one command, then prints its line. An error of the host prints nothing and is in session->diag, so
  * that the output ends with the last command that was performed.
  */
-mf_status command_perform(struct session *session, const struct script_command *command);
+mf_status run_command_perform(run_session *session, const run_command *command);
 
 #endif

@@ -1,3 +1,4 @@
+/* Reading scripts: a line is a verb and its operands, by the table of verbs below. */
 #include "run/script.h"
 
 #include "command.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 /* What a word of a command may be. The words of the enums stand in the enum's order. */
-enum operand {
+typedef enum script_operand {
     OPERAND_NONE,
     OPERAND_LOAD,      /* u8 ... i32 */
     OPERAND_STORE,     /* u8 ... u64 */
@@ -23,17 +24,17 @@ enum operand {
     OPERAND_ACCESS,    /* ro, rw */
     OPERAND_OPERATION, /* load, store */
     OPERAND_PAYLOAD    /* the rest of the line, each word a byte in hex */
-};
+} script_operand;
 
 #define OPERANDS_MAX 4
 
-struct verb_form {
+typedef struct verb_form {
     const char *word;
     const char *usage;
     uint8_t operands[OPERANDS_MAX];
-};
+} verb_form;
 
-static const struct verb_form verb_forms[] = {
+static const verb_form verb_forms[] = {
     [VERB_LOAD] = {"load", "KIND ADDRESS", {OPERAND_LOAD, OPERAND_INDEX}},
     [VERB_STORE] = {"store", "KIND ADDRESS VALUE", {OPERAND_STORE, OPERAND_INDEX, OPERAND_NUMBER}},
     [VERB_READ] = {"read", "ADDRESS LENGTH", {OPERAND_ADDRESS, OPERAND_NUMBER}},
@@ -53,31 +54,31 @@ static const struct verb_form verb_forms[] = {
     [VERB_RESET] = {"reset", "no operands", {OPERAND_NONE}}};
 
 /* The reader's state: where it is, and what a mistake there is reported to. */
-struct reader {
-    struct script *script;
+typedef struct script_reader {
+    run_script *script;
     uint64_t index_max;
     uint64_t line;
     char *rest; /* of the line */
     mf_diag *diag;
-};
+} script_reader;
 
 /* A bad word as it may be shown on a terminal. */
 #define SHOWN_COLUMNS 40
 #define SHOWN_BYTES (4 * SHOWN_COLUMNS + 8)
 
-static mf_status refuse_word(const struct reader *reader, const char *word, const char *what) {
+static mf_status refuse_word(const script_reader *reader, const char *word, const char *what) {
     char shown[SHOWN_BYTES];
     text_clip(word, SHOWN_COLUMNS, false, shown, sizeof shown);
     return mf_diag_set(reader->diag, MF_BAD_INPUT, 0, "%s '%s'", what, shown);
 }
 
-static mf_status refuse_count(const struct reader *reader, const struct verb_form *form) {
+static mf_status refuse_count(const script_reader *reader, const verb_form *form) {
     return mf_diag_set(reader->diag, MF_BAD_INPUT, 0, "wrong operand count: %s takes %s", form->word,
                        form->usage);
 }
 
 /* Ends the next word of the line and returns it, or NULL. A carriage return counts as space: CRLF files. */
-static char *word_take(struct reader *reader) {
+static char *take_word(script_reader *reader) {
     static const char space[] = " \t\r\n";
     char *word = reader->rest + strspn(reader->rest, space);
     if (*word == '\0')
@@ -89,10 +90,10 @@ static char *word_take(struct reader *reader) {
 }
 
 /* More would be a mistake, such as /dev/zero; this is ten million lines. */
-#define SCRIPT_MOST_BYTES (UINT64_C(256) << 20)
+#define SCRIPT_BYTES_MAX (UINT64_C(256) << 20)
 
 /* Doubles `*items` when it is full, so that appending is linear. */
-static mf_status room_make(void **items, size_t count, size_t *room, size_t item_bytes, mf_diag *diag) {
+static mf_status make_room(void **items, size_t count, size_t *room, size_t item_bytes, mf_diag *diag) {
     if (count < *room)
         return MF_OK;
     size_t more = *room == 0 ? 64 : 2 * *room;
@@ -104,28 +105,28 @@ static mf_status room_make(void **items, size_t count, size_t *room, size_t item
     return MF_OK;
 }
 
-static mf_status payload_append(const struct reader *reader, unsigned char byte) {
-    struct script *script = reader->script;
+static mf_status append_payload(const script_reader *reader, unsigned char byte) {
+    run_script *script = reader->script;
     void *payload = script->payload;
-    mf_status status = room_make(&payload, script->payload_bytes, &script->payload_room, 1, reader->diag);
+    mf_status status = make_room(&payload, script->payload_bytes, &script->payload_room, 1, reader->diag);
     script->payload = payload;
     if (status == MF_OK)
         script->payload[script->payload_bytes++] = byte;
     return status;
 }
 
-static mf_status command_append(const struct reader *reader, const struct script_command *command) {
-    struct script *script = reader->script;
+static mf_status append_command(const script_reader *reader, const run_command *command) {
+    run_script *script = reader->script;
     void *commands = script->commands;
     mf_status status =
-        room_make(&commands, script->command_count, &script->command_room, sizeof *command, reader->diag);
+        make_room(&commands, script->command_count, &script->command_room, sizeof *command, reader->diag);
     script->commands = commands;
     if (status == MF_OK)
         script->commands[script->command_count++] = *command;
     return status;
 }
 
-static mf_status number_take(const struct reader *reader, const char *word, uint64_t max, uint64_t *number) {
+static mf_status take_number(const script_reader *reader, const char *word, uint64_t max, uint64_t *number) {
     switch (number_parse(word, max, number)) {
     case NUMBER_OK:
         return MF_OK;
@@ -138,7 +139,7 @@ static mf_status number_take(const struct reader *reader, const char *word, uint
 }
 
 /* One byte of a payload: one or two hex digits, with or without 0x. */
-static mf_status byte_take(const struct reader *reader, const char *word) {
+static mf_status take_byte(const script_reader *reader, const char *word) {
     char number[] = "0x00";
     uint64_t byte = 0;
     const char *digits = strncmp(word, "0x", 2) == 0 ? word + 2 : word;
@@ -148,23 +149,23 @@ static mf_status byte_take(const struct reader *reader, const char *word) {
     memcpy(number + 2, digits, digit_count + 1);
     if (number_parse(number, UINT8_MAX, &byte) != NUMBER_OK)
         return refuse_word(reader, word, "not a byte of one or two hex digits:");
-    return payload_append(reader, (unsigned char)byte);
+    return append_payload(reader, (unsigned char)byte);
 }
 
-static mf_status payload_take(struct reader *reader, struct script_command *command) {
+static mf_status take_payload(script_reader *reader, run_command *command) {
     command->payload_start = reader->script->payload_bytes;
     mf_status status = MF_OK;
-    for (const char *word; status == MF_OK && (word = word_take(reader)) != NULL;)
-        status = byte_take(reader, word);
+    for (const char *word; status == MF_OK && (word = take_word(reader)) != NULL;)
+        status = take_byte(reader, word);
     command->payload_bytes = reader->script->payload_bytes - command->payload_start;
     return status;
 }
 
-static mf_status kind_take(const struct reader *reader, const char *word, mf_operation operation,
+static mf_status take_kind(const script_reader *reader, const char *word, mf_operation operation,
                            uint8_t *choice) {
     for (unsigned id = 0; id < MF_ACCESSOR_COUNT; id++)
         if (mf_accessor_info_get((mf_accessor_id)id)->operation == operation &&
-            strcmp(script_kind_word(id), word) == 0) {
+            strcmp(run_kind_word(id), word) == 0) {
             *choice = (uint8_t)id;
             return MF_OK;
         }
@@ -172,38 +173,38 @@ static mf_status kind_take(const struct reader *reader, const char *word, mf_ope
 }
 
 /* Finds `word` from place `least` on. */
-static mf_status choice_read(const struct reader *reader, const char *word, const char *const *words,
+static mf_status take_choice(const script_reader *reader, const char *word, const char *const *words,
                              unsigned least, uint8_t *choice) {
     for (unsigned place = least; words[place] != NULL; place++)
         if (strcmp(words[place], word) == 0) {
             *choice = (uint8_t)place;
             return MF_OK;
         }
-    return refuse_word(reader, word, words == script_perm_words ? "unknown permission" : "unknown operation");
+    return refuse_word(reader, word, words == run_perm_words ? "unknown permission" : "unknown operation");
 }
 
 /* Reads one word. Numbers go to `*number`, which then moves on. */
-static mf_status operand_take(const struct reader *reader, const char *word, enum operand operand,
-                              struct script_command *command, uint64_t **number) {
+static mf_status take_operand(const script_reader *reader, const char *word, script_operand operand,
+                              run_command *command, uint64_t **number) {
     switch (operand) {
     case OPERAND_LOAD:
-        return kind_take(reader, word, MF_LOAD, &command->choice);
+        return take_kind(reader, word, MF_LOAD, &command->choice);
     case OPERAND_STORE:
-        return kind_take(reader, word, MF_STORE, &command->choice);
+        return take_kind(reader, word, MF_STORE, &command->choice);
     case OPERAND_INDEX:
-        return number_take(reader, word, reader->index_max, (*number)++);
+        return take_number(reader, word, reader->index_max, (*number)++);
     case OPERAND_ADDRESS:
-        return number_take(reader, word, UINT32_MAX, (*number)++);
+        return take_number(reader, word, UINT32_MAX, (*number)++);
     case OPERAND_NUMBER:
-        return number_take(reader, word, UINT64_MAX, (*number)++);
+        return take_number(reader, word, UINT64_MAX, (*number)++);
     case OPERAND_BYTE:
-        return number_take(reader, word, UINT8_MAX, (*number)++);
+        return take_number(reader, word, UINT8_MAX, (*number)++);
     case OPERAND_PERM:
-        return choice_read(reader, word, script_perm_words, MF_PERM_NONE, &command->choice);
+        return take_choice(reader, word, run_perm_words, MF_PERM_NONE, &command->choice);
     case OPERAND_ACCESS:
-        return choice_read(reader, word, script_perm_words, MF_PERM_RO, &command->choice);
+        return take_choice(reader, word, run_perm_words, MF_PERM_RO, &command->choice);
     case OPERAND_OPERATION:
-        return choice_read(reader, word, script_operation_words, MF_LOAD, &command->choice);
+        return take_choice(reader, word, run_operation_words, MF_LOAD, &command->choice);
     case OPERAND_PAYLOAD:
     case OPERAND_NONE:
         break;
@@ -211,59 +212,58 @@ static mf_status operand_take(const struct reader *reader, const char *word, enu
     return MF_OK;
 }
 
-static mf_status operands_read(struct reader *reader, const struct verb_form *form,
-                               struct script_command *command) {
+static mf_status read_operands(script_reader *reader, const verb_form *form, run_command *command) {
     uint64_t *number = command->numbers;
     for (unsigned i = 0; i < OPERANDS_MAX && form->operands[i] != OPERAND_NONE; i++) {
         if (form->operands[i] == OPERAND_PAYLOAD)
-            return payload_take(reader, command);
-        const char *word = word_take(reader);
+            return take_payload(reader, command);
+        const char *word = take_word(reader);
         if (word == NULL)
             return refuse_count(reader, form);
-        mf_status status = operand_take(reader, word, (enum operand)form->operands[i], command, &number);
+        mf_status status = take_operand(reader, word, (script_operand)form->operands[i], command, &number);
         if (status != MF_OK)
             return status;
     }
-    return word_take(reader) == NULL ? MF_OK : refuse_count(reader, form);
+    return take_word(reader) == NULL ? MF_OK : refuse_count(reader, form);
 }
 
-static mf_status command_read(struct reader *reader, const char *word) {
-    struct script_command command = {.line = reader->line};
+static mf_status read_command(script_reader *reader, const char *word) {
+    run_command command = {.line = reader->line};
     for (unsigned verb = 0; verb < sizeof verb_forms / sizeof verb_forms[0]; verb++) {
         if (strcmp(verb_forms[verb].word, word) != 0)
             continue;
         command.verb = (uint8_t)verb;
-        mf_status status = operands_read(reader, &verb_forms[verb], &command);
-        return status == MF_OK ? command_append(reader, &command) : status;
+        mf_status status = read_operands(reader, &verb_forms[verb], &command);
+        return status == MF_OK ? append_command(reader, &command) : status;
     }
     return refuse_word(reader, word, "unknown command");
 }
 
-static mf_status line_read(struct reader *reader, char *line, size_t line_bytes) {
+static mf_status read_line(script_reader *reader, char *line, size_t line_bytes) {
     if (memchr(line, '\0', line_bytes) != NULL)
         return mf_diag_set(reader->diag, MF_BAD_INPUT, 0, "NUL byte");
     line[strcspn(line, "#")] = '\0';
     reader->rest = line;
-    const char *word = word_take(reader);
-    return word == NULL ? MF_OK : command_read(reader, word);
+    const char *word = take_word(reader);
+    return word == NULL ? MF_OK : read_command(reader, word);
 }
 
 /* A line with its newline, in storage that grows. */
-struct line {
+typedef struct script_line {
     char *text;
     size_t bytes;
     size_t room;
-};
+} script_line;
 
 /* Reads at most `most` bytes of the next line, and terminates them; 0 bytes are the end of the stream or an
  * error. */
-static mf_status line_get(FILE *stream, struct line *line, size_t most, mf_diag *diag) {
+static mf_status get_line(FILE *stream, script_line *line, size_t most, mf_diag *diag) {
     mf_status status = MF_OK;
     line->bytes = 0;
     for (int c = 0; status == MF_OK && c != '\n' && line->bytes < most;) {
         c = getc_unlocked(stream);
         void *text = line->text;
-        status = room_make(&text, line->bytes + 1, &line->room, 1, diag);
+        status = make_room(&text, line->bytes + 1, &line->room, 1, diag);
         line->text = text;
         if (status != MF_OK || c == EOF)
             break;
@@ -273,50 +273,50 @@ static mf_status line_get(FILE *stream, struct line *line, size_t most, mf_diag 
     return status;
 }
 
-static mf_status stream_fail(struct reader *reader) {
+static mf_status fail_stream(script_reader *reader) {
     reader->line = 0;
     mf_status status = errno == ENOMEM ? MF_OUT_OF_MEMORY : MF_IO;
     return mf_diag_set(reader->diag, status, 0, "%s", strerror(errno));
 }
 
-static mf_status stream_read(struct reader *reader, FILE *stream) {
-    struct line line = {0};
-    size_t left_bytes = SCRIPT_MOST_BYTES;
-    mf_status status = line_get(stream, &line, left_bytes, reader->diag);
+static mf_status read_stream(script_reader *reader, FILE *stream) {
+    script_line line = {0};
+    size_t left_bytes = SCRIPT_BYTES_MAX;
+    mf_status status = get_line(stream, &line, left_bytes, reader->diag);
     while (status == MF_OK && line.bytes > 0) {
         left_bytes -= line.bytes;
         reader->line++;
         status = left_bytes > 0
-                     ? line_read(reader, line.text, line.bytes)
+                     ? read_line(reader, line.text, line.bytes)
                      : mf_diag_set(reader->diag, MF_BAD_INPUT, 0, "the script is larger than 256 MiB");
         if (status == MF_OK)
-            status = line_get(stream, &line, left_bytes, reader->diag);
+            status = get_line(stream, &line, left_bytes, reader->diag);
     }
     if (status == MF_OK && !feof(stream))
-        status = stream_fail(reader);
+        status = fail_stream(reader);
     free(line.text);
     return status;
 }
 
-mf_status script_read(const char *path, uint64_t index_max, struct script *script, mf_diag *diag,
-                      uint64_t *bad_line) {
-    *script = (struct script){0};
-    struct reader reader = {.script = script, .index_max = index_max, .diag = diag};
+mf_status run_script_read(const char *path, uint64_t index_max, run_script *script, mf_diag *diag,
+                          uint64_t *bad_line) {
+    *script = (run_script){0};
+    script_reader reader = {.script = script, .index_max = index_max, .diag = diag};
     bool standard_input = strcmp(path, STANDARD_STREAM) == 0;
     FILE *stream = standard_input ? stdin : fopen(path, "rb");
     mf_status status =
-        stream == NULL ? mf_diag_set(diag, MF_IO, 0, "%s", strerror(errno)) : stream_read(&reader, stream);
+        stream == NULL ? mf_diag_set(diag, MF_IO, 0, "%s", strerror(errno)) : read_stream(&reader, stream);
     if (stream != NULL && !standard_input)
         fclose(stream);
     if (status != MF_OK) {
         *bad_line = reader.line;
-        script_fini(script);
+        run_script_fini(script);
     }
     return status;
 }
 
-void script_fini(struct script *script) {
+void run_script_fini(run_script *script) {
     free(script->commands);
     free(script->payload);
-    *script = (struct script){0};
+    *script = (run_script){0};
 }

@@ -14,6 +14,6 @@ typedef struct packed_region {
 extern const packed_region packed_regions[];
 extern const size_t packed_region_count;
 extern const mf_heap packed_heap;
-extern const struct script packed_script;
+extern const run_script packed_script;
 
 #endif
