@@ -161,7 +161,7 @@ static const struct argp bench_argp = {bench_options,  bench_parse, "[LAYOUT]", 
 
 /* ---- Layouts ---- */
 
-/* Takes the layout. */
+/* Takes the reference `layout`. */
 static void add_layout(bench_layouts *layouts, mf_layout *layout, uint64_t regions, bool large,
                        const char *name) {
     if (layout == NULL)
@@ -185,7 +185,7 @@ static void add_regions(bench_layouts *layouts, const char *words) {
     free(copy);
 }
 
-/* What is measured if the command line does not say. */
+/* The layouts of a command line that names none. */
 static void add_usual(bench_layouts *layouts, const bench_command *command) {
     add_regions(layouts, command->request.quick ? "1,256" : "1,2,4,16,64,256,1024,4096");
     if (command->request.quick)
@@ -236,7 +236,7 @@ static int write_reports(const bench_report *report, const bench_command *comman
     return done ? 0 : EXIT_BAD_INPUT;
 }
 
-/* What the command line leaves open. */
+/* Fills in what the command line leaves open. */
 static void settle_request(bench_request *request) {
     unsigned all_sets = 1u << SET_L1 | 1u << SET_L2 | 1u << SET_1G;
     if (request->sections == 0)

@@ -24,10 +24,10 @@ static const bench_engine usual_engines[] = {
 };
 #define USUAL_COUNT (sizeof usual_engines / sizeof usual_engines[0])
 
-/* Hidden from help: it is wrong, by which the suite sees that the comparison notices. */
+/* Loads wrong values, so that the suite can see the comparison fail; not listed in the help. */
 static const bench_engine broken_engine = {"broken", FORM_PEER, "broken", {0}, false, false, false};
 
-/* The words of --strategy, where the other commands have them. */
+/* The words of --strategy, taken from the options of the other commands. */
 static const char *strategy_choices(void) {
     const struct argp_option *option = accessor_argp.options;
     while (option->name == NULL || strcmp(option->name, "strategy") != 0)

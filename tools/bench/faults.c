@@ -11,7 +11,7 @@
 #define FAULTS 500
 #define HOLE UINT32_C(0x8000000)
 
-/* What is tried again and again. */
+/* An accessor and the view that it faults on. */
 typedef struct fault_trial {
     const mf_accessors *accessors;
     mf_view *view;

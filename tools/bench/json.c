@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Names are ours or a file's: quoted, with what JSON does not take replaced. */
+/* A string: quotes and backslashes escaped, control characters replaced by '?'. */
 static void print_text(const char *text, FILE *to) {
     fputc('"', to);
     for (uint32_t character; (character = (uint32_t)(unsigned char)*text) != 0; text++)

@@ -56,7 +56,8 @@ mf_layout *bench_layout_large(uint64_t count) {
     return builder == NULL ? NULL : finish(builder);
 }
 
-/* A program of JAM's PVM: read-only data at 64 KiB, data and heap one zone later, stack and arguments on top.
+/*
+ * A program of JAM's PVM: read-only data at 64 KiB, data and heap one zone later, stack and arguments on top.
  */
 mf_layout *bench_layout_pvm(void) {
     mf_layout_builder *builder = mf_layout_builder_create();
@@ -71,7 +72,8 @@ mf_layout *bench_layout_pvm(void) {
     return finish(builder);
 }
 
-/* A small dynamically linked program on 32-bit Linux, as /proc/PID/maps lists it: file, libc, loader, stack.
+/*
+ * A small dynamically linked program on 32-bit Linux, as /proc/PID/maps lists it: file, libc, loader, stack.
  */
 mf_layout *bench_layout_process(void) {
     static const struct {

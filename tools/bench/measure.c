@@ -37,7 +37,7 @@ static const char *outcome_difference(const cell_outcome *a, const cell_outcome 
     return memcmp(&a->fault, &b->fault, sizeof a->fault) == 0 ? NULL : "fault record";
 }
 
-/* The reference reads and writes as the host does, by memory.h. */
+/* The reference: four bytes read and written by the functions of memory.h, as a host does. */
 static mf_load_result reference_load(mf_view *view, uint32_t address) {
     uint32_t value = 0;
     bool done = mf_view_read(view, address, &value, sizeof value);
@@ -71,7 +71,7 @@ static double run(const cell_runner *runner, guest_tally *tally) {
     return bench_clock_ns() - start;
 }
 
-/* On restored memory, and again on what that leaves, which is what all later batches find. */
+/* A batch on restored memory, and one on what the first leaves behind, which all later ones find. */
 static cell_outcome observe(cell_runner *runner, bench_scene *scene, const bench_work *work) {
     cell_outcome outcome;
     bench_scene_restore(scene, runner->backend, work);
@@ -112,7 +112,7 @@ static void steady(const cell_duel *duel, mf_backend backend) {
     run(&reference, &tally);
 }
 
-/* Both do a batch of `count`. */
+/* The reference and the engine do a batch of `count`; true if nothing differs. */
 static bool compare(cell_duel *duel, cell_runner *runner, uint64_t count) {
     runner->batch.count = count;
     runner->batch.repeats = 1;
@@ -130,7 +130,7 @@ static bool compare(cell_duel *duel, cell_runner *runner, uint64_t count) {
 
 /* ---- Timing ---- */
 
-/* Long enough that the clock does not matter. */
+/* So many that a batch takes a millisecond: reading the clock then does not matter. */
 static void choose_repeats(cell_runner *runner) {
     guest_tally tally;
     double once = run(runner, &tally);
@@ -203,7 +203,7 @@ static cell_runner make_runner(const cell_duel *duel, const bench_engine *spec, 
     return runner;
 }
 
-/* An engine that is not exact is not asked where it would have to fault. */
+/* Engines that are not exact are left out where accesses fault, and the list where it would take minutes. */
 static bool takes_part(const cell_duel *duel, const cell_runner *runner) {
     if (runner->loop == NULL)
         return false;
@@ -240,7 +240,7 @@ static bench_summary ratio(const double *a, const double *b, unsigned rounds) {
     return summary;
 }
 
-/* Of two samples of all rounds; leaves them in their order. */
+/* Leaves the samples in the order of the rounds. */
 static bench_summary summarise_copy(const double *samples, unsigned rounds) {
     double *copy = calloc(rounds, sizeof *copy);
     if (copy == NULL)

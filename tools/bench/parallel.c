@@ -11,7 +11,7 @@
 #define ROUNDS 15
 #define REPEATS 20
 
-/* One thread's part. */
+/* What one thread does, and what it finds. */
 typedef struct thread_part {
     guest_view guest;
     guest_loop *loop;
@@ -66,8 +66,10 @@ static void make_parts(thread_part parts[2], bench_scene *scene, const bench_wor
     }
 }
 
-/* Both threads store the same value at an address, so that after the first batch all of them see the same
- * sum. */
+/*
+ * All threads store the same value at an address. So from the second batch on each loads the same values,
+ * whoever comes first.
+ */
 static bool run_rounds(thread_part parts[2], unsigned threads, double samples[ROUNDS]) {
     guest_tally seen = {0, 0};
     if (run_parts(parts, 1) < 0)

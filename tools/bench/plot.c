@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Told apart also by those who see few colours; memfold has the strong ones. */
+/*
+ * Colours, widths and dashes tell the engines apart, also for the colour-blind. memfold has the strongest
+ * colours.
+ */
 typedef struct line_look {
     const char *engine;
     const char *colour;
@@ -68,7 +71,7 @@ static double last_value(const plot_view *plot, size_t engine, uint64_t *regions
 
 /* ---- Names at the ends ---- */
 
-#define NAMES_HIGH 26 /* so many names fit above each other */
+#define NAMES_HIGH 26 /* rows of names that the picture has room for */
 
 typedef struct line_label {
     size_t engine;
@@ -192,7 +195,7 @@ static void print_script(const plot_view *plot, FILE *to) {
 
 /* ---- gnuplot ---- */
 
-/* Its standard output is our file. */
+/* Starts gnuplot, which writes to the descriptor `output`, and returns the stream of its script. */
 static FILE *start_gnuplot(int output, pid_t *child) {
     int ends[2];
     if (pipe(ends) != 0)
@@ -240,7 +243,7 @@ static bool draw(const plot_view *plot, FILE *to) {
     return code == 0;
 }
 
-/* Copies all of `from`, which has been written. */
+/* Copies all that has been written to `from`. */
 static bool copy_file(FILE *from, FILE *to) {
     char bytes[4096];
     size_t count;
@@ -251,7 +254,7 @@ static bool copy_file(FILE *from, FILE *to) {
     return ferror(from) == 0;
 }
 
-/* A picture that fails does not touch the file. */
+/* gnuplot draws into a temporary file, so that a picture that fails leaves `path` as it is. */
 bool bench_plot_write(const bench_report *report, const char *path) {
     plot_view plot = {.report = report};
     output_file output;

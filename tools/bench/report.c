@@ -6,7 +6,7 @@
 #define NAME_COLUMNS 20
 #define CELL_COLUMNS 9
 
-/* A number of one measurement. */
+/* Which number of a measurement a table shows. */
 typedef double value_of(const bench_measurement *measurement);
 
 static double ns_of(const bench_measurement *measurement) {
@@ -81,7 +81,7 @@ static bool has_engine(const report_group *group, size_t engine) {
     return false;
 }
 
-/* The line by which memfold is judged: it is to be 1.05 at most, everywhere. */
+/* The best inlined copy engine over the best exact peer: the aim is at most 1.05 in every cell. */
 static void print_rivals(const report_group *group, FILE *to) {
     bool any = false;
     for (EACH_CELL(cell, group))

@@ -74,7 +74,7 @@ void bench_scene_fini(bench_scene *scene) {
     free(scene->windows[MF_STORE]);
 }
 
-/* Words that tell their addresses apart; the first one leads to the next line. */
+/* Each word differs from its neighbours; the first one is the address of the next line. */
 static void fill_line(unsigned char *base, const bench_work *work, size_t i) {
     uint32_t address = work->lines[i].address;
     uint32_t words[LINE_BYTES / 4];
@@ -102,8 +102,10 @@ static mf_status protect_read_only(bench_scene *scene, mf_memory *memory, mf_per
     return status;
 }
 
-/* The permissions are again those that the accessors were made for: the memory looks, and says the same
- * layout. */
+/*
+ * After the changes the permissions are again those that the accessors were made for. Asking for the layout
+ * makes the memory find that out now and not during a measurement.
+ */
 static mf_status know_layout(mf_memory *memory, mf_diag *diag) {
     mf_layout *layout = NULL;
     mf_status status = mf_memory_layout(memory, &layout, diag);

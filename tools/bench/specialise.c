@@ -29,7 +29,7 @@ static mf_status time_first(double *ns) {
     return status;
 }
 
-/* In a child, which has not used LLVM before, and ends without cleaning up. */
+/* In a child process, which has not used LLVM before. It ends without cleaning up. */
 static mf_status time_first_in_child(double *ns) {
     int ends[2];
     if (pipe(ends) != 0)

@@ -9,7 +9,7 @@ static int by_value(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* Between the two nearest samples. */
+/* Interpolated between the two nearest samples. */
 static double quantile(const double *sorted, size_t count, double part) {
     double place = part * (double)(count - 1);
     size_t below = (size_t)place;

@@ -28,8 +28,10 @@ static void tell(const char *doing, const char *what) {
         fprintf(stderr, "\r\033[Kbench: %s %s", doing, what);
 }
 
-/* A strategy that is not exact for a layout has no code there, and why is said; any other failure ends the
- * run. */
+/*
+ * A strategy that is not exact for a layout is left out there, with a message that says why; any other
+ * failure ends the run.
+ */
 static int compile_all(walk_state *state, const bench_layout *layout) {
     static const bench_engine reference = {.form = FORM_GENERIC};
     mf_diag diag = {0};
@@ -70,7 +72,7 @@ static int measure_work(walk_state *state, bench_scene *scene, const bench_work 
     return 0;
 }
 
-/* The largest working set goes with the layouts that are as large. */
+/* The 1 GiB working set is measured on the large layouts, and they with it alone. */
 static bool wanted(const walk_state *state, const bench_layout *layout, bench_pattern pattern,
                    bench_set set) {
     const bench_request *request = state->request;

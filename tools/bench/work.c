@@ -46,7 +46,7 @@ static void *make_room(size_t count, size_t bytes) {
 
 /* ---- Lines ---- */
 
-/* The lines of a region that is due `count` of them, spread over it; a prime step visits no line twice. */
+/* Adds at most `count` lines of a region, spread over it: steps by a prime number visit no line twice. */
 static size_t add_lines(bench_line *lines, mf_region region, size_t count, size_t salt) {
     size_t capacity = region.size / LINE_BYTES;
     if (count > capacity)
@@ -98,7 +98,10 @@ static line_pool make_pool(const bench_work *work, mf_operation operation, mf_wi
     return pool;
 }
 
-/* Word 0 is the dependent chain's: loads may read it, stores leave it alone. */
+/*
+ * A random word of a random line. Word 0 leads to the next line of the dependent chain, so no store goes
+ * there.
+ */
 static uint32_t pick(line_pool pool, mf_operation operation, uint64_t *random) {
     uint32_t word = (uint32_t)(next_random(random) % (LINE_WORDS - 1));
     return pool.all[next_random(random) % pool.count]->address + 4 * (word + (operation == MF_STORE));
@@ -138,7 +141,7 @@ static mf_window find_hot(window_list windows) {
     return hot;
 }
 
-/* Every fourth entry is a store's. */
+/* Fills the entries of one operation: every fourth is a store's. */
 static void fill_operation(bench_work *work, const mf_layout *layout, mf_operation operation) {
     uint64_t random = UINT64_C(88172645463325252) + operation;
     mf_window space = {0, MF_SPACE_BYTES};

@@ -25,7 +25,7 @@ void command_parse(const struct argp *argp, const char *name, unsigned flags, in
 }
 
 void command_init(struct argp_state *state) {
-    /* getopt has named the bad word by then; without this, argp would add its own hint and exit. */
+    /* getopt has already named the bad word. With a stream, argp would print its own hint and exit. */
     state->err_stream = NULL;
 }
 

@@ -98,7 +98,7 @@ bool output_open(output_file *output, const char *path) {
 
 bool output_finish(output_file *output) {
     if (output->stream == stdout)
-        return true; /* standard_output_watch has an eye on it */
+        return true; /* standard_output_watch reports its errors */
     bool done = close_stream(output->stream);
     if (done && output->target != NULL)
         done = rename(output->temporary, output->target) == 0;

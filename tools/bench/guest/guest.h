@@ -73,8 +73,10 @@ typedef enum guest_loop_id {
 
 typedef void guest_loop(mf_view *view, const guest_batch *work, guest_tally *tally);
 
-/* The value that a batch stores at an address: the same in every repetition, so that the second leaves memory
- * as it found it. */
+/*
+ * The value that a batch stores at an address: the same in every repetition, so that the second leaves memory
+ * as it found it.
+ */
 static inline uint32_t guest_stored(uint32_t address) {
     return address * UINT32_C(2654435761) + 1;
 }

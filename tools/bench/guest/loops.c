@@ -82,7 +82,7 @@ void loop_sequential(mf_view *view, const guest_batch *work, guest_tally *tally)
     *tally = seen;
 }
 
-/* The same, one access at a time for every engine. */
+/* The same with vectorisation off: one access at a time, whatever the engine. */
 void loop_scalar(mf_view *view, const guest_batch *work, guest_tally *tally) {
     guest_tally seen = {0, 0};
     for (uint64_t repeat = work->repeats; repeat > 0; repeat--) {

@@ -30,7 +30,7 @@ static inline PEER uint32_t refuse(mf_view *view, uint64_t index, mf_operation o
     return mf_rt_fault_v1(view, index, MF_ACCESS_CODE(operation, WIDTH), 0);
 }
 
-/* A peer is the question whether an access is allowed. */
+/* Peers differ only in `allowed`, the question whether an access may happen. */
 #define DEFINE_PEER(name, allowed)                                                                           \
     PEER mf_load_result name##_load_u32(mf_view *view, uint32_t address) {                                   \
         if (__builtin_expect(allowed(view, address, MF_LOAD), 1))                                            \

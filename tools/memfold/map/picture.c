@@ -87,7 +87,7 @@ static void put_mark(picture_margin *margin, const char *mark, const char *label
     }
     print_spaces(margin->picture, margin->pending);
     int label_columns = fprintf(margin->picture->to, "%s%s%s", mark, *label == '\0' ? "" : " ", label);
-    /* The mark's bytes are one column. */
+    /* fprintf has counted bytes; all bytes of the mark are one column. */
     label_columns += 1 - (int)strlen(mark);
     margin->pending = WINDOW_COLUMNS - (unsigned)label_columns;
 }

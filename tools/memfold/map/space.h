@@ -10,7 +10,7 @@
 
 typedef enum map_span_kind { SPAN_HOLE = 0, SPAN_RO, SPAN_RW, SPAN_HEAP, SPAN_KINDS } map_span_kind;
 
-/* A maximal run of equal pages, the heap's reserve being pages of their own. */
+/* A maximal run of pages of one kind. */
 typedef struct map_span {
     uint64_t start;
     uint64_t size;
@@ -46,7 +46,7 @@ void map_space_fini(map_space *space);
 /* "--", "ro", "rw" */
 const char *map_span_perm_word(map_span_kind kind);
 
-/* The first guest index above the row, and the first in it. */
+/* The first guest index of the row, and the first one above it. */
 uint64_t map_row_start(const map_space *space, const map_row *row);
 uint64_t map_row_end(const map_space *space, const map_row *row);
 
@@ -63,7 +63,7 @@ const char *map_row_summary(const map_space *space, const map_row *row, char to[
 void map_span_names(const map_space *space, const map_span *span, unsigned columns, bool ascii_only, char *to,
                     size_t to_bytes);
 
-/* The window of `operation` that holds `index`, or NULL; its place gives it its number. */
+/* The window of `operation` that holds `index`, or NULL. */
 const mf_window *map_window_find(const map_space *space, mf_operation operation, uint64_t index);
 
 /* Writes "L12" or "S3": the operation and the number of a window of it. */
@@ -71,7 +71,7 @@ const mf_window *map_window_find(const map_space *space, mf_operation operation,
 void map_window_label(const map_space *space, mf_operation operation, const mf_window *window,
                       char to[MAP_WINDOW_LABEL_BYTES]);
 
-/* Writes the title's second line: how much of what. */
+/* Writes the second line of the title: how many regions, and how many bytes of each kind. */
 void map_space_summary(const map_space *space, char *to, size_t to_bytes);
 
 /*

@@ -7,9 +7,9 @@
 #include <string.h>
 
 /*
- * Two panels. Left: the space to scale, where a sandbox is a hair. Right: the rows of the picture, their
- * heights on a log scale, never lower than a line of text. Bands connect the two. Lengths are pixels; text
- * is monospaced, so that the columns below hold what is written into them.
+ * Two panels. Left: the space to scale, where a small sandbox is a thin line. Right: the rows of the picture,
+ * their heights on a log scale, never lower than a line of text. Bands connect the two. Lengths are pixels;
+ * text is monospaced, so that the columns below hold what is written into them.
  */
 enum {
     WIDTH = 960,
@@ -86,7 +86,7 @@ static void print_escaped(FILE *to, const char *text) {
             fputc(*text, to);
 }
 
-/* `text` has been through text_clip, or is ours. */
+/* `text` is valid UTF-8 without control characters: it comes from text_clip or from this file. */
 static void print_text(const map_svg *svg, int x, int y, const char *class, const char *text) {
     fprintf(svg->to, "<text x=\"%d\" y=\"%d\" class=\"%s\">", x, y, class);
     print_escaped(svg->to, text);
@@ -124,7 +124,10 @@ static int scale_offset(const map_svg *svg, uint64_t address) {
 
 /* ---- The panel to scale ---- */
 
-/* Paints a line of pixels: what guests use covers what they do not, and nothing is thinner than one. */
+/*
+ * Colours one column of pixels. Every span has at least one pixel; where several share one, mapped pages win
+ * over the heap, and the heap over holes.
+ */
 static void paint_scale(const map_svg *svg, unsigned char *pixels) {
     static const unsigned char rank[SPAN_KINDS] = {
         [SPAN_HOLE] = 0, [SPAN_HEAP] = 1, [SPAN_RO] = 2, [SPAN_RW] = 3};

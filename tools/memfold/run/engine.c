@@ -28,7 +28,10 @@ void run_engine_layout_changed(run_engine *engine) {
     engine->stale = engine->jit != NULL;
 }
 
-/* Puts `code`, a reference of the engine now, in front; one that was there is kept once, the oldest goes. */
+/*
+ * Takes the reference `code` and puts it in front. If the engine has one already, the second is released; if
+ * the list is full, the one that was used longest ago goes.
+ */
 static void remember_code(run_engine *engine, mf_code *code) {
     unsigned place = 0;
     while (place < engine->code_count && engine->codes[place] != code)

@@ -16,7 +16,7 @@ typedef enum run_engine_kind { ENGINE_JIT = 0, ENGINE_GENERIC } run_engine_kind;
 typedef struct run_engine {
     mf_accessor_options options;
     mf_memory *memory; /* borrowed */
-    mf_view *view;     /* its own */
+    mf_view *view;     /* of the memory */
     const mf_accessors *accessors;
     mf_jit *jit;                   /* NULL: generic */
     mf_code *codes[RUN_CODES_MAX]; /* the most recently used first */
@@ -35,7 +35,7 @@ void run_engine_fini(run_engine *engine);
 /* The memory's layout may have changed: the next access asks for accessors again. */
 void run_engine_layout_changed(run_engine *engine);
 
-/* Accessors for the layout of now: what an engine that has become stale does before its next access. */
+/* Gets accessors for the layout that the memory has now. A stale engine does so before its next access. */
 mf_status run_engine_renew(run_engine *engine, mf_diag *diag);
 
 /*

@@ -1,4 +1,6 @@
-/* One access, whoever made the accessors: calls by every signature, and where the fault record is. */
+/*
+ * One access: the call by the signature that the options give the accessor, and the fault that comes of it.
+ */
 #include "run/engine.h"
 
 #include <memfold/guard.h>
@@ -58,7 +60,9 @@ static void store_trap(mf_view *view, void *context) {
         ((mf_store_trap_fn *)call->function)(view, (uint32_t)call->index, call->value);
 }
 
-/* The fault comes from where a client would take it: the status and the record, or the guard. */
+/*
+ * The fault is read as a client would: from the status and the record in the view, or from the guard frame.
+ */
 static void perform_call(engine_call *call, mf_fault *fault) {
     mf_view *view = call->engine->view;
     bool load = call->operation == MF_LOAD;
@@ -74,7 +78,7 @@ static void perform_call(engine_call *call, mf_fault *fault) {
     }
 }
 
-/* Without a check in the accessor, the caller answers for the range. */
+/* policy = none: the accessor has no check, so the range is checked here, as a client would. */
 static bool check_range(mf_view *view, const mf_accessor_info *info, uint64_t index, mf_fault *fault) {
     if (index >= MF_SPACE_BYTES) {
         uint64_t page = index & ~(uint64_t)(MF_PAGE_SIZE - 1);

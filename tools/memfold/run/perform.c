@@ -31,7 +31,7 @@ static void print_change(run_session *session, mf_status status) {
     }
 }
 
-/* Never NULL, also for no bytes. */
+/* A pointer that is not NULL even where the command has no bytes. */
 static const unsigned char *payload_of(const run_session *session, const run_command *command) {
     static const unsigned char none;
     return command->payload_bytes == 0 ? &none : session->script->payload + command->payload_start;

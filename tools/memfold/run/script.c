@@ -53,7 +53,7 @@ static const verb_form verb_forms[] = {
     [VERB_SBRK] = {"sbrk", "BYTES", {OPERAND_NUMBER}},
     [VERB_RESET] = {"reset", "no operands", {OPERAND_NONE}}};
 
-/* The reader's state: where it is, and what a mistake there is reported to. */
+/* Where the reader is, and where it reports a mistake. */
 typedef struct script_reader {
     run_script *script;
     uint64_t index_max;
@@ -89,7 +89,7 @@ static char *take_word(script_reader *reader) {
     return word;
 }
 
-/* More would be a mistake, such as /dev/zero; this is ten million lines. */
+/* About ten million lines; a longer file is a mistake, such as /dev/zero. */
 #define SCRIPT_BYTES_MAX (UINT64_C(256) << 20)
 
 /* Doubles `*items` when it is full, so that appending is linear. */
@@ -255,8 +255,10 @@ typedef struct script_line {
     size_t room;
 } script_line;
 
-/* Reads at most `most` bytes of the next line, and terminates them; 0 bytes are the end of the stream or an
- * error. */
+/*
+ * Reads at most `most` bytes of the next line, and terminates them. No bytes: the end of the stream, or an
+ * error of it.
+ */
 static mf_status get_line(FILE *stream, script_line *line, size_t most, mf_diag *diag) {
     mf_status status = MF_OK;
     line->bytes = 0;

@@ -1,4 +1,4 @@
-/* The words of scripts for what the library has as numbers. */
+/* The words that scripts have for the library's enumerators. */
 #include "run/script.h"
 
 #include <memfold/accessors.h>
