@@ -1,3 +1,4 @@
+/* What every subcommand shares: parsing with argp, help, messages. */
 #include "command.h"
 
 #include <memfold/version.h>
@@ -9,7 +10,7 @@
 /* One command runs per process: its full name, for help and messages. */
 static const char *command_name = "memfold";
 
-static void try_help_print(void) {
+static void print_hint(void) {
     fprintf(stderr, "try '%s --help'\n", command_name);
 }
 
@@ -18,13 +19,13 @@ void command_parse(const struct argp *argp, const char *name, unsigned flags, in
                    void *input) {
     command_name = name;
     if (argp_parse(argp, argc, argv, flags | ARGP_NO_HELP, NULL, input) != 0) {
-        try_help_print();
+        print_hint();
         exit(EXIT_BAD_USAGE);
     }
 }
 
 void command_init(struct argp_state *state) {
-    /* getopt has named the bad word by then; without this, argp would add its own hint and exit. */
+    /* getopt has already named the bad word. With a stream, argp would print its own hint and exit. */
     state->err_stream = NULL;
 }
 
@@ -56,7 +57,7 @@ static error_t help_parse(int key, char *word, struct argp_state *state) {
 
 const struct argp help_argp = {help_options, help_parse, NULL, NULL, NULL, NULL, NULL};
 
-error_t operands_take(struct operands *operands, int key, char *word, const struct argp_state *state) {
+error_t operands_take(command_operands *operands, int key, char *word, const struct argp_state *state) {
     if (key == ARGP_KEY_ARG) {
         if (state->arg_num >= operands->count)
             usage_error("unexpected operand '%s'", word);
@@ -78,7 +79,7 @@ void usage_error(const char *format, ...) {
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
-    try_help_print();
+    print_hint();
     exit(EXIT_BAD_USAGE);
 }
 

@@ -16,7 +16,10 @@ enum { EXIT_BAD_INPUT = 1, EXIT_BAD_USAGE = 2 };
 /* The word that stands for standard input, and after -o or --svg for standard output. */
 #define STANDARD_STREAM "-"
 
-/* Runs one subcommand; `argv[0]` is "memfold". Returns the exit code. */
+/*
+ * Runs one subcommand; `argv[0]` is "memfold". Returns the exit code. They stand in map/, plan.c, emit.c,
+ * run/ and, beside this directory, bench/.
+ */
 int map_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
 int emit_main(int argc, char **argv);
@@ -24,11 +27,11 @@ int run_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 /* The words of a command line that are not options: `count` of them, all required. */
-struct operands {
+typedef struct command_operands {
     const char *const *names; /* "LAYOUT", ... as the messages call them */
     const char *values[2];
     unsigned count;
-};
+} command_operands;
 
 /* The child that every command has: --help, --usage, --version. */
 extern const struct argp help_argp;
@@ -37,11 +40,11 @@ extern const struct argp help_argp;
 void command_parse(const struct argp *argp, const char *name, unsigned flags, int argc, char **argv,
                    void *input);
 
-/* For ARGP_KEY_INIT: command_parse has the last word about errors. */
+/* For ARGP_KEY_INIT: argp then prints no error of its own; command_parse does. */
 void command_init(struct argp_state *state);
 
-/* For ARGP_KEY_ARG and ARGP_KEY_END: takes operands and misses those that are not there. */
-error_t operands_take(struct operands *operands, int key, char *word, const struct argp_state *state);
+/* For ARGP_KEY_ARG and ARGP_KEY_END: takes the operands; a missing or further one is bad usage. */
+error_t operands_take(command_operands *operands, int key, char *word, const struct argp_state *state);
 
 /* Says what is wrong with the command line and where help is, and exits with EXIT_BAD_USAGE. */
 __attribute__((format(printf, 1, 2))) MF_NORETURN void usage_error(const char *format, ...);
@@ -53,7 +56,7 @@ __attribute__((format(printf, 1, 2))) MF_NORETURN void usage_error(const char *f
 __attribute__((format(printf, 3, 4))) int fail_print(const char *file, uint64_t line, const char *format,
                                                      ...);
 
-/* The same for `diag`; `file` is what it is about if it does not say. */
+/* Prints `diag` the same way. Where it names no file, the message is about `file`. */
 int fail_diag(const mf_diag *diag, const char *file);
 
 #endif

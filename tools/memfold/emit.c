@@ -1,3 +1,4 @@
+/* memfold emit: accessors written ahead of time. */
 #include "command.h"
 #include "options.h"
 #include "output.h"
@@ -9,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct emit_request {
-    struct operands operands;
+typedef struct emit_request {
+    command_operands operands;
     mf_layout_format format;
     mf_accessor_options accessors;
     const char *prefix;
     const char *target;
     const char *output_path;
     int kind; /* mf_emit_kind, or -1 while not given */
-};
+} emit_request;
 
 enum { KEY_EMIT = 0x200, KEY_PREFIX, KEY_TARGET };
 
@@ -58,14 +59,14 @@ static char *prefix_from_name(const char *name) {
     return prefix;
 }
 
-static void emit_request_check(const struct emit_request *request) {
+static void check_request(const emit_request *request) {
     if (request->kind < 0)
         usage_error("missing option --emit (%s)", emit_kinds);
     if (request->output_path == NULL)
         usage_error("missing option -o FILE");
 }
 
-static error_t emit_option_take(struct emit_request *request, int key, char *word) {
+static error_t take_option(emit_request *request, int key, char *word) {
     switch (key) {
     case KEY_EMIT:
         request->kind = choice_take("emit", emit_kinds, word);
@@ -87,7 +88,7 @@ static error_t emit_option_take(struct emit_request *request, int key, char *wor
 }
 
 static error_t emit_parse(int key, char *word, struct argp_state *state) {
-    struct emit_request *request = state->input;
+    emit_request *request = state->input;
     if (key == ARGP_KEY_INIT) {
         command_init(state);
         state->child_inputs[0] = &request->accessors;
@@ -97,10 +98,10 @@ static error_t emit_parse(int key, char *word, struct argp_state *state) {
     if (key == ARGP_KEY_ARG || key == ARGP_KEY_END) {
         error_t result = operands_take(&request->operands, key, word, state);
         if (key == ARGP_KEY_END)
-            emit_request_check(request);
+            check_request(request);
         return result;
     }
-    return emit_option_take(request, key, word);
+    return take_option(request, key, word);
 }
 
 static const char *const emit_operands[] = {"LAYOUT"};
@@ -112,8 +113,8 @@ static const struct argp emit_argp = {
     emit_children, NULL,
     NULL};
 
-static int bytes_write(const char *path, const char *bytes, size_t byte_count) {
-    struct output output;
+static int write_bytes(const char *path, const char *bytes, size_t byte_count) {
+    output_file output;
     if (!output_open(&output, path))
         return EXIT_BAD_INPUT;
     /* A short write is an error of the stream, and so one of output_finish. */
@@ -121,7 +122,7 @@ static int bytes_write(const char *path, const char *bytes, size_t byte_count) {
     return output_finish(&output) ? 0 : EXIT_BAD_INPUT;
 }
 
-static int file_emit(const mf_layout_file *file, const struct emit_request *request) {
+static int emit_file(const mf_layout_file *file, const emit_request *request) {
     const char *path = request->operands.values[0];
     char *named = request->prefix == NULL ? prefix_from_name(file->name) : NULL;
     const char *prefix = request->prefix == NULL ? named : request->prefix;
@@ -139,18 +140,18 @@ static int file_emit(const mf_layout_file *file, const struct emit_request *requ
         return fail_diag(&diag, NULL);
     if (status != MF_OK)
         return fail_diag(&diag, path);
-    int code = bytes_write(request->output_path, bytes, byte_count);
+    int code = write_bytes(request->output_path, bytes, byte_count);
     mf_aot_free(bytes);
     return code;
 }
 
 int emit_main(int argc, char **argv) {
-    struct emit_request request = {.operands = {.names = emit_operands, .count = 1}, .kind = -1};
+    emit_request request = {.operands = {.names = emit_operands, .count = 1}, .kind = -1};
     command_parse(&emit_argp, "memfold emit", 0, argc, argv, &request);
     mf_layout_file file = {0};
     int code = layout_read(request.operands.values[0], request.format, &file);
     if (code == 0)
-        code = file_emit(&file, &request);
+        code = emit_file(&file, &request);
     mf_layout_file_fini(&file);
     return code;
 }

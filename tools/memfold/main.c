@@ -1,3 +1,4 @@
+/* The command: finds the subcommand and gives it the rest of the line. */
 #include "command.h"
 #include "output.h"
 
@@ -5,20 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command {
+typedef struct subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
-} commands[] = {
+} subcommand;
+
+static const subcommand commands[] = {
     {"map", map_main}, {"plan", plan_main}, {"emit", emit_main}, {"run", run_main}, {"bench", bench_main}};
 
 /* What is left of the command line once the command is found. */
-struct invocation {
-    const struct command *command;
+typedef struct command_invocation {
+    const subcommand *command;
     int argc;
     char **argv;
-};
+} command_invocation;
 
-static const struct command *command_find(const char *name) {
+static const subcommand *find_command(const char *name) {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
@@ -26,8 +29,8 @@ static const struct command *command_find(const char *name) {
 }
 
 /* The first word is the command; everything after it is the command's own. */
-static void command_take(struct invocation *invocation, const char *word, struct argp_state *state) {
-    invocation->command = command_find(word);
+static void take_command(command_invocation *invocation, const char *word, struct argp_state *state) {
+    invocation->command = find_command(word);
     invocation->argc = state->argc - state->next + 1;
     invocation->argv = state->argv + state->next - 1;
     invocation->argv[0] = state->argv[0];
@@ -35,11 +38,11 @@ static void command_take(struct invocation *invocation, const char *word, struct
 }
 
 static error_t main_parse(int key, char *word, struct argp_state *state) {
-    struct invocation *invocation = state->input;
+    command_invocation *invocation = state->input;
     if (key == ARGP_KEY_INIT)
         command_init(state);
     else if (key == ARGP_KEY_ARG)
-        command_take(invocation, word, state);
+        take_command(invocation, word, state);
     else if (key == ARGP_KEY_NO_ARGS)
         usage_error("missing command");
     else
@@ -65,7 +68,7 @@ static const struct argp main_argp = {NULL, main_parse, "COMMAND ...", main_doc,
 
 int main(int argc, char **argv) {
     static char program_name[] = "memfold";
-    struct invocation invocation = {0};
+    command_invocation invocation = {0};
     setlocale(LC_CTYPE, "");
     standard_output_watch();
     if (argc > 0)

@@ -1,3 +1,4 @@
+/* Output files: written beside their place, and put there when they are complete. */
 #include "output.h"
 
 #include "command.h"
@@ -14,21 +15,21 @@ static bool fail_errno(const char *path) {
 }
 
 /* Also reports what went wrong in earlier writes. */
-static bool stream_close(FILE *stream) {
+static bool close_stream(FILE *stream) {
     bool failed = ferror(stream) != 0;
     return (fclose(stream) == 0) & !failed;
 }
 
-static void standard_output_close(void) {
+static void close_standard_output(void) {
     errno = 0;
-    if (stream_close(stdout))
+    if (close_stream(stdout))
         return;
     fprintf(stderr, "memfold: standard output: %s\n", errno == 0 ? "write error" : strerror(errno));
     _exit(EXIT_BAD_INPUT);
 }
 
 void standard_output_watch(void) {
-    atexit(standard_output_close);
+    atexit(close_standard_output);
 }
 
 /* "/a/b/c" -> "/a/b/.memfold-XXXXXX": the same directory, so that rename works, and never a long name. */
@@ -46,7 +47,7 @@ static mode_t new_file_mode(void) {
 }
 
 /* Opens a temporary with the mode that the finished file will have. */
-static bool temporary_open(struct output *output, mode_t mode) {
+static bool open_temporary(output_file *output, mode_t mode) {
     output->temporary = temporary_name(output->target);
     if (output->temporary == NULL)
         return false;
@@ -60,7 +61,7 @@ static bool temporary_open(struct output *output, mode_t mode) {
     return false;
 }
 
-static bool open_any(struct output *output) {
+static bool open_any(output_file *output) {
     struct stat old;
     if (stat(output->path, &old) == 0) {
         if (!S_ISREG(old.st_mode))
@@ -68,22 +69,22 @@ static bool open_any(struct output *output) {
         /* A link stays a link, and a file that must not be written is not replaced either. */
         output->target = realpath(output->path, NULL);
         return output->target != NULL && access(output->target, W_OK) == 0 &&
-               temporary_open(output, old.st_mode & 07777);
+               open_temporary(output, old.st_mode & 07777);
     }
     if (errno != ENOENT)
         return false;
     output->target = strdup(output->path);
-    return output->target != NULL && temporary_open(output, new_file_mode());
+    return output->target != NULL && open_temporary(output, new_file_mode());
 }
 
-static void output_forget(struct output *output) {
+static void forget(output_file *output) {
     free(output->target);
     free(output->temporary);
-    *output = (struct output){0};
+    *output = (output_file){0};
 }
 
-bool output_open(struct output *output, const char *path) {
-    *output = (struct output){.path = path};
+bool output_open(output_file *output, const char *path) {
+    *output = (output_file){.path = path};
     if (strcmp(path, STANDARD_STREAM) == 0) {
         output->stream = stdout;
         return true;
@@ -91,14 +92,14 @@ bool output_open(struct output *output, const char *path) {
     if (open_any(output))
         return true;
     fail_errno(path);
-    output_forget(output);
+    forget(output);
     return false;
 }
 
-bool output_finish(struct output *output) {
+bool output_finish(output_file *output) {
     if (output->stream == stdout)
-        return true; /* standard_output_watch has an eye on it */
-    bool done = stream_close(output->stream);
+        return true; /* standard_output_watch reports its errors */
+    bool done = close_stream(output->stream);
     if (done && output->target != NULL)
         done = rename(output->temporary, output->target) == 0;
     if (!done) {
@@ -106,6 +107,6 @@ bool output_finish(struct output *output) {
         if (output->temporary != NULL)
             unlink(output->temporary);
     }
-    output_forget(output);
+    forget(output);
     return done;
 }

@@ -6,22 +6,22 @@
 #include <stdio.h>
 
 /* A file being written. `stream` is the caller's to write to; the rest is private. */
-struct output {
+typedef struct output_file {
     FILE *stream;
     const char *path; /* as the user named it */
     char *target;     /* what is replaced at the end; NULL if the stream writes to it directly */
     char *temporary;  /* beside it */
-};
+} output_file;
 
 /*
  * Opens `path` ("-": standard output) for writing. A regular file, or one that is not there yet, keeps its
  * content until output_finish; anything else, such as /dev/null, is written directly. On failure prints
  * why and returns false. `path` stays borrowed.
  */
-bool output_open(struct output *output, const char *path);
+bool output_open(output_file *output, const char *path);
 
 /* Puts the written file in its place. On failure prints why, leaves no trace and returns false. */
-bool output_finish(struct output *output);
+bool output_finish(output_file *output);
 
 /* From now on a write error on standard output ends the process with EXIT_BAD_INPUT. */
 void standard_output_watch(void);

@@ -1,3 +1,4 @@
+/* memfold plan: the check of every accessor as text. */
 #include "command.h"
 #include "options.h"
 
@@ -6,14 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct plan_request {
-    struct operands operands;
+typedef struct plan_request {
+    command_operands operands;
     mf_layout_format format;
     mf_accessor_options accessors;
-};
+} plan_request;
 
 static error_t plan_parse(int key, char *word, struct argp_state *state) {
-    struct plan_request *request = state->input;
+    plan_request *request = state->input;
     if (key == ARGP_KEY_INIT) {
         command_init(state);
         state->child_inputs[0] = &request->accessors;
@@ -32,7 +33,7 @@ static const struct argp plan_argp = {
     plan_children, NULL,
     NULL};
 
-static void line_print(const mf_plan *plan) {
+static void print_line(const mf_plan *plan) {
     char text[512];
     if (mf_plan_print(plan, text, sizeof text) >= sizeof text)
         abort();
@@ -40,24 +41,24 @@ static void line_print(const mf_plan *plan) {
 }
 
 /* All plans come before the first line, so that a refused strategy prints none. */
-static int plans_print(const mf_layout *layout, const struct plan_request *request) {
+static int print_plans(const mf_layout *layout, const plan_request *request) {
     mf_plan plans[MF_ACCESSOR_COUNT];
     mf_diag diag = {0};
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
         if (mf_plan_make(layout, id, &request->accessors, &plans[id], &diag) != MF_OK)
             return fail_diag(&diag, request->operands.values[0]);
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        line_print(&plans[id]);
+        print_line(&plans[id]);
     return 0;
 }
 
 int plan_main(int argc, char **argv) {
-    struct plan_request request = {.operands = {.names = plan_operands, .count = 1}};
+    plan_request request = {.operands = {.names = plan_operands, .count = 1}};
     command_parse(&plan_argp, "memfold plan", 0, argc, argv, &request);
     mf_layout_file file = {0};
     int code = layout_read(request.operands.values[0], request.format, &file);
     if (code == 0)
-        code = plans_print(file.layout, &request);
+        code = print_plans(file.layout, &request);
     mf_layout_file_fini(&file);
     return code;
 }

@@ -1,3 +1,4 @@
+/* Words and numbers as people read and write them: parsing, UTF-8, sizes. */
 #include "text.h"
 
 #include <inttypes.h>
@@ -49,7 +50,7 @@ int choice_find(const char *choices, const char *word) {
 }
 
 /* Bytes of the UTF-8 sequence that `first` begins, 0 if it begins none, and the bits it contributes. */
-static unsigned sequence_begin(unsigned char first, uint32_t *bits) {
+static unsigned begin_sequence(unsigned char first, uint32_t *bits) {
     unsigned length = first < 0x80                    ? 1
                       : first >= 0xc2 && first < 0xe0 ? 2
                       : first >= 0xe0 && first < 0xf0 ? 3
@@ -78,7 +79,7 @@ uint32_t character_take(const char **text) {
     if (bytes[0] == '\0')
         return 0;
     uint32_t scalar;
-    unsigned length = sequence_begin(bytes[0], &scalar);
+    unsigned length = begin_sequence(bytes[0], &scalar);
     for (unsigned i = 1; i < length; i++) {
         if ((bytes[i] & 0xc0) != 0x80) {
             length = 0;
@@ -111,7 +112,7 @@ unsigned text_columns(const char *text) {
     return columns;
 }
 
-static size_t scalar_write(uint32_t scalar, char to[4]) {
+static size_t write_scalar(uint32_t scalar, char to[4]) {
     if (scalar < 0x80) {
         to[0] = (char)scalar;
         return 1;
@@ -138,7 +139,7 @@ unsigned text_clip(const char *text, unsigned columns, bool ascii_only, char *to
             scalar = '?';
             width = 1;
         }
-        at += scalar_write(scalar, to + at);
+        at += write_scalar(scalar, to + at);
         used += width;
     }
     memcpy(to + at, ellipsis, whole ? 0 : ellipsis_columns);

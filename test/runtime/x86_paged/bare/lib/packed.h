@@ -2,7 +2,7 @@
 #ifndef MEMFOLD_TEST_BARE_PACKED_H
 #define MEMFOLD_TEST_BARE_PACKED_H
 
-#include "script.h"
+#include "run/script.h"
 
 #include <memfold/layout.h>
 
@@ -14,6 +14,6 @@ typedef struct packed_region {
 extern const packed_region packed_regions[];
 extern const size_t packed_region_count;
 extern const mf_heap packed_heap;
-extern const struct script packed_script;
+extern const run_script packed_script;
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "kernel.h"
 #include "packed.h"
-#include "perform.h"
+#include "run/perform.h"
 
 #include <memfold/generic.h>
 
@@ -14,11 +14,11 @@
 extern const mf_accessors guest_accessors;
 
 /* Neither set depends on the layout of the moment. */
-void engine_layout_changed(struct engine *engine) {
+void run_engine_layout_changed(run_engine *engine) {
     (void)engine;
 }
 
-mf_status engine_renew(struct engine *engine, mf_diag *diag) {
+mf_status run_engine_renew(run_engine *engine, mf_diag *diag) {
     (void)engine;
     return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "a kernel makes no code");
 }
@@ -45,15 +45,15 @@ static mf_memory *create(void) {
 /* What is there before stays: the exception table of the emitted object. */
 static void run(const mf_accessors *accessors) {
     unsigned objects = kernel.objects;
-    static struct session session;
+    static run_session session;
     kernel.next_window.base = 0;
-    session = (struct session){.memory = create(), .script = &packed_script};
+    session = (run_session){.memory = create(), .script = &packed_script};
     session.engine.memory = session.memory;
     session.engine.view = mf_memory_view(session.memory);
     session.engine.accessors = accessors;
     session.engine.options.backend = MF_BACKEND_X86_PAGED;
     for (size_t i = 0; i < packed_script.command_count; i++)
-        if (command_perform(&session, &packed_script.commands[i]) != MF_OK) {
+        if (run_command_perform(&session, &packed_script.commands[i]) != MF_OK) {
             puts(session.diag.message);
             exit(1);
         }

@@ -47,22 +47,22 @@ static void write_layout(const char *path) {
 }
 
 static void write_script(const char *path) {
-    struct script script;
+    run_script script;
     mf_diag diag;
     uint64_t bad_line;
-    must(script_read(path, UINT32_MAX, &script, &diag, &bad_line), &diag);
+    must(run_script_read(path, UINT32_MAX, &script, &diag, &bad_line), &diag);
     write_bytes("payload", 0, script.payload, script.payload_bytes);
-    printf("static const struct script_command commands[] = {\n");
+    printf("static const run_command commands[] = {\n");
     for (size_t i = 0; i < script.command_count; i++) {
-        const struct script_command *c = &script.commands[i];
+        const run_command *c = &script.commands[i];
         printf("{%" PRIu64 ", {%" PRIu64 "u, %" PRIu64 "u, %" PRIu64 "u}, %zu, %zu, %d, %d},\n", c->line,
                c->numbers[0], c->numbers[1], c->numbers[2], c->payload_start, c->payload_bytes, c->verb,
                c->choice);
     }
-    printf("};\nconst struct script packed_script = {(struct script_command *)commands, %zu, 0,\n"
+    printf("};\nconst run_script packed_script = {(run_command *)commands, %zu, 0,\n"
            "    (unsigned char *)payload_0, %zu, 0};\n",
            script.command_count, script.payload_bytes);
-    script_fini(&script);
+    run_script_fini(&script);
 }
 
 int main(int count, char **words) {
