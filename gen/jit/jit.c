@@ -122,13 +122,13 @@ static void settle(mf_jit *jit, mf_code *code) {
 }
 
 /*
- * Finds or adds the code with this key and takes a reference; `*is_new` tells the caller to compile it.
+ * Finds or adds the code with this key and adds a reference; `*is_new` tells the caller to compile it.
  * Whoever finds a dead code takes it out for the thread that is about to bury it. Under the cache's lock.
  */
 static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                       bool *is_new) {
     mf_code *code = cache_lookup(&jit->cache, layout, options);
-    *is_new = code == NULL || !cache_take(code);
+    *is_new = code == NULL || !cache_retain(code);
     if (!*is_new)
         return code;
     if (code != NULL)
@@ -185,7 +185,7 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 #ifndef NDEBUG
     wanted.stale = MF_STALE_CHECK;
 #endif
-    mf_code *known = cache_take_ready(&jit->cache, layout, &wanted);
+    mf_code *known = cache_retain_ready(&jit->cache, layout, &wanted);
     if (known == NULL)
         return get_or_compile(jit, layout, &wanted, code, diag);
     *code = known;
