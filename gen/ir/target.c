@@ -43,6 +43,13 @@ const char *target_i32_extension(const char *triple) {
     return host == NULL ? NULL : host->i32_extension;
 }
 
+mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {
+    if (backend == MF_BACKEND_X86_PAGED && strncmp(triple, "x86_64", strlen("x86_64")) != 0)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "backend x86_paged needs an x86-64 target, not '%s'",
+                           triple);
+    return MF_OK;
+}
+
 static bool is_one_of(const char *word, size_t length, const char *const *prefixes) {
     for (; *prefixes != NULL; prefixes++)
         if (strlen(*prefixes) <= length && strncmp(word, *prefixes, strlen(*prefixes)) == 0)
