@@ -203,16 +203,16 @@ LLVMValueRef ir_declare(const ir *ir, mf_rt_entry entry, LLVMTypeRef t_function,
     return f_declared;
 }
 
-LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *arguments, unsigned count,
+LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *v_arguments, unsigned count,
                      const char *name) {
-    return LLVMBuildCall2(ir->builder, LLVMGlobalGetValueType(f_callee), f_callee, arguments, count, name);
+    return LLVMBuildCall2(ir->builder, LLVMGlobalGetValueType(f_callee), f_callee, v_arguments, count, name);
 }
 
 LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef t_operand,
-                               LLVMValueRef *arguments, unsigned count, const char *name) {
+                               LLVMValueRef *v_arguments, unsigned count, const char *name) {
     unsigned id = LLVMLookupIntrinsicID(intrinsic, strlen(intrinsic));
     LLVMValueRef f_intrinsic = LLVMGetIntrinsicDeclaration(ir->module, id, &t_operand, 1);
-    return ir_call(ir, f_intrinsic, arguments, count, name);
+    return ir_call(ir, f_intrinsic, v_arguments, count, name);
 }
 
 void ir_assume(const ir *ir, LLVMValueRef v_holds) {
@@ -251,16 +251,16 @@ bool ir_retain(LLVMModuleRef module, LLVMValueRef v_global) {
     LLVMValueRef v_old = LLVMGetNamedGlobal(module, "llvm.used");
     LLVMValueRef v_retained = v_old == NULL ? NULL : LLVMGetInitializer(v_old);
     unsigned count = v_old == NULL ? 0 : (unsigned)LLVMGetNumOperands(v_retained);
-    LLVMValueRef *kept = calloc(count + 1, sizeof *kept);
-    if (kept == NULL)
+    LLVMValueRef *v_kept = calloc(count + 1, sizeof *v_kept);
+    if (v_kept == NULL)
         return false;
     for (unsigned i = 0; i < count; i++)
-        kept[i] = LLVMGetOperand(v_retained, i);
-    kept[count] = v_global;
+        v_kept[i] = LLVMGetOperand(v_retained, i);
+    v_kept[count] = v_global;
     if (v_old != NULL)
         LLVMDeleteGlobal(v_old);
-    LLVMValueRef v_array = LLVMConstArray2(LLVMTypeOf(v_global), kept, count + 1);
-    free(kept);
+    LLVMValueRef v_array = LLVMConstArray2(LLVMTypeOf(v_global), v_kept, count + 1);
+    free(v_kept);
     LLVMValueRef v_used = LLVMAddGlobal(module, LLVMTypeOf(v_array), "llvm.used");
     LLVMSetInitializer(v_used, v_array);
     LLVMSetLinkage(v_used, LLVMAppendingLinkage);

@@ -85,7 +85,7 @@ LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v
 /* Declares (once per module) an entry point of the runtime with function attributes, ended by a NULL name. */
 LLVMValueRef ir_declare(const ir *ir, mf_rt_entry entry, LLVMTypeRef t_function,
                         const ir_attribute *attributes);
-LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *arguments, unsigned count,
+LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *v_arguments, unsigned count,
                      const char *name);
 
 /* LLVM may rely on this i1 being true from here on. */
@@ -93,7 +93,7 @@ void ir_assume(const ir *ir, LLVMValueRef v_holds);
 
 /* Calls an overloaded intrinsic with operands and result of `t_operand`. */
 LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef t_operand,
-                               LLVMValueRef *arguments, unsigned count, const char *name);
+                               LLVMValueRef *v_arguments, unsigned count, const char *name);
 
 /* A use of `v_used` that costs no instruction: passes do not move its definition behind the branch before. */
 void ir_keep(const ir *ir, LLVMValueRef v_used);
