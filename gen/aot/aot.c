@@ -97,7 +97,8 @@ static mf_status define_link(const ir *ir, LLVMValueRef v_target, const char *na
                                          : mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a module");
 }
 
-/* An object of another ABI version does not link, even if none of its functions calls the runtime. */
+/* The reference keeps an object of another ABI version from linking, even if none of its functions calls the
+ * runtime. */
 static mf_status define_stamp(const ir *ir, mf_diag *diag) {
     LLVMValueRef v_stamp = LLVMAddGlobal(ir->module, ir->t_i8, MF_ABI_STAMP_SYMBOL);
     LLVMSetGlobalConstant(v_stamp, true);
@@ -117,9 +118,10 @@ static void restrict_machine_code(const ir *ir) {
 }
 
 /*
- * Hidden: the linker's bounds of this executable's or shared object's table. An object has entries, so a
- * linker script that loses its section fails to link. From IR and bitcode a client may drop all of them; then
- * the bounds are NULL.
+ * Declares a bound of the exception table, a symbol that the linker defines; hidden, so that each executable
+ * and shared object uses its own. An emitted object has entries, so its reference is strong: linking fails if
+ * a linker script drops the section. From IR and bitcode the client's passes may delete every accessor, and
+ * with them every entry; there the reference is weak, and the bounds may be NULL.
  */
 static LLVMValueRef declare_table_bound(const ir *ir, const char *symbol, bool is_sure) {
     LLVMValueRef v_bound = LLVMAddGlobal(ir->module, ir->t_i8, symbol);
@@ -145,7 +147,8 @@ static LLVMValueRef define_table_hook(const ir *ir, const char *name, mf_rt_entr
 
 /*
  * The object registers its exception table before main, or when it is loaded, and unregisters it at its end.
- * Not through llvm.global_ctors, which becomes .ctors here, and lld leaves those where nobody runs them.
+ * llvm.global_ctors would be lowered to .ctors here, which lld does not merge into .init_array, so nobody
+ * would run it; pointers in .init_array and .fini_array are run with every linker.
  */
 static mf_status define_registration(const ir *ir, bool is_machine_code, mf_diag *diag) {
     LLVMValueRef v_bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION, is_machine_code),
