@@ -19,7 +19,7 @@ endfunction()
 
 memfold_add_library(runtime memfold_runtime)
 if(MEMFOLD_GEN)
-  memfold_add_library(gen memfold_gen memfold_layout memfold_plan)
+  memfold_add_library(gen memfold_layout ${memfold_gen_rooms})
   target_link_libraries(memfold_gen_shared PUBLIC memfold_runtime_shared
                                            PRIVATE memfold_llvm yaml elf)
   # Wherever the tree is moved, the runtime lies beside the generator.

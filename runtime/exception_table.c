@@ -83,10 +83,10 @@ static uintptr_t find(const table_index *all, uintptr_t pc) {
 }
 
 uintptr_t mf_exception_table_lookup(uintptr_t host_pc) {
-    unsigned phase = mf_registry_enter();
+    epoch_reader self = registry_enter();
     const table_index *all = atomic_load(&published);
     uintptr_t resume = all != NULL ? find(all, host_pc) : 0;
-    mf_registry_leave(phase);
+    registry_leave(self);
     return resume;
 }
 
@@ -145,7 +145,7 @@ static void append(table_index *all, table *t) {
 /* Only who writes into the spare buffer or frees something has to wait for its readers. */
 static void wait_for_readers(void) {
     if (spare_has_readers) {
-        mf_registry_drain();
+        registry_drain();
         spare_has_readers = false;
     }
 }
@@ -236,22 +236,22 @@ static bool put_in_force(const mf_exception_entry *entries, size_t count) {
 mf_status mf_exception_table_register(const mf_exception_entry *entries, size_t count, mf_diag *diag) {
     if (count == 0)
         return MF_OK;
-    mf_registry_lock();
+    registry_lock();
     bool done = put_in_force(entries, count);
-    mf_registry_unlock();
+    registry_unlock();
     return done ? MF_OK : mf_diag_set(diag, MF_OUT_OF_MEMORY, count, "no host memory for an exception table");
 }
 
 /* A table that is not there was registered with no entries. */
 void mf_exception_table_unregister(const mf_exception_entry *entries) {
-    mf_registry_lock();
+    registry_lock();
     table *known = find_table(entries);
     if (known != NULL && --known->registrations == 0) {
         publish_without(known);
         wait_for_readers();
         mf_os_free(known);
     }
-    mf_registry_unlock();
+    registry_unlock();
 }
 
 /* ---- Emitted objects ----------------------------------------------------------------------- */

@@ -85,23 +85,24 @@ static mf_status print_kind(LLVMTargetMachineRef machine, LLVMModuleRef module, 
 
 /* ---- Module ---- */
 
-/* A pointer to `target` in `section` that no linker drops: llvm.used retains its section. */
-static mf_status define_link(const ir *ir, LLVMValueRef target, const char *name, const char *section,
+/* A pointer to `v_target` in `section` that no linker drops: llvm.used retains its section. */
+static mf_status define_link(const ir *ir, LLVMValueRef v_target, const char *name, const char *section,
                              mf_diag *diag) {
-    LLVMValueRef link = LLVMAddGlobal(ir->module, ir->t_ptr, name);
-    LLVMSetInitializer(link, target);
-    LLVMSetGlobalConstant(link, true);
-    LLVMSetLinkage(link, LLVMInternalLinkage);
-    LLVMSetSection(link, section);
-    return ir_retain(ir->module, link) ? MF_OK
-                                       : mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a module");
+    LLVMValueRef v_link = LLVMAddGlobal(ir->module, ir->t_ptr, name);
+    LLVMSetInitializer(v_link, v_target);
+    LLVMSetGlobalConstant(v_link, true);
+    LLVMSetLinkage(v_link, LLVMInternalLinkage);
+    LLVMSetSection(v_link, section);
+    return ir_retain(ir->module, v_link) ? MF_OK
+                                         : mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a module");
 }
 
-/* An object of another ABI version does not link, even if none of its functions calls the runtime. */
+/* The reference keeps an object of another ABI version from linking, even if none of its functions calls the
+ * runtime. */
 static mf_status define_stamp(const ir *ir, mf_diag *diag) {
-    LLVMValueRef stamp = LLVMAddGlobal(ir->module, ir->t_i8, MF_ABI_STAMP_SYMBOL);
-    LLVMSetGlobalConstant(stamp, true);
-    return define_link(ir, stamp, "memfold.abi", ".data.rel.ro.memfold_abi", diag);
+    LLVMValueRef v_stamp = LLVMAddGlobal(ir->module, ir->t_i8, MF_ABI_STAMP_SYMBOL);
+    LLVMSetGlobalConstant(v_stamp, true);
+    return define_link(ir, v_stamp, "memfold.abi", ".data.rel.ro.memfold_abi", diag);
 }
 
 /*
@@ -110,49 +111,52 @@ static mf_status define_stamp(const ir *ir, mf_diag *diag) {
  */
 static void restrict_machine_code(const ir *ir) {
     static const ir_attribute LIMITS[] = {{"noredzone", 0}, {"noimplicitfloat", 0}, {NULL, 0}};
-    for (LLVMValueRef f = LLVMGetFirstFunction(ir->module); f != NULL; f = LLVMGetNextFunction(f))
-        if (!LLVMIsDeclaration(f))
-            ir_add_function_attributes(ir, f, LIMITS);
+    for (LLVMValueRef f_any = LLVMGetFirstFunction(ir->module); f_any != NULL;
+         f_any = LLVMGetNextFunction(f_any))
+        if (!LLVMIsDeclaration(f_any))
+            ir_add_function_attributes(ir, f_any, LIMITS);
 }
 
 /*
- * Hidden: the linker's bounds of this executable's or shared object's table. An object has entries, so a
- * linker script that loses its section fails to link. From IR and bitcode a client may drop all of them; then
- * the bounds are NULL.
+ * Declares a bound of the exception table, a symbol that the linker defines; hidden, so that each executable
+ * and shared object uses its own. An emitted object has entries, so its reference is strong: linking fails if
+ * a linker script drops the section. From IR and bitcode the client's passes may delete every accessor, and
+ * with them every entry; there the reference is weak, and the bounds may be NULL.
  */
 static LLVMValueRef declare_table_bound(const ir *ir, const char *symbol, bool is_sure) {
-    LLVMValueRef bound = LLVMAddGlobal(ir->module, ir->t_i8, symbol);
-    LLVMSetLinkage(bound, is_sure ? LLVMExternalLinkage : LLVMExternalWeakLinkage);
-    LLVMSetVisibility(bound, LLVMHiddenVisibility);
-    return bound;
+    LLVMValueRef v_bound = LLVMAddGlobal(ir->module, ir->t_i8, symbol);
+    LLVMSetLinkage(v_bound, is_sure ? LLVMExternalLinkage : LLVMExternalWeakLinkage);
+    LLVMSetVisibility(v_bound, LLVMHiddenVisibility);
+    return v_bound;
 }
 
 /* A function that hands the bounds to `entry` of the runtime. */
-static LLVMValueRef define_table_hook(const ir *ir, const char *name, const char *entry,
-                                      LLVMValueRef *bounds) {
+static LLVMValueRef define_table_hook(const ir *ir, const char *name, mf_rt_entry entry,
+                                      LLVMValueRef *v_bounds) {
     static const ir_attribute ATTRIBUTES[] = {{"nounwind", 0}, {NULL, 0}};
-    LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_ptr};
-    LLVMTypeRef t_entry = LLVMFunctionType(ir->t_void, parameters, 2, false);
+    LLVMTypeRef t_parameters[] = {ir->t_ptr, ir->t_ptr};
+    LLVMTypeRef t_entry = LLVMFunctionType(ir->t_void, t_parameters, 2, false);
     LLVMValueRef f_entry = ir_declare(ir, entry, t_entry, ATTRIBUTES);
-    LLVMValueRef hook = LLVMAddFunction(ir->module, name, LLVMFunctionType(ir->t_void, NULL, 0, false));
-    LLVMSetLinkage(hook, LLVMInternalLinkage);
-    ir_block_enter(ir, ir_block_append(ir, hook, "entry"));
-    ir_call(ir, f_entry, bounds, 2, "");
+    LLVMValueRef f_hook = LLVMAddFunction(ir->module, name, LLVMFunctionType(ir->t_void, NULL, 0, false));
+    LLVMSetLinkage(f_hook, LLVMInternalLinkage);
+    ir_block_enter(ir, ir_block_append(ir, f_hook, "entry"));
+    ir_call(ir, f_entry, v_bounds, 2, "");
     LLVMBuildRetVoid(ir->builder);
-    return hook;
+    return f_hook;
 }
 
 /*
  * The object registers its exception table before main, or when it is loaded, and unregisters it at its end.
- * Not through llvm.global_ctors, which becomes .ctors here, and lld leaves those where nobody runs them.
+ * llvm.global_ctors would be lowered to .ctors here, which lld does not merge into .init_array, so nobody
+ * would run it; pointers in .init_array and .fini_array are run with every linker.
  */
 static mf_status define_registration(const ir *ir, bool is_machine_code, mf_diag *diag) {
-    LLVMValueRef bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION, is_machine_code),
-                             declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION, is_machine_code)};
-    LLVMValueRef enter = define_table_hook(ir, "memfold.register", MF_RT_REGISTER_SYMBOL, bounds);
-    LLVMValueRef leave = define_table_hook(ir, "memfold.unregister", MF_RT_UNREGISTER_SYMBOL, bounds);
-    mf_status status = define_link(ir, enter, "memfold.init", ".init_array", diag);
-    return status == MF_OK ? define_link(ir, leave, "memfold.fini", ".fini_array", diag) : status;
+    LLVMValueRef v_bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION, is_machine_code),
+                               declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION, is_machine_code)};
+    LLVMValueRef f_register = define_table_hook(ir, "memfold.register", MF_RT_REGISTER, v_bounds);
+    LLVMValueRef f_unregister = define_table_hook(ir, "memfold.unregister", MF_RT_UNREGISTER, v_bounds);
+    mf_status status = define_link(ir, f_register, "memfold.init", ".init_array", diag);
+    return status == MF_OK ? define_link(ir, f_unregister, "memfold.fini", ".fini_array", diag) : status;
 }
 
 static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
@@ -206,10 +210,7 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
 
 static mf_status check_backend(LLVMTargetMachineRef machine, mf_backend backend, mf_diag *diag) {
     char *triple = LLVMGetTargetMachineTriple(machine);
-    mf_status status = MF_OK;
-    if (backend == MF_BACKEND_X86_PAGED && strncmp(triple, "x86_64", strlen("x86_64")) != 0)
-        status = mf_diag_set(diag, MF_INVALID_ARGUMENT, 0,
-                             "backend x86_paged needs an x86-64 target, not '%s'", triple);
+    mf_status status = target_check_backend(triple, backend, diag);
     LLVMDisposeMessage(triple);
     return status;
 }

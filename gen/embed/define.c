@@ -2,6 +2,7 @@
 #include "embed/embed.h"
 
 #include "emit/set.h"
+#include "ir/target.h"
 
 #include <string.h>
 
@@ -24,7 +25,7 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
     ir ir;
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    mf_status status = embed_check_backend(module, options->backend, diag);
+    mf_status status = target_check_backend(LLVMGetTarget(module), options->backend, diag);
     if (status == MF_OK)
         status = plan_set_make(layout, options, &plans, diag);
     if (status != MF_OK)

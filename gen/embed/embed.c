@@ -1,10 +1,11 @@
 /* The emitter of single accesses: its plans and its life. */
 #include "embed/embed.h"
 
+#include "ir/target.h"
+
 #include <llvm-c/Target.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- The module ---------------------------------------------------------------------------- */
 
@@ -13,14 +14,6 @@ mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_d
     if (LLVMPointerSize(LLVMGetModuleDataLayout(module)) != sizeof(void *))
         return mf_diag_set(diag, MF_LLVM, 0, "the module's data layout is not one of a 64-bit host");
     return ir_init(ir, module, builder, diag);
-}
-
-mf_status embed_check_backend(LLVMModuleRef module, mf_backend backend, mf_diag *diag) {
-    const char *triple = LLVMGetTarget(module);
-    if (backend == MF_BACKEND_X86_PAGED && strncmp(triple, "x86_64", strlen("x86_64")) != 0)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "backend x86_paged needs an x86-64 module, not '%s'",
-                           triple);
-    return MF_OK;
 }
 
 /* ---- The emitter --------------------------------------------------------------------------- */
@@ -62,7 +55,7 @@ static mf_status make_range_plans(mf_embed *embed, mf_diag *diag) {
 static mf_status embed_start(mf_embed *embed, LLVMModuleRef module, mf_diag *diag) {
     if (embed->options.stale == MF_STALE_CHECK)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_STALE_CHECK, "stale checks are for whole accessors");
-    mf_status status = embed_check_backend(module, embed->options.backend, diag);
+    mf_status status = target_check_backend(LLVMGetTarget(module), embed->options.backend, diag);
     if (status == MF_OK)
         status = embed_begin(&embed->ir, module, NULL, diag);
     if (status == MF_OK)

@@ -19,9 +19,6 @@ struct mf_embed {
 /* Begins to build into the client's module. MF_LLVM if it is not one of a 64-bit host. */
 mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag *diag);
 
-/* MF_INVALID_ARGUMENT if the module's machine has no such backend. */
-mf_status embed_check_backend(LLVMModuleRef module, mf_backend backend, mf_diag *diag);
-
 /* The i64 index of an access, unless its 32-bit address serves as it is (then NULL). */
 LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access);
 

@@ -25,7 +25,7 @@ static LLVMTypeRef entry_type(const ir *ir, LLVMTypeRef t_result) {
 }
 
 LLVMValueRef emit_cold_return(const ir *ir, const emit_site *site, const emit_cold *cold) {
-    LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT_SYMBOL, entry_type(ir, ir->t_i32), RETURNING);
+    LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT, entry_type(ir, ir->t_i32), RETURNING);
     ir_extend_i32_result(ir, f_fault);
     LLVMValueRef v_status = call_with_access(ir, site, cold, f_fault, "status");
     ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
@@ -37,7 +37,7 @@ LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_i
         {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ}, {NULL, 0}};
     LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64, ir->t_i64};
     LLVMTypeRef t_call = LLVMFunctionType(ir->t_i32, parameters, 3, false);
-    LLVMValueRef f_accessible = ir_declare(ir, MF_RT_ACCESSIBLE_SYMBOL, t_call, READING);
+    LLVMValueRef f_accessible = ir_declare(ir, MF_RT_ACCESSIBLE, t_call, READING);
     ir_extend_i32_result(ir, f_accessible);
     LLVMValueRef arguments[] = {v_view, v_index, v_access};
     LLVMValueRef v_answer = ir_call(ir, f_accessible, arguments, 3, "accessible");
@@ -45,7 +45,7 @@ LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_i
 }
 
 void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) {
-    LLVMValueRef f_trap = ir_declare(ir, MF_RT_TRAP_SYMBOL, entry_type(ir, ir->t_void), LEAVING);
+    LLVMValueRef f_trap = ir_declare(ir, MF_RT_TRAP, entry_type(ir, ir->t_void), LEAVING);
     call_with_access(ir, site, cold, f_trap, "");
     LLVMBuildUnreachable(ir->builder);
 }
@@ -64,7 +64,7 @@ void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t fingerprint) {
     ir_block_enter(ir, b_stale);
     LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64};
     LLVMTypeRef t_stale = LLVMFunctionType(ir->t_void, parameters, 2, false);
-    LLVMValueRef f_stale = ir_declare(ir, MF_RT_STALE_SYMBOL, t_stale, LEAVING);
+    LLVMValueRef f_stale = ir_declare(ir, MF_RT_STALE, t_stale, LEAVING);
     LLVMValueRef arguments[] = {v_view, v_wanted};
     ir_call(ir, f_stale, arguments, 2, "");
     LLVMBuildUnreachable(ir->builder);

@@ -2,7 +2,7 @@
 
 #include "ir/target.h"
 
-#include <memfold/abi.h>
+#include <memfold/embed.h>
 
 #include <llvm-c/Target.h>
 
@@ -50,14 +50,14 @@ static void init_types(ir *ir) {
     ir->t_ptr = LLVMPointerTypeInContext(ir->context, 0);
     ir->t_void = LLVMVoidTypeInContext(ir->context);
 
-    LLVMTypeRef view_fields[IR_VIEW_FIELD_COUNT] = {ir->t_ptr, ir->t_ptr, ir->t_i64, ir->t_i64};
+    LLVMTypeRef t_fields[IR_VIEW_FIELD_COUNT] = {ir->t_ptr, ir->t_ptr, ir->t_i64, ir->t_i64};
     ir->t_view = LLVMGetTypeByName2(ir->context, "mf_view");
     if (ir->t_view == NULL) {
         ir->t_view = LLVMStructCreateNamed(ir->context, "mf_view");
-        LLVMStructSetBody(ir->t_view, view_fields, IR_VIEW_FIELD_COUNT, false);
+        LLVMStructSetBody(ir->t_view, t_fields, IR_VIEW_FIELD_COUNT, false);
     }
-    LLVMTypeRef result_fields[] = {ir->t_i64, ir->t_i32};
-    ir->t_load_result = LLVMStructTypeInContext(ir->context, result_fields, 2, false);
+    LLVMTypeRef t_result_fields[] = {ir->t_i64, ir->t_i32};
+    ir->t_load_result = LLVMStructTypeInContext(ir->context, t_result_fields, 2, false);
 }
 
 static LLVMValueRef branch_weights(const ir *ir, uint32_t first, uint32_t second) {
@@ -76,12 +76,12 @@ static void init_metadata(ir *ir) {
 
     LLVMMetadataRef root_name = string(ir->context, "memfold");
     LLVMMetadataRef root = node(ir->context, &root_name, 1);
-    ir->tbaa[IR_BYTES_GUEST] = tbaa_tag(ir, root, "memfold.guest");
-    ir->tbaa[IR_BYTES_VIEW] = tbaa_tag(ir, root, "memfold.view");
-    ir->tbaa[IR_BYTES_TABLE] = tbaa_tag(ir, root, "memfold.table");
-    ir->empty_node = LLVMMetadataAsValue(ir->context, node(ir->context, NULL, 0));
+    ir->v_tbaa[IR_BYTES_GUEST] = tbaa_tag(ir, root, "memfold.guest");
+    ir->v_tbaa[IR_BYTES_VIEW] = tbaa_tag(ir, root, "memfold.view");
+    ir->v_tbaa[IR_BYTES_TABLE] = tbaa_tag(ir, root, "memfold.table");
+    ir->v_empty_node = LLVMMetadataAsValue(ir->context, node(ir->context, NULL, 0));
 
-    ir->likely = branch_weights(ir, 1u << 20, 1);
+    ir->v_likely = branch_weights(ir, 1u << 20, 1);
 }
 
 static mf_status check_view_offsets(const ir *ir, mf_diag *diag) {
@@ -122,162 +122,166 @@ LLVMTypeRef ir_int_type(const ir *ir, uint32_t width_bytes) {
     }
 }
 
-LLVMValueRef ir_const(LLVMTypeRef type, uint64_t value) {
-    return LLVMConstInt(type, value, false);
+LLVMValueRef ir_const(LLVMTypeRef t_int, uint64_t value) {
+    return LLVMConstInt(t_int, value, false);
 }
 
 /* ---- Blocks ---- */
 
-LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef function, const char *name) {
-    return LLVMAppendBasicBlockInContext(ir->context, function, name);
+LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef f_parent, const char *name) {
+    return LLVMAppendBasicBlockInContext(ir->context, f_parent, name);
 }
 
 LLVMBasicBlockRef ir_block_follow(const ir *ir, const char *name) {
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(ir->builder);
-    LLVMBasicBlockRef block = ir_block_append(ir, LLVMGetBasicBlockParent(here), name);
-    LLVMMoveBasicBlockAfter(block, here);
-    return block;
+    LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
+    LLVMBasicBlockRef b_next = ir_block_append(ir, LLVMGetBasicBlockParent(b_here), name);
+    LLVMMoveBasicBlockAfter(b_next, b_here);
+    return b_next;
 }
 
-void ir_block_enter(const ir *ir, LLVMBasicBlockRef block) {
-    LLVMPositionBuilderAtEnd(ir->builder, block);
+void ir_block_enter(const ir *ir, LLVMBasicBlockRef b_entered) {
+    LLVMPositionBuilderAtEnd(ir->builder, b_entered);
 }
 
-void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef likely,
-                      LLVMBasicBlockRef other) {
-    LLVMValueRef branch = LLVMBuildCondBr(ir->builder, condition, likely, other);
-    LLVMSetMetadata(branch, ir->kind_prof, ir->likely);
+void ir_branch_likely(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRef b_likely,
+                      LLVMBasicBlockRef b_other) {
+    LLVMValueRef v_branch = LLVMBuildCondBr(ir->builder, v_condition, b_likely, b_other);
+    LLVMSetMetadata(v_branch, ir->kind_prof, ir->v_likely);
 }
 
-void ir_branch_weighted(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef first,
-                        LLVMBasicBlockRef second, uint32_t percent) {
-    LLVMValueRef branch = LLVMBuildCondBr(ir->builder, condition, first, second);
-    LLVMValueRef weights = branch_weights(ir, percent, 100 - percent);
-    LLVMSetMetadata(branch, ir->kind_prof, weights);
+void ir_branch_weighted(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRef b_first,
+                        LLVMBasicBlockRef b_second, uint32_t percent) {
+    LLVMValueRef v_branch = LLVMBuildCondBr(ir->builder, v_condition, b_first, b_second);
+    LLVMValueRef v_weights = branch_weights(ir, percent, 100 - percent);
+    LLVMSetMetadata(v_branch, ir->kind_prof, v_weights);
 }
 
 /* ---- Memory ---- */
 
-LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef view, ir_view_field field) {
-    LLVMTypeRef type = LLVMStructGetTypeAtIndex(ir->t_view, field);
-    LLVMValueRef pointer = LLVMBuildStructGEP2(ir->builder, ir->t_view, view, field, "");
-    LLVMValueRef value = LLVMBuildLoad2(ir->builder, type, pointer, VIEW_FIELDS[field].name);
-    LLVMSetMetadata(value, ir->kind_tbaa, ir->tbaa[IR_BYTES_VIEW]);
+LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field) {
+    LLVMTypeRef t_field = LLVMStructGetTypeAtIndex(ir->t_view, field);
+    LLVMValueRef v_pointer = LLVMBuildStructGEP2(ir->builder, ir->t_view, v_view, field, "");
+    LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_field, v_pointer, VIEW_FIELDS[field].name);
+    LLVMSetMetadata(v_value, ir->kind_tbaa, ir->v_tbaa[IR_BYTES_VIEW]);
     if (VIEW_FIELDS[field].invariant)
-        LLVMSetMetadata(value, ir->kind_invariant_load, ir->empty_node);
-    return value;
+        LLVMSetMetadata(v_value, ir->kind_invariant_load, ir->v_empty_node);
+    return v_value;
 }
 
-LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, ir_bytes bytes,
+LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,
                            const char *name) {
-    LLVMValueRef value = LLVMBuildLoad2(ir->builder, type, pointer, name);
-    LLVMSetAlignment(value, 1);
-    LLVMSetMetadata(value, ir->kind_tbaa, ir->tbaa[bytes]);
-    return value;
+    LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_loaded, v_pointer, name);
+    LLVMSetAlignment(v_value, 1);
+    LLVMSetMetadata(v_value, ir->kind_tbaa, ir->v_tbaa[bytes]);
+    return v_value;
 }
 
-LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, const char *name) {
-    LLVMValueRef value = LLVMBuildLoad2(ir->builder, type, pointer, name);
-    LLVMSetMetadata(value, ir->kind_invariant_load, ir->empty_node);
-    return value;
+LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, const char *name) {
+    LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_loaded, v_pointer, name);
+    LLVMSetMetadata(v_value, ir->kind_invariant_load, ir->v_empty_node);
+    return v_value;
 }
 
-LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef value, LLVMValueRef pointer, ir_bytes bytes) {
-    LLVMValueRef store = LLVMBuildStore(ir->builder, value, pointer);
-    LLVMSetAlignment(store, 1);
-    LLVMSetMetadata(store, ir->kind_tbaa, ir->tbaa[bytes]);
-    return store;
+LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef v_value, LLVMValueRef v_pointer, ir_bytes bytes) {
+    LLVMValueRef v_store = LLVMBuildStore(ir->builder, v_value, v_pointer);
+    LLVMSetAlignment(v_store, 1);
+    LLVMSetMetadata(v_store, ir->kind_tbaa, ir->v_tbaa[bytes]);
+    return v_store;
 }
 
 /* ---- Calls ---- */
 
-LLVMValueRef ir_declare(const ir *ir, const char *symbol, LLVMTypeRef type, const ir_attribute *attributes) {
-    LLVMValueRef function = LLVMGetNamedFunction(ir->module, symbol);
-    if (function == NULL) {
-        function = LLVMAddFunction(ir->module, symbol, type);
-        ir_add_function_attributes(ir, function, attributes);
+LLVMValueRef ir_declare(const ir *ir, mf_rt_entry entry, LLVMTypeRef t_function,
+                        const ir_attribute *attributes) {
+    size_t count;
+    const char *symbol = mf_runtime_symbols(&count)[entry].name;
+    LLVMValueRef f_declared = LLVMGetNamedFunction(ir->module, symbol);
+    if (f_declared == NULL) {
+        f_declared = LLVMAddFunction(ir->module, symbol, t_function);
+        ir_add_function_attributes(ir, f_declared, attributes);
     }
-    return function;
+    return f_declared;
 }
 
-LLVMValueRef ir_call(const ir *ir, LLVMValueRef function, LLVMValueRef *arguments, unsigned count,
+LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *v_arguments, unsigned count,
                      const char *name) {
-    return LLVMBuildCall2(ir->builder, LLVMGlobalGetValueType(function), function, arguments, count, name);
+    return LLVMBuildCall2(ir->builder, LLVMGlobalGetValueType(f_callee), f_callee, v_arguments, count, name);
 }
 
-LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef type, LLVMValueRef *arguments,
-                               unsigned count, const char *name) {
+LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef t_operand,
+                               LLVMValueRef *v_arguments, unsigned count, const char *name) {
     unsigned id = LLVMLookupIntrinsicID(intrinsic, strlen(intrinsic));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(ir->module, id, &type, 1);
-    return ir_call(ir, function, arguments, count, name);
+    LLVMValueRef f_intrinsic = LLVMGetIntrinsicDeclaration(ir->module, id, &t_operand, 1);
+    return ir_call(ir, f_intrinsic, v_arguments, count, name);
 }
 
 void ir_assume(const ir *ir, LLVMValueRef v_holds) {
     static const char NAME[] = "llvm.assume";
     unsigned id = LLVMLookupIntrinsicID(NAME, strlen(NAME));
-    LLVMValueRef function = LLVMGetIntrinsicDeclaration(ir->module, id, NULL, 0);
-    ir_call(ir, function, &v_holds, 1, "");
+    LLVMValueRef f_assume = LLVMGetIntrinsicDeclaration(ir->module, id, NULL, 0);
+    ir_call(ir, f_assume, &v_holds, 1, "");
 }
 
-void ir_keep(const ir *ir, LLVMValueRef value) {
-    LLVMTypeRef type = LLVMTypeOf(value);
-    LLVMTypeRef function_type = LLVMFunctionType(ir->t_void, &type, 1, false);
-    LLVMValueRef nothing =
-        LLVMGetInlineAsm(function_type, "", 0, "r", 1, true, false, LLVMInlineAsmDialectATT, false);
-    LLVMBuildCall2(ir->builder, function_type, nothing, &value, 1, "");
+void ir_keep(const ir *ir, LLVMValueRef v_used) {
+    LLVMTypeRef t_used = LLVMTypeOf(v_used);
+    LLVMTypeRef t_function = LLVMFunctionType(ir->t_void, &t_used, 1, false);
+    LLVMValueRef f_nothing =
+        LLVMGetInlineAsm(t_function, "", 0, "r", 1, true, false, LLVMInlineAsmDialectATT, false);
+    LLVMBuildCall2(ir->builder, t_function, f_nothing, &v_used, 1, "");
 }
 
-LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name) {
-    LLVMTypeRef type = LLVMTypeOf(value);
-    LLVMTypeRef function_type = LLVMFunctionType(type, &type, 1, false);
-    LLVMValueRef identity =
-        LLVMGetInlineAsm(function_type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
-    return LLVMBuildCall2(ir->builder, function_type, identity, &value, 1, name);
+LLVMValueRef ir_launder(const ir *ir, LLVMValueRef v_known, const char *name) {
+    LLVMTypeRef t_known = LLVMTypeOf(v_known);
+    LLVMTypeRef t_function = LLVMFunctionType(t_known, &t_known, 1, false);
+    LLVMValueRef f_identity =
+        LLVMGetInlineAsm(t_function, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    return LLVMBuildCall2(ir->builder, t_function, f_identity, &v_known, 1, name);
 }
 
-void ir_set_i32_result(const ir *ir, LLVMValueRef call, uint32_t first, uint32_t last) {
+void ir_set_i32_result(const ir *ir, LLVMValueRef v_call, uint32_t first, uint32_t last) {
     unsigned kind = LLVMGetEnumAttributeKindForName("range", 5);
     uint64_t lower = first;
     uint64_t upper = (uint64_t)last + 1;
     LLVMAttributeRef range = LLVMCreateConstantRangeAttribute(ir->context, kind, 32, &lower, &upper);
-    LLVMAddCallSiteAttribute(call, LLVMAttributeReturnIndex, range);
+    LLVMAddCallSiteAttribute(v_call, LLVMAttributeReturnIndex, range);
 }
 
 /* llvm.used is one array per module: what it has already goes into the new one. */
-bool ir_retain(LLVMModuleRef module, LLVMValueRef global) {
-    LLVMValueRef old = LLVMGetNamedGlobal(module, "llvm.used");
-    LLVMValueRef v_old = old == NULL ? NULL : LLVMGetInitializer(old);
-    unsigned count = old == NULL ? 0 : (unsigned)LLVMGetNumOperands(v_old);
-    LLVMValueRef *kept = calloc(count + 1, sizeof *kept);
-    if (kept == NULL)
+bool ir_retain(LLVMModuleRef module, LLVMValueRef v_global) {
+    LLVMValueRef v_old = LLVMGetNamedGlobal(module, "llvm.used");
+    LLVMValueRef v_retained = v_old == NULL ? NULL : LLVMGetInitializer(v_old);
+    unsigned count = v_old == NULL ? 0 : (unsigned)LLVMGetNumOperands(v_retained);
+    LLVMValueRef *v_kept = calloc(count + 1, sizeof *v_kept);
+    if (v_kept == NULL)
         return false;
     for (unsigned i = 0; i < count; i++)
-        kept[i] = LLVMGetOperand(v_old, i);
-    kept[count] = global;
-    if (old != NULL)
-        LLVMDeleteGlobal(old);
-    LLVMValueRef v_used = LLVMConstArray2(LLVMTypeOf(global), kept, count + 1);
-    free(kept);
-    LLVMValueRef used = LLVMAddGlobal(module, LLVMTypeOf(v_used), "llvm.used");
-    LLVMSetInitializer(used, v_used);
-    LLVMSetLinkage(used, LLVMAppendingLinkage);
-    LLVMSetSection(used, "llvm.metadata");
+        v_kept[i] = LLVMGetOperand(v_retained, i);
+    v_kept[count] = v_global;
+    if (v_old != NULL)
+        LLVMDeleteGlobal(v_old);
+    LLVMValueRef v_array = LLVMConstArray2(LLVMTypeOf(v_global), v_kept, count + 1);
+    free(v_kept);
+    LLVMValueRef v_used = LLVMAddGlobal(module, LLVMTypeOf(v_array), "llvm.used");
+    LLVMSetInitializer(v_used, v_array);
+    LLVMSetLinkage(v_used, LLVMAppendingLinkage);
+    LLVMSetSection(v_used, "llvm.metadata");
     return true;
 }
 
 /* ---- Attributes ---- */
 
-void ir_extend_i32_result(const ir *ir, LLVMValueRef function) {
+void ir_extend_i32_result(const ir *ir, LLVMValueRef f_extended) {
     if (ir->i32_extension != NULL)
-        ir_add_attribute(ir, function, LLVMAttributeReturnIndex, (ir_attribute){ir->i32_extension, 0});
+        ir_add_attribute(ir, f_extended, LLVMAttributeReturnIndex, (ir_attribute){ir->i32_extension, 0});
 }
 
-void ir_add_attribute(const ir *ir, LLVMValueRef function, LLVMAttributeIndex index, ir_attribute attribute) {
+void ir_add_attribute(const ir *ir, LLVMValueRef f_changed, LLVMAttributeIndex index,
+                      ir_attribute attribute) {
     unsigned kind = LLVMGetEnumAttributeKindForName(attribute.name, strlen(attribute.name));
-    LLVMAddAttributeAtIndex(function, index, LLVMCreateEnumAttribute(ir->context, kind, attribute.value));
+    LLVMAddAttributeAtIndex(f_changed, index, LLVMCreateEnumAttribute(ir->context, kind, attribute.value));
 }
 
-void ir_add_function_attributes(const ir *ir, LLVMValueRef function, const ir_attribute *attributes) {
+void ir_add_function_attributes(const ir *ir, LLVMValueRef f_changed, const ir_attribute *attributes) {
     for (; attributes->name != NULL; attributes++)
-        ir_add_attribute(ir, function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, *attributes);
+        ir_add_attribute(ir, f_changed, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, *attributes);
 }

@@ -9,6 +9,7 @@
 #ifndef MEMFOLD_GEN_IR_IR_H
 #define MEMFOLD_GEN_IR_IR_H
 
+#include <memfold/abi.h>
 #include <memfold/status.h>
 
 #include <llvm-c/Core.h>
@@ -40,11 +41,11 @@ typedef struct ir {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef t_i1, t_i8, t_i16, t_i32, t_i64, t_ptr, t_void;
-    LLVMTypeRef t_view;        /* %mf_view, the leading fields */
-    LLVMTypeRef t_load_result; /* {i64, i32} */
-    LLVMValueRef tbaa[IR_BYTES_KINDS];
-    LLVMValueRef empty_node;
-    LLVMValueRef likely;       /* branch weights: the first successor is the good path */
+    LLVMTypeRef t_view;                  /* %mf_view, the leading fields */
+    LLVMTypeRef t_load_result;           /* {i64, i32} */
+    LLVMValueRef v_tbaa[IR_BYTES_KINDS]; /* the access tag of each kind of bytes */
+    LLVMValueRef v_empty_node;
+    LLVMValueRef v_likely;     /* branch weights: the first successor is the good path */
     const char *i32_extension; /* attribute of an i32 result in the target's C ABI, or NULL */
     unsigned kind_tbaa, kind_invariant_load, kind_prof;
 } ir;
@@ -57,61 +58,62 @@ mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag 
 
 /* ---- Types and constants ---- */
 LLVMTypeRef ir_int_type(const ir *ir, uint32_t width_bytes);
-LLVMValueRef ir_const(LLVMTypeRef type, uint64_t value);
+LLVMValueRef ir_const(LLVMTypeRef t_int, uint64_t value);
 
 /* ---- Blocks: append one, put the builder at its end, branch ---- */
-LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef function, const char *name);
+LLVMBasicBlockRef ir_block_append(const ir *ir, LLVMValueRef f_parent, const char *name);
 /* A new block right behind the one where the builder stands. */
 LLVMBasicBlockRef ir_block_follow(const ir *ir, const char *name);
-void ir_block_enter(const ir *ir, LLVMBasicBlockRef block);
-void ir_branch_likely(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef likely,
-                      LLVMBasicBlockRef other);
+void ir_block_enter(const ir *ir, LLVMBasicBlockRef b_entered);
+void ir_branch_likely(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRef b_likely,
+                      LLVMBasicBlockRef b_other);
 
-/* `percent` of 100 times to `first`. */
-void ir_branch_weighted(const ir *ir, LLVMValueRef condition, LLVMBasicBlockRef first,
-                        LLVMBasicBlockRef second, uint32_t percent);
+/* `percent` of 100 times to `b_first`. */
+void ir_branch_weighted(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRef b_first,
+                        LLVMBasicBlockRef b_second, uint32_t percent);
 
 /* ---- Memory ---- */
-LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef view, ir_view_field field);
-LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, ir_bytes bytes,
+LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field);
+LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,
                            const char *name);
-LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef value, LLVMValueRef pointer, ir_bytes bytes);
+LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef v_value, LLVMValueRef v_pointer, ir_bytes bytes);
 /* From constant data of the module, in place for its type. */
-LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef type, LLVMValueRef pointer, const char *name);
+LLVMValueRef ir_load_constant(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, const char *name);
 
 /* ---- Calls ---- */
 
-/* Declares (once per module) an external function with function attributes, ended by a NULL name. */
-LLVMValueRef ir_declare(const ir *ir, const char *symbol, LLVMTypeRef type, const ir_attribute *attributes);
-LLVMValueRef ir_call(const ir *ir, LLVMValueRef function, LLVMValueRef *arguments, unsigned count,
+/* Declares (once per module) an entry point of the runtime with function attributes, ended by a NULL name. */
+LLVMValueRef ir_declare(const ir *ir, mf_rt_entry entry, LLVMTypeRef t_function,
+                        const ir_attribute *attributes);
+LLVMValueRef ir_call(const ir *ir, LLVMValueRef f_callee, LLVMValueRef *v_arguments, unsigned count,
                      const char *name);
 
 /* LLVM may rely on this i1 being true from here on. */
 void ir_assume(const ir *ir, LLVMValueRef v_holds);
 
-/* Calls an overloaded intrinsic with operands and result of `type`. */
-LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef type, LLVMValueRef *arguments,
-                               unsigned count, const char *name);
+/* Calls an overloaded intrinsic with operands and result of `t_operand`. */
+LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef t_operand,
+                               LLVMValueRef *v_arguments, unsigned count, const char *name);
 
-/* A use of `value` that costs no instruction: passes do not move its definition behind the branch before. */
-void ir_keep(const ir *ir, LLVMValueRef value);
+/* A use of `v_used` that costs no instruction: passes do not move its definition behind the branch before. */
+void ir_keep(const ir *ir, LLVMValueRef v_used);
 
-/* A copy of `value` (i32 or i64) of which LLVM knows nothing: it is in a register, and it costs no
+/* A copy of `v_known` (i32 or i64) of which LLVM knows nothing: it is in a register, and it costs no
  * instruction. */
-LLVMValueRef ir_launder(const ir *ir, LLVMValueRef value, const char *name);
+LLVMValueRef ir_launder(const ir *ir, LLVMValueRef v_known, const char *name);
 
 /* The result of a call is an i32 in [first, last]. */
-void ir_set_i32_result(const ir *ir, LLVMValueRef call, uint32_t first, uint32_t last);
+void ir_set_i32_result(const ir *ir, LLVMValueRef v_call, uint32_t first, uint32_t last);
 
-/* No linker drops `global`: its section is retained. False if the host has no memory. */
-bool ir_retain(LLVMModuleRef module, LLVMValueRef global);
+/* No linker drops `v_global`: its section is retained. False if the host has no memory. */
+bool ir_retain(LLVMModuleRef module, LLVMValueRef v_global);
 
 /* ---- Attributes ---- */
 
-/* `function` returns an i32 as the target's C ABI wants it extended. */
-void ir_extend_i32_result(const ir *ir, LLVMValueRef function);
+/* `f_extended` returns an i32 as the target's C ABI wants it extended. */
+void ir_extend_i32_result(const ir *ir, LLVMValueRef f_extended);
 
-void ir_add_attribute(const ir *ir, LLVMValueRef function, LLVMAttributeIndex index, ir_attribute attribute);
-void ir_add_function_attributes(const ir *ir, LLVMValueRef function, const ir_attribute *attributes);
+void ir_add_attribute(const ir *ir, LLVMValueRef f_changed, LLVMAttributeIndex index, ir_attribute attribute);
+void ir_add_function_attributes(const ir *ir, LLVMValueRef f_changed, const ir_attribute *attributes);
 
 #endif

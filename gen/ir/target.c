@@ -43,6 +43,13 @@ const char *target_i32_extension(const char *triple) {
     return host == NULL ? NULL : host->i32_extension;
 }
 
+mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {
+    if (backend == MF_BACKEND_X86_PAGED && strncmp(triple, "x86_64", strlen("x86_64")) != 0)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "backend x86_paged needs an x86-64 target, not '%s'",
+                           triple);
+    return MF_OK;
+}
+
 static bool is_one_of(const char *word, size_t length, const char *const *prefixes) {
     for (; *prefixes != NULL; prefixes++)
         if (strlen(*prefixes) <= length && strncmp(word, *prefixes, strlen(*prefixes)) == 0)
@@ -51,8 +58,8 @@ static bool is_one_of(const char *word, size_t length, const char *const *prefix
 }
 
 /*
- * A normal triple is architecture-vendor-system-environment. Only what is known to be 64-bit ELF passes: LLVM
- * itself ends the process over some combinations of systems and object formats.
+ * A normal triple is architecture-vendor-system-environment. Only what is known to be 64-bit ELF passes,
+ * because LLVM aborts on some combinations of systems and object formats instead of refusing them.
  */
 static bool uses_elf(const char *triple) {
     static const char *const SYSTEMS[] = {"linux",  "unknown", "none",    "freebsd",
@@ -79,9 +86,7 @@ static mf_status check_host(const char *triple, mf_diag *diag) {
 
 /* ---- Creation ---- */
 
-/*
- * LLVM's registry of targets is one for the process and knows no threads: whoever fills or reads it holds
- * this.
+/* LLVM's list of targets is shared by the process and not thread-safe: filling and reading it need this lock.
  */
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -187,7 +192,7 @@ LLVMContextRef target_context_create(mf_diag *error) {
     return context;
 }
 
-/* Says the ABI once more in the module, for whoever compiles its IR or bitcode later. */
+/* The module says the ABI too, for a client that compiles its IR or bitcode with a machine of its own. */
 static void set_module_abi(LLVMModuleRef module, LLVMContextRef context, const char *triple) {
     const host_abi *host = find_host(triple);
     if (host == NULL || host->abi == NULL)

@@ -2,6 +2,7 @@
 #ifndef MEMFOLD_GEN_IR_TARGET_H
 #define MEMFOLD_GEN_IR_TARGET_H
 
+#include <memfold/options.h>
 #include <memfold/status.h>
 
 #include <llvm-c/TargetMachine.h>
@@ -28,6 +29,9 @@ LLVMModuleRef target_module_create(LLVMTargetMachineRef machine, LLVMContextRef 
  * disposes of. MF_LLVM. */
 mf_status target_compile(LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type,
                          LLVMMemoryBufferRef *output, mf_diag *diag);
+
+/* MF_INVALID_ARGUMENT if `triple` has another architecture than the backend needs. */
+mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag);
 
 /* The attribute of an i32 result in the C ABI of `triple` ("signext", "zeroext"), or NULL. */
 const char *target_i32_extension(const char *triple);

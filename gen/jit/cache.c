@@ -1,11 +1,12 @@
 #include "jit/cache.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 /*
- * Open addressing. A slot is NULL, a code, or REMOVED, and never goes back to NULL: so a probe that has
- * passed it still finds what lies behind. A table that is half full, removed codes counted, is replaced. What
- * readers without a lock load is sequentially consistent, as readers_drain wants it.
+ * Open addressing with linear probing. A slot is NULL, a code, or REMOVED (a tombstone), and never goes back to NULL: so
+ * a probe that has passed it still finds what lies behind. A table that is half full, tombstones counted, is
+ * replaced. What readers without a lock load is sequentially consistent, as epoch_drain needs it.
  */
 struct cache_table {
     size_t mask; /* slots - 1 */
@@ -18,7 +19,7 @@ struct cache_table {
 static mf_code removed;
 #define REMOVED (&removed)
 
-/* The layout's fingerprint is a hash already; the options that clients mix for one layout are stirred in. */
+/* The layout's fingerprint is a hash already; the options that clients mix for one layout are added to it. */
 static size_t key_hash(const mf_layout *layout, const mf_accessor_options *options) {
     uint64_t variant = (uint64_t)options->backend | (uint64_t)options->on_fault << 1 |
                        (uint64_t)options->index << 2 | (uint64_t)options->base << 3;
@@ -41,7 +42,7 @@ mf_code *cache_lookup(cache *c, const mf_layout *layout, const mf_accessor_optio
     }
 }
 
-bool cache_take(mf_code *code) {
+bool cache_retain(mf_code *code) {
     size_t references = atomic_load_explicit(&code->references, memory_order_relaxed);
     while (references != 0)
         if (atomic_compare_exchange_weak_explicit(&code->references, &references, references + 1,
@@ -50,17 +51,35 @@ bool cache_take(mf_code *code) {
     return false;
 }
 
-mf_code *cache_take_ready(cache *c, const mf_layout *layout, const mf_accessor_options *options) {
-    reader self = readers_enter(&c->readers);
+/* Threads take the shards in turn. */
+static unsigned shard_of_thread(void) {
+    static atomic_uint next;
+    static _Thread_local unsigned mine; /* 0: none yet */
+    if (mine == 0)
+        mine = 1 + atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) % EPOCH_SHARDS;
+    return mine - 1;
+}
+
+mf_code *cache_retain_ready(cache *c, const mf_layout *layout, const mf_accessor_options *options) {
+    epoch_reader self = epoch_enter(&c->readers, shard_of_thread());
     mf_code *code = cache_lookup(c, layout, options);
     if (code != NULL &&
-        (atomic_load_explicit(&code->state, memory_order_acquire) != CODE_READY || !cache_take(code)))
+        (atomic_load_explicit(&code->state, memory_order_acquire) != CODE_READY || !cache_retain(code)))
         code = NULL;
-    readers_leave(self);
+    epoch_leave(self);
     return code;
 }
 
 /* ---- Changes, under the lock ---- */
+
+static void let_readers_run(unsigned attempt) {
+    (void)attempt;
+    sched_yield();
+}
+
+static void drain(cache *c) {
+    epoch_drain(&c->readers, let_readers_run);
+}
 
 static void table_insert(cache_table *table, mf_code *code) {
     size_t i = key_hash(code->layout, &code->options);
@@ -93,7 +112,7 @@ static bool replace_table(cache *c) {
     }
     atomic_store(&c->table, table);
     if (old != NULL)
-        readers_drain(&c->readers);
+        drain(c);
     free(old);
     return true;
 }
@@ -118,7 +137,7 @@ void cache_remove(cache *c, mf_code *code) {
         if (found == code) {
             atomic_store(slot, REMOVED);
             c->count--;
-            readers_drain(&c->readers);
+            drain(c);
             return;
         }
     }

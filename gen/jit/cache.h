@@ -5,8 +5,8 @@
 #ifndef MEMFOLD_GEN_JIT_CACHE_H
 #define MEMFOLD_GEN_JIT_CACHE_H
 
-#include "jit/readers.h"
 #include "jit/shapes.h"
+#include "runtime/epoch.h"
 
 #include <memfold/jit.h>
 
@@ -16,7 +16,7 @@ struct mf_code {
     mf_jit *jit;
     mf_layout *layout;
     mf_accessor_options options;
-    atomic_size_t references; /* 0: dead, never to be taken again */
+    atomic_size_t references; /* 0: dead, never to be retained again */
     atomic_int state;         /* code_state, changed under the jit's lock; all below is written before that */
     shape *shape;
     mf_status failure;
@@ -29,7 +29,7 @@ typedef struct cache_table cache_table;
 typedef struct cache {
     _Atomic(cache_table *) table; /* NULL until something is inserted */
     size_t count;                 /* of codes */
-    readers readers;
+    epoch readers;
 } cache;
 
 void cache_fini(cache *cache);
@@ -41,10 +41,10 @@ void cache_fini(cache *cache);
 mf_code *cache_lookup(cache *cache, const mf_layout *layout, const mf_accessor_options *options);
 
 /* A reference to the code with this key if it is there and ready, otherwise NULL. Needs no lock. */
-mf_code *cache_take_ready(cache *cache, const mf_layout *layout, const mf_accessor_options *options);
+mf_code *cache_retain_ready(cache *cache, const mf_layout *layout, const mf_accessor_options *options);
 
 /* True if the code was alive and now has one more reference. */
-bool cache_take(mf_code *code);
+bool cache_retain(mf_code *code);
 
 /* Adds `code`, whose key is not there yet. False if the host has no memory. */
 bool cache_insert(cache *cache, mf_code *code);

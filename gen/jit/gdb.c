@@ -77,7 +77,8 @@ static const Elf64_Sym *find_symbol(gdb_entry *entry, const char *name) {
     return NULL;
 }
 
-/* A relocatable file's symbols are offsets into sections; so their section is told where it has been put. */
+/* Symbols of a relocatable file are offsets into a section: the section header gets the address it is linked
+ * at. */
 static bool place_section(gdb_entry *entry, const char *prefix, const mf_accessors *set) {
     char name[256];
     size_t section_count;

@@ -1,12 +1,12 @@
 /*
- * The jit: code by layout in front of shapes by plan, with a lock for each. Known code is found and counted
- * without a lock. The first lock is short: whoever compiles leaves an entry behind that says so, and those
- * who want the same wait for it.
+ * The jit: a cache of code by layout, and behind it the shapes by plan, each with a lock. Known code is found
+ * and retained without a lock. The cache's lock is never held while code is compiled: the thread that
+ * compiles first inserts its code in the state CODE_COMPILING, and threads that ask for the same code wait
+ * for a change of state.
  */
 #include <memfold/jit.h>
 
 #include "jit/cache.h"
-#include "jit/perf.h"
 
 #include <memfold/plan.h>
 
@@ -19,7 +19,7 @@ struct mf_jit {
     pthread_mutex_t cache_lock;
     pthread_cond_t compiled; /* some code has left CODE_COMPILING */
     cache cache;
-    pthread_mutex_t link_lock; /* all below */
+    pthread_mutex_t link_lock; /* guards all below */
     shapes shapes;
     char *symbol_prefix;
 };
@@ -32,12 +32,7 @@ static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *di
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
     jit->shapes.symbol_prefix = jit->symbol_prefix;
-    if (config->perf_map) {
-        mf_status status = perf_map_open(&jit->shapes.perf_map, diag);
-        if (status != MF_OK)
-            return status;
-    }
-    return linker_create(&jit->shapes.linker, diag);
+    return toolchain_init(&jit->shapes.tools, config->perf_map, diag);
 }
 
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag) {
@@ -62,9 +57,7 @@ void mf_jit_destroy(mf_jit *jit) {
         return;
     assert(jit->cache.count == 0 && "every mf_code is released before its jit is destroyed");
     cache_fini(&jit->cache);
-    linker_destroy(jit->shapes.linker);
-    if (jit->shapes.perf_map != NULL)
-        fclose(jit->shapes.perf_map);
+    toolchain_fini(&jit->shapes.tools);
     pthread_mutex_destroy(&jit->link_lock);
     pthread_cond_destroy(&jit->compiled);
     pthread_mutex_destroy(&jit->cache_lock);
@@ -100,8 +93,8 @@ static void code_compile(mf_code *code) {
 
 /* ---- Known code ---- */
 
-/* Frees a code without references. */
-static void bury(mf_jit *jit, mf_code *code) {
+/* Frees code that has no references any more. */
+static void dispose(mf_jit *jit, mf_code *code) {
     pthread_mutex_lock(&jit->cache_lock);
     cache_remove(&jit->cache, code);
     pthread_mutex_unlock(&jit->cache_lock);
@@ -113,7 +106,8 @@ static void bury(mf_jit *jit, mf_code *code) {
     code_destroy(code);
 }
 
-/* A failed code leaves the cache at once, so that asking again tries again. Under the cache's lock. */
+/* Code that failed leaves the cache at once, so that the next request compiles again. Under the cache's lock.
+ */
 static void settle(mf_jit *jit, mf_code *code) {
     atomic_store(&code->state, code->failure == MF_OK ? CODE_READY : CODE_FAILED);
     if (code->failure != MF_OK)
@@ -122,13 +116,14 @@ static void settle(mf_jit *jit, mf_code *code) {
 }
 
 /*
- * Finds or adds the code with this key and takes a reference; `*is_new` tells the caller to compile it.
- * Whoever finds a dead code takes it out for the thread that is about to bury it. Under the cache's lock.
+ * Finds or adds the code with this key and adds a reference; `*is_new` tells the caller to compile it.
+ * Dead code that is found is removed from the cache at once; the thread that dropped its last reference still
+ * disposes of it. Under the cache's lock.
  */
 static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                       bool *is_new) {
     mf_code *code = cache_lookup(&jit->cache, layout, options);
-    *is_new = code == NULL || !cache_take(code);
+    *is_new = code == NULL || !cache_retain(code);
     if (!*is_new)
         return code;
     if (code != NULL)
@@ -143,7 +138,7 @@ static mf_code *claim(mf_jit *jit, const mf_layout *layout, const mf_accessor_op
 
 /* ---- Public ---- */
 
-/* Takes the reference from a code that failed, and gives the reason. */
+/* Releases code that failed, and says why it did. */
 static mf_status give_up(mf_code *code, mf_diag *diag) {
     mf_status failure = code->failure;
     if (diag != NULL)
@@ -152,7 +147,7 @@ static mf_status give_up(mf_code *code, mf_diag *diag) {
     return failure;
 }
 
-/* For code that is not ready yet, as far as was seen. */
+/* For code that was not found, or not ready: compiles it, or waits for the thread that does. */
 static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                                 mf_code **code, mf_diag *diag) {
     bool is_new;
@@ -185,7 +180,7 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 #ifndef NDEBUG
     wanted.stale = MF_STALE_CHECK;
 #endif
-    mf_code *known = cache_take_ready(&jit->cache, layout, &wanted);
+    mf_code *known = cache_retain_ready(&jit->cache, layout, &wanted);
     if (known == NULL)
         return get_or_compile(jit, layout, &wanted, code, diag);
     *code = known;
@@ -210,7 +205,7 @@ mf_code *mf_code_retain(mf_code *code) {
 
 void mf_code_release(mf_code *code) {
     if (code != NULL && atomic_fetch_sub_explicit(&code->references, 1, memory_order_acq_rel) == 1)
-        bury(code->jit, code);
+        dispose(code->jit, code);
 }
 
 const mf_accessors *mf_code_accessors(const mf_code *code) {

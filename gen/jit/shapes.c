@@ -23,22 +23,22 @@ static void shape_destroy(shape *s) {
     free(s);
 }
 
-static mf_status link(shapes *all, shape *made, mf_diag *diag) {
+static mf_status make_set(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
     emit_input input = {&made->plans, &made->options, prefix};
-    return linker_link(all->linker, &input, all->perf_map, &made->set, diag);
+    return linked_set_make(&all->tools, &input, &made->set, diag);
 }
 
-/* Takes `made`, which nothing is known of yet but its key. */
+/* Takes `made`, of which only the key is filled in. */
 static mf_status add(shapes *all, shape *made, mf_diag *diag) {
-    mf_status status = link(all, made, diag);
+    mf_status status = make_set(all, made, diag);
     if (status != MF_OK) {
         shape_destroy(made);
         return status;
     }
     if (tsearch(made, &all->root, compare_shapes) == NULL) {
-        linker_unlink(all->linker, &made->set);
+        linked_set_unlink(&all->tools, &made->set);
         shape_destroy(made);
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     }
@@ -68,7 +68,7 @@ void shape_release(shapes *all, shape *released) {
     if (--released->references > 0)
         return;
     tdelete(released, &all->root, compare_shapes);
-    linker_unlink(all->linker, &released->set);
+    linked_set_unlink(&all->tools, &released->set);
     shape_destroy(released);
 }
 

@@ -1,24 +1,27 @@
 /*
- * Linked code by plans: layouts that are planned alike, such as all that use the permission table, share one
- * set. The jit's link_lock is held around every call.
+ * Linked sets by their plans: layouts that are planned alike, such as all that use the permission table,
+ * share one. The jit's link_lock is held around every call.
  */
 #ifndef MEMFOLD_GEN_JIT_SHAPES_H
 #define MEMFOLD_GEN_JIT_SHAPES_H
 
-#include "jit/linker.h"
+#include "jit/set.h"
+
+#include <memfold/layout.h>
+#include <memfold/options.h>
 
 typedef struct shape shape;
 
-/* Where new sets come from, and those there are. `perf_map` may be NULL. */
+/* The shapes there are, and what new ones are made with. All zero at first. */
 typedef struct shapes {
-    linker *linker;
-    FILE *perf_map;
-    const char *symbol_prefix;
-    uint64_t next_serial; /* makes the symbols of each set its own */
-    void *root;
+    toolchain tools;
+    const char *symbol_prefix; /* of the jit */
+    uint64_t next_serial;      /* makes the symbols of each set its own */
+    void *root;                /* a tree of tsearch */
 } shapes;
 
-/* Writes the set for `layout`, known or new, with one more reference. Statuses as linker_link. */
+/* Writes the set for `layout`, known or new, with one more reference. Statuses as linked_set_make and
+ * plan_set_make. */
 mf_status shape_acquire(shapes *shapes, const mf_layout *layout, const mf_accessor_options *options,
                         shape **found, mf_diag *diag);
 

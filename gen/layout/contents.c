@@ -1,16 +1,16 @@
-#include "contents.h"
+#include "layout/contents.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-mf_status mf_out_of_memory(mf_diag *diag) {
+mf_status diag_out_of_memory(mf_diag *diag) {
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "%s", mf_status_message(MF_OUT_OF_MEMORY));
 }
 
-char *mf_text_copy(const char *text, size_t count, mf_diag *diag) {
+char *text_copy(const char *text, size_t count, mf_diag *diag) {
     char *copy = malloc(count + 1);
-    if (!copy) {
-        mf_out_of_memory(diag);
+    if (copy == NULL) {
+        diag_out_of_memory(diag);
         return NULL;
     }
     memcpy(copy, text, count);
@@ -18,9 +18,9 @@ char *mf_text_copy(const char *text, size_t count, mf_diag *diag) {
     return copy;
 }
 
-mf_status mf_contents_init(mf_contents *contents, mf_diag *diag) {
-    *contents = (mf_contents){.builder = mf_layout_builder_create()};
-    return contents->builder ? MF_OK : mf_out_of_memory(diag);
+mf_status contents_init(contents *c, mf_diag *diag) {
+    *c = (contents){.builder = mf_layout_builder_create()};
+    return c->builder != NULL ? MF_OK : diag_out_of_memory(diag);
 }
 
 static void regions_free(mf_named_region *regions, size_t count) {
@@ -29,56 +29,54 @@ static void regions_free(mf_named_region *regions, size_t count) {
     free(regions);
 }
 
-void mf_contents_fini(mf_contents *contents) {
-    mf_layout_builder_destroy(contents->builder);
-    regions_free(contents->regions, contents->region_count);
-    free(contents->name);
-    *contents = (mf_contents){0};
+void contents_fini(contents *c) {
+    mf_layout_builder_destroy(c->builder);
+    regions_free(c->regions, c->region_count);
+    free(c->name);
+    *c = (contents){0};
 }
 
-static mf_status reserve_region(mf_contents *contents, mf_diag *diag) {
-    if (contents->region_count < contents->region_capacity)
+static mf_status reserve_region(contents *c, mf_diag *diag) {
+    if (c->region_count < c->region_capacity)
         return MF_OK;
-    size_t capacity = contents->region_capacity ? 2 * contents->region_capacity : 16;
-    mf_named_region *grown = realloc(contents->regions, capacity * sizeof *grown);
-    if (!grown)
-        return mf_out_of_memory(diag);
-    contents->regions = grown;
-    contents->region_capacity = capacity;
+    size_t capacity = c->region_capacity > 0 ? 2 * c->region_capacity : 16;
+    mf_named_region *grown = realloc(c->regions, capacity * sizeof *grown);
+    if (grown == NULL)
+        return diag_out_of_memory(diag);
+    c->regions = grown;
+    c->region_capacity = capacity;
     return MF_OK;
 }
 
-mf_status mf_contents_add_region(mf_contents *contents, const mf_region *region, const char *name,
-                                 mf_diag *diag) {
-    if (contents->region_count == MF_FILE_MAX_REGIONS)
-        return mf_diag_set(diag, MF_BAD_INPUT, MF_FILE_MAX_REGIONS, "there are more than %d regions",
-                           MF_FILE_MAX_REGIONS);
-    mf_status status = reserve_region(contents, diag);
+mf_status contents_add_region(contents *c, const mf_region *region, const char *name, mf_diag *diag) {
+    if (c->region_count == FILE_MAX_REGIONS)
+        return mf_diag_set(diag, MF_BAD_INPUT, FILE_MAX_REGIONS, "there are more than %d regions",
+                           FILE_MAX_REGIONS);
+    mf_status status = reserve_region(c, diag);
     if (status != MF_OK)
         return status;
-    char *copy = mf_text_copy(name, strlen(name), diag);
-    if (!copy)
+    char *copy = text_copy(name, strlen(name), diag);
+    if (copy == NULL)
         return MF_OUT_OF_MEMORY;
-    contents->regions[contents->region_count++] = (mf_named_region){.region = *region, .name = copy};
+    c->regions[c->region_count++] = (mf_named_region){.region = *region, .name = copy};
     return MF_OK;
 }
 
-mf_status mf_contents_finish(mf_contents *contents, const char *default_name, mf_layout_file *file,
-                             mf_diag *diag) {
-    if (!contents->name)
-        contents->name = mf_text_copy(default_name, strlen(default_name), diag);
-    if (!contents->name)
+mf_status contents_finish(contents *c, const char *default_name, mf_layout_file *file, mf_diag *diag) {
+    if (c->name == NULL)
+        c->name = text_copy(default_name, strlen(default_name), diag);
+    if (c->name == NULL)
         return MF_OUT_OF_MEMORY;
     mf_layout_file result = {0};
-    mf_status status = mf_layout_builder_finish(contents->builder, &result.layout, &result.image, diag);
+    mf_status status = mf_layout_builder_finish(c->builder, &result.layout, &result.image, diag);
     if (status != MF_OK)
         return status;
-    result.name = contents->name;
-    result.regions = contents->regions;
-    result.region_count = contents->region_count;
-    contents->name = NULL;
-    contents->regions = NULL;
-    contents->region_count = 0;
+    result.name = c->name;
+    result.regions = c->regions;
+    result.region_count = c->region_count;
+    c->name = NULL;
+    c->regions = NULL;
+    c->region_count = 0;
     *file = result;
     return MF_OK;
 }

@@ -1,4 +1,4 @@
-#include "readers.h"
+#include "layout/readers.h"
 
 #include <gelf.h>
 #include <inttypes.h>
@@ -7,8 +7,8 @@
 
 typedef struct elf_reader {
     Elf *elf;
-    const mf_source *source;
-    mf_contents *contents;
+    const source *source;
+    contents *contents;
     mf_diag *diag;
     uint64_t segment_file_bytes; /* of all segments together */
 } elf_reader;
@@ -25,7 +25,7 @@ static mf_status segment_count_of(const elf_reader *r, const GElf_Ehdr *header, 
     if (header->e_phnum != PN_XNUM)
         return MF_OK;
     GElf_Shdr section;
-    if (!gelf_getshdr(elf_getscn(r->elf, 0), &section))
+    if (gelf_getshdr(elf_getscn(r->elf, 0), &section) == NULL)
         return bad_file(r, 0, "the ELF file counts its segments in a section header that it does not have");
     *count = section.sh_info;
     return MF_OK;
@@ -94,11 +94,11 @@ static mf_status add_segment(elf_reader *r, const GElf_Phdr *segment, uint64_t i
     const uint64_t page_mask = MF_PAGE_SIZE - 1;
     uint64_t start = segment->p_vaddr & ~page_mask;
     uint64_t end = (segment_end(segment) + page_mask) & ~page_mask;
-    mf_access access = segment->p_flags & PF_W ? MF_READ_WRITE : MF_READ_ONLY;
+    mf_access access = (segment->p_flags & PF_W) != 0 ? MF_READ_WRITE : MF_READ_ONLY;
     mf_region region = {.start = start, .size = end - start, .access = access};
     char name[32];
     snprintf(name, sizeof name, "load%zu", r->contents->region_count);
-    mf_status status = mf_contents_add_region(r->contents, &region, name, r->diag);
+    mf_status status = contents_add_region(r->contents, &region, name, r->diag);
     if (status != MF_OK || segment->p_filesz == 0)
         return status;
     return mf_layout_builder_set_bytes(r->contents->builder, segment->p_vaddr,
@@ -108,7 +108,7 @@ static mf_status add_segment(elf_reader *r, const GElf_Phdr *segment, uint64_t i
 static mf_status visit_segments(elf_reader *r, uint64_t count, visit_segment *visit) {
     for (uint64_t i = 0; i < count; i++) {
         GElf_Phdr segment;
-        if (!gelf_getphdr(r->elf, (int)i, &segment))
+        if (gelf_getphdr(r->elf, (int)i, &segment) == NULL)
             return bad_file(r, i, "the ELF program headers cannot be read");
         mf_status status = segment.p_type == PT_LOAD ? visit(r, &segment, i) : MF_OK;
         if (status != MF_OK)
@@ -122,15 +122,15 @@ static mf_status read_segments(elf_reader *r, uint64_t count) {
     mf_status status = visit_segments(r, count, check_segment);
     if (status != MF_OK)
         return status;
-    if (r->segment_file_bytes > MF_FILE_MAX_CONTENT_BYTES)
+    if (r->segment_file_bytes > FILE_MAX_CONTENT_BYTES)
         return mf_diag_set(r->diag, MF_BAD_INPUT, r->segment_file_bytes,
                            "the ELF segments have more than %" PRIu64 " bytes together",
-                           MF_FILE_MAX_CONTENT_BYTES);
+                           FILE_MAX_CONTENT_BYTES);
     return visit_segments(r, count, add_segment);
 }
 
 static mf_status map_all(const elf_reader *r, mf_access access) {
-    const mf_contents *contents = r->contents;
+    const contents *contents = r->contents;
     for (size_t i = 0; i < contents->region_count; i++) {
         const mf_region *region = &contents->regions[i].region;
         if (region->access != access)
@@ -153,7 +153,7 @@ static mf_status map_segments(const elf_reader *r) {
 
 static mf_status read_program(elf_reader *r) {
     GElf_Ehdr header;
-    if (elf_kind(r->elf) != ELF_K_ELF || !gelf_getehdr(r->elf, &header))
+    if (elf_kind(r->elf) != ELF_K_ELF || gelf_getehdr(r->elf, &header) == NULL)
         return bad_file(r, 0, "the ELF header is truncated or invalid");
     uint64_t count = 0;
     mf_status status = check_type(r, &header);
@@ -166,9 +166,9 @@ static mf_status read_program(elf_reader *r) {
     return status == MF_OK ? map_segments(r) : status;
 }
 
-mf_status mf_elf_layout_read(const mf_source *source, mf_contents *contents, mf_diag *diag) {
+mf_status layout_read_elf(const source *source, contents *contents, mf_diag *diag) {
     elf_reader r = {.source = source, .contents = contents, .diag = diag};
-    if (!mf_source_is_elf(source))
+    if (!source_is_elf(source))
         return bad_file(&r, 0, "the file is not an ELF file");
     elf_version(EV_CURRENT);
     r.elf = elf_memory((char *)source->bytes, source->byte_count);

@@ -1,6 +1,6 @@
 #include <memfold/layout_file.h>
 
-#include "readers.h"
+#include "layout/readers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,41 +8,40 @@
 
 /* The file name up to its first dot; the whole file name if nothing stands before the dot. */
 static char *stem_copy(const char *path, mf_diag *diag) {
-    if (strcmp(path, MF_STDIN_PATH) == 0)
+    if (strcmp(path, STDIN_PATH) == 0)
         path = "stdin";
     const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+    const char *name = slash != NULL ? slash + 1 : path;
     size_t count = strcspn(name, ".");
-    return mf_text_copy(name, count ? count : strlen(name), diag);
+    return text_copy(name, count > 0 ? count : strlen(name), diag);
 }
 
-static mf_status read_contents(const mf_source *source, const char *path, mf_layout_file *file,
-                               mf_diag *diag) {
-    mf_contents contents;
-    mf_status status = mf_contents_init(&contents, diag);
+static mf_status read_contents(const source *source, const char *path, mf_layout_file *file, mf_diag *diag) {
+    contents all;
+    mf_status status = contents_init(&all, diag);
     if (status != MF_OK)
         return status;
-    status = source->format == MF_FORMAT_ELF ? mf_elf_layout_read(source, &contents, diag)
-                                             : mf_yaml_layout_read(source, path, &contents, diag);
+    status = source->format == MF_FORMAT_ELF ? layout_read_elf(source, &all, diag)
+                                             : layout_read_yaml(source, path, &all, diag);
     if (status == MF_OK) {
         char *stem = stem_copy(path, diag);
-        status = stem ? mf_contents_finish(&contents, stem, file, diag) : MF_OUT_OF_MEMORY;
+        status = stem != NULL ? contents_finish(&all, stem, file, diag) : MF_OUT_OF_MEMORY;
         free(stem);
     }
-    mf_contents_fini(&contents);
+    contents_fini(&all);
     return status;
 }
 
 mf_status mf_layout_file_read(const char *path, mf_layout_format format, mf_layout_file *file,
                               mf_diag *diag) {
     mf_diag unwanted;
-    if (!diag)
+    if (diag == NULL)
         diag = &unwanted;
-    mf_source source;
-    mf_status status = mf_source_read(path, format, &source, diag);
+    source from;
+    mf_status status = source_read(path, format, &from, diag);
     if (status == MF_OK)
-        status = read_contents(&source, path, file, diag);
-    mf_source_fini(&source);
+        status = read_contents(&from, path, file, diag);
+    source_fini(&from);
     if (status != MF_OK)
         snprintf(diag->file, sizeof diag->file, "%s", path);
     return status;

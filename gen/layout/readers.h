@@ -2,13 +2,12 @@
 #ifndef MEMFOLD_GEN_LAYOUT_READERS_H
 #define MEMFOLD_GEN_LAYOUT_READERS_H
 
-#include "contents.h"
-#include "source.h"
+#include "layout/contents.h"
+#include "layout/source.h"
 
 /* `path` is where init files are looked for: beside it. */
-mf_status mf_yaml_layout_read(const mf_source *source, const char *path, mf_contents *contents,
-                              mf_diag *diag);
+mf_status layout_read_yaml(const source *source, const char *path, contents *contents, mf_diag *diag);
 
-mf_status mf_elf_layout_read(const mf_source *source, mf_contents *contents, mf_diag *diag);
+mf_status layout_read_elf(const source *source, contents *contents, mf_diag *diag);
 
 #endif

@@ -1,6 +1,6 @@
-#include "source.h"
+#include "layout/source.h"
 
-#include "contents.h"
+#include "layout/contents.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -18,7 +18,7 @@ typedef struct reading {
     int fd;
     const char *subject;
     uint64_t known_bytes; /* size of a regular file, 0 if not known */
-    mf_source *source;
+    source *source;
     uint64_t capacity_bytes;
     mf_diag *diag;
 } reading;
@@ -32,7 +32,7 @@ static mf_status fail_errno(const reading *r, int error) {
     return fail_reason(r, strerror_r(error, storage, sizeof storage));
 }
 
-static mf_status fail_limit(const reading *r, mf_source_limit limit) {
+static mf_status fail_limit(const reading *r, source_limit limit) {
     return mf_diag_set(r->diag, MF_BAD_INPUT, limit.bytes, "%s has more than %" PRIu64 " bytes, %s",
                        r->subject, limit.bytes, limit.reason);
 }
@@ -62,8 +62,8 @@ static mf_status grow(reading *r, uint64_t goal_bytes) {
     if (capacity_bytes < FIRST_CAPACITY_BYTES)
         capacity_bytes = FIRST_CAPACITY_BYTES;
     unsigned char *grown = realloc(r->source->bytes, capacity_bytes);
-    if (!grown)
-        return mf_out_of_memory(r->diag);
+    if (grown == NULL)
+        return diag_out_of_memory(r->diag);
     r->source->bytes = grown;
     r->capacity_bytes = capacity_bytes;
     return MF_OK;
@@ -71,24 +71,24 @@ static mf_status grow(reading *r, uint64_t goal_bytes) {
 
 /* Reads until there are `goal_bytes` or the file ends. */
 static mf_status read_up_to(reading *r, uint64_t goal_bytes) {
-    mf_source *source = r->source;
-    while (source->byte_count < goal_bytes) {
-        mf_status status = source->byte_count < r->capacity_bytes ? MF_OK : grow(r, goal_bytes);
+    source *s = r->source;
+    while (s->byte_count < goal_bytes) {
+        mf_status status = s->byte_count < r->capacity_bytes ? MF_OK : grow(r, goal_bytes);
         if (status != MF_OK)
             return status;
         uint64_t end = goal_bytes < r->capacity_bytes ? goal_bytes : r->capacity_bytes;
-        ssize_t got = read(r->fd, source->bytes + source->byte_count, end - source->byte_count);
+        ssize_t got = read(r->fd, s->bytes + s->byte_count, end - s->byte_count);
         if (got == 0)
             return MF_OK;
         if (got < 0 && errno != EINTR)
             return fail_errno(r, errno);
         if (got > 0)
-            source->byte_count += (size_t)got;
+            s->byte_count += (size_t)got;
     }
     return MF_OK;
 }
 
-static mf_status read_within(reading *r, mf_source_limit limit) {
+static mf_status read_within(reading *r, source_limit limit) {
     if (r->known_bytes > limit.bytes)
         return fail_limit(r, limit);
     mf_status status = read_up_to(r, limit.bytes + 1);
@@ -102,17 +102,17 @@ static mf_status read_layout(reading *r, mf_layout_format format) {
     if (status != MF_OK)
         return status;
     if (format == MF_FORMAT_AUTO)
-        format = mf_source_is_elf(r->source) ? MF_FORMAT_ELF : MF_FORMAT_YAML;
+        format = source_is_elf(r->source) ? MF_FORMAT_ELF : MF_FORMAT_YAML;
     r->source->format = format;
     if (format == MF_FORMAT_ELF)
-        return read_within(r, (mf_source_limit){MF_FILE_MAX_CONTENT_BYTES, "the limit of ELF files"});
-    return read_within(r, (mf_source_limit){YAML_MAX_BYTES, "the limit of YAML files"});
+        return read_within(r, (source_limit){FILE_MAX_CONTENT_BYTES, "the limit of ELF files"});
+    return read_within(r, (source_limit){YAML_MAX_BYTES, "the limit of YAML files"});
 }
 
-mf_status mf_source_read(const char *path, mf_layout_format format, mf_source *source, mf_diag *diag) {
-    *source = (mf_source){0};
-    bool is_stdin = strcmp(path, MF_STDIN_PATH) == 0;
-    reading r = {.fd = STDIN_FILENO, .subject = "the file", .source = source, .diag = diag};
+mf_status source_read(const char *path, mf_layout_format format, source *s, mf_diag *diag) {
+    *s = (source){0};
+    bool is_stdin = strcmp(path, STDIN_PATH) == 0;
+    reading r = {.fd = STDIN_FILENO, .subject = "the file", .source = s, .diag = diag};
     mf_status status = is_stdin ? MF_OK : open_regular(&r, path);
     if (status == MF_OK)
         status = read_layout(&r, format);
@@ -121,10 +121,10 @@ mf_status mf_source_read(const char *path, mf_layout_format format, mf_source *s
     return status;
 }
 
-mf_status mf_source_read_init(const char *path, const char *subject, mf_source_limit limit, mf_source *source,
-                              mf_diag *diag) {
-    *source = (mf_source){0};
-    reading r = {.subject = subject, .source = source, .diag = diag};
+mf_status source_read_init(const char *path, const char *subject, source_limit limit, source *s,
+                           mf_diag *diag) {
+    *s = (source){0};
+    reading r = {.subject = subject, .source = s, .diag = diag};
     mf_status status = open_regular(&r, path);
     if (status == MF_OK)
         status = read_within(&r, limit);
@@ -133,11 +133,11 @@ mf_status mf_source_read_init(const char *path, const char *subject, mf_source_l
     return status;
 }
 
-void mf_source_fini(mf_source *source) {
-    free(source->bytes);
-    *source = (mf_source){0};
+void source_fini(source *s) {
+    free(s->bytes);
+    *s = (source){0};
 }
 
-bool mf_source_is_elf(const mf_source *source) {
+bool source_is_elf(const source *source) {
     return source->byte_count >= SELFMAG && memcmp(source->bytes, ELFMAG, SELFMAG) == 0;
 }

@@ -5,30 +5,30 @@
 #include <memfold/layout_file.h>
 
 /* What names standard input. */
-#define MF_STDIN_PATH "-"
+#define STDIN_PATH "-"
 
-typedef struct mf_source {
+typedef struct source {
     unsigned char *bytes; /* not NULL, also when there are none */
     size_t byte_count;
     mf_layout_format format; /* YAML or ELF */
-} mf_source;
+} source;
 
 /* How much of a file may be read, and why no more, as the end of a sentence. */
-typedef struct mf_source_limit {
+typedef struct source_limit {
     uint64_t bytes;
     const char *reason;
-} mf_source_limit;
+} source_limit;
 
 /* Reads a layout file or standard input; MF_FORMAT_AUTO is decided by the first bytes. */
-mf_status mf_source_read(const char *path, mf_layout_format format, mf_source *source, mf_diag *diag);
+mf_status source_read(const char *path, mf_layout_format format, source *source, mf_diag *diag);
 
 /* Reads any regular file; messages begin with `subject`. */
-mf_status mf_source_read_init(const char *path, const char *subject, mf_source_limit limit, mf_source *source,
-                              mf_diag *diag);
+mf_status source_read_init(const char *path, const char *subject, source_limit limit, source *source,
+                           mf_diag *diag);
 
-void mf_source_fini(mf_source *source);
+void source_fini(source *source);
 
 /* True if the bytes begin with the magic of ELF. */
-bool mf_source_is_elf(const mf_source *source);
+bool source_is_elf(const source *source);
 
 #endif

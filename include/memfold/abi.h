@@ -162,12 +162,23 @@ typedef struct mf_load_result {
  */
 #define MF_ACCESS_CODE(operation, length_bytes) (((uint64_t)(length_bytes) << 1) | (uint64_t)(operation))
 
-/* The linker names of the entry points below. */
-#define MF_RT_FAULT_SYMBOL "mf_rt_fault_v1"
-#define MF_RT_TRAP_SYMBOL "mf_rt_trap_v1"
-#define MF_RT_ACCESSIBLE_SYMBOL "mf_rt_accessible_v1"
-#define MF_RT_STALE_SYMBOL "mf_rt_stale_v1"
-#define MF_ABI_STAMP_SYMBOL "mf_abi_v1"
+/*
+ * All of them: X(NAME, function), where the function's name is also its linker name. Declared below, but the
+ * last two in exception_table.h. mf_runtime_symbols (embed.h) gives names and addresses, by mf_rt_entry.
+ */
+#define MF_RT_ENTRIES(X)                                                                                     \
+    X(FAULT, mf_rt_fault_v1)                                                                                 \
+    X(TRAP, mf_rt_trap_v1)                                                                                   \
+    X(ACCESSIBLE, mf_rt_accessible_v1)                                                                       \
+    X(STALE, mf_rt_stale_v1)                                                                                 \
+    X(REGISTER, mf_rt_register_v1)                                                                           \
+    X(UNREGISTER, mf_rt_unregister_v1)
+
+typedef enum mf_rt_entry {
+#define MF_X(name, function) MF_RT_##name,
+    MF_RT_ENTRIES(MF_X) MF_RT_ENTRY_COUNT
+#undef MF_X
+} mf_rt_entry;
 
 /* Records the fault in the view and returns its kind, which is never 0. */
 uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
@@ -183,6 +194,7 @@ MF_NORETURN void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
 extern const unsigned char mf_abi_v1;
+#define MF_ABI_STAMP_SYMBOL "mf_abi_v1"
 
 MF_PUBLIC_END
 

@@ -76,10 +76,6 @@ uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
 void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
 void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
 
-/* Their linker names. */
-#define MF_RT_REGISTER_SYMBOL "mf_rt_register_v1"
-#define MF_RT_UNREGISTER_SYMBOL "mf_rt_unregister_v1"
-
 MF_PUBLIC_END
 
 #endif

@@ -47,9 +47,9 @@ static size_t install_count;
 /* ---- Somebody else's fault ----------------------------------------------------------------- */
 
 static struct sigaction previous_of(const chain *c) {
-    unsigned phase = mf_registry_enter();
+    epoch_reader self = registry_enter();
     struct sigaction action = *atomic_load(&c->previous);
-    mf_registry_leave(phase);
+    registry_leave(self);
     return action;
 }
 
@@ -170,7 +170,7 @@ static void publish_previous(chain *c, const struct sigaction *action) {
     struct sigaction *free_place = &c->places[atomic_load(&c->previous) == &c->places[0]];
     *free_place = *action;
     atomic_store(&c->previous, free_place);
-    mf_registry_drain();
+    registry_drain();
 }
 
 /* System calls are restarted exactly if they were before, because signals can also be sent. */
@@ -228,11 +228,11 @@ static bool install_all(void) {
 }
 
 mf_status mf_fault_handler_install(mf_diag *diag) {
-    mf_registry_lock();
+    registry_lock();
     bool is_there = install_count > 0 || install_all();
     install_count += is_there;
     int reason = errno;
-    mf_registry_unlock();
+    registry_unlock();
     if (!is_there) {
         return mf_diag_set(diag, MF_IO, (uint64_t)reason, "the fault handler cannot be installed: error %d",
                            reason);
@@ -241,9 +241,9 @@ mf_status mf_fault_handler_install(mf_diag *diag) {
 }
 
 void mf_fault_handler_uninstall(void) {
-    mf_registry_lock();
+    registry_lock();
     if (--install_count == 0)
         for (size_t i = 0; i < CHAIN_COUNT; i++)
             uninstall(&chains[i]);
-    mf_registry_unlock();
+    registry_unlock();
 }

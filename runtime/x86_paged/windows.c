@@ -42,24 +42,24 @@ static bool overlaps_any(const mf_window *window) {
 
 bool mf_window_add(mf_window *window) {
     link *chain = chain_of(window->start >> BUCKET_LOG2);
-    mf_registry_lock();
+    registry_lock();
     bool is_alone = !overlaps_any(window);
     if (is_alone) {
         atomic_store(&window->next, atomic_load(chain));
         atomic_store(chain, window);
     }
-    mf_registry_unlock();
+    registry_unlock();
     return is_alone;
 }
 
 void mf_window_remove(mf_window *window) {
     link *at = chain_of(window->start >> BUCKET_LOG2);
-    mf_registry_lock();
+    registry_lock();
     while (atomic_load(at) != window)
         at = &atomic_load(at)->next;
     atomic_store(at, atomic_load(&window->next));
-    mf_registry_drain();
-    mf_registry_unlock();
+    registry_drain();
+    registry_unlock();
 }
 
 static bool is_around(const mf_window *window, uintptr_t host_address) {
@@ -87,10 +87,10 @@ static bool bucket_is_around(uintptr_t bucket, uintptr_t host_address, window_te
 
 static bool find(uintptr_t host_address, window_test *test, uint64_t space) {
     uintptr_t bucket = host_address >> BUCKET_LOG2;
-    unsigned phase = mf_registry_enter();
+    epoch_reader self = registry_enter();
     bool found = bucket_is_around(bucket, host_address, test, space) ||
                  bucket_is_around(bucket - 1, host_address, test, space);
-    mf_registry_leave(phase);
+    registry_leave(self);
     return found;
 }
 
@@ -103,10 +103,10 @@ bool mf_window_of_user_is_around(uintptr_t host_address, uint64_t space) {
 }
 
 bool mf_window_at_is_around(uintptr_t start, uintptr_t host_address) {
-    unsigned phase = mf_registry_enter();
+    epoch_reader self = registry_enter();
     const mf_window *at = atomic_load(chain_of(start >> BUCKET_LOG2));
     while (at != NULL && !(at->start == start && is_around(at, host_address)))
         at = atomic_load(&at->next);
-    mf_registry_leave(phase);
+    registry_leave(self);
     return at != NULL;
 }

@@ -5,9 +5,9 @@
 //
 // CHECK:      define, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
 // CHECK-NEXT: create, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
-// CHECK-NEXT: define, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 module,
+// CHECK-NEXT: define, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target,
 // not 'aarch64-linux-gnu' CHECK-NEXT: create, paged on another processor: invalid-argument: backend x86_paged
-// needs an x86-64 module, not 'aarch64-linux-gnu' CHECK-NEXT: create, with a stale check: invalid-argument:
+// needs an x86-64 target, not 'aarch64-linux-gnu' CHECK-NEXT: create, with a stale check: invalid-argument:
 // stale checks are for whole accessors CHECK-NEXT: define, inexact strategy: inexact-strategy: the strategy
 // is not exact for load_u8: there is more than one window CHECK-NEXT: create, inexact strategy:
 // inexact-strategy: the strategy is not exact for load_u8: there is more than one window CHECK-NEXT: define,
