@@ -122,7 +122,7 @@ static void sort(row *rows, size_t count) {
 }
 
 static table *table_create(const mf_exception_entry *entries, size_t count) {
-    table *t = mf_os_allocate(sizeof *t + count * sizeof t->rows[0]);
+    table *t = os_allocate(sizeof *t + count * sizeof t->rows[0]);
     if (t == NULL)
         return NULL;
     t->entries = entries;
@@ -179,7 +179,7 @@ static void publish_without(const table *removed) {
 }
 
 static table_index *index_create(size_t slot_count) {
-    return mf_os_allocate(sizeof(table_index) + slot_count * sizeof(slot));
+    return os_allocate(sizeof(table_index) + slot_count * sizeof(slot));
 }
 
 /* Both buffers have room for one table more than there are; false and nothing changed without memory. */
@@ -192,19 +192,19 @@ static bool make_room(void) {
     table_index *first = index_create(wanted);
     table_index *second = index_create(wanted);
     if (first == NULL || second == NULL) {
-        mf_os_free(first);
-        mf_os_free(second);
+        os_free(first);
+        os_free(second);
         return false;
     }
     first->count = count;
     if (count > 0)
         memcpy(first->slots, all->slots, count * sizeof(slot));
     wait_for_readers();
-    mf_os_free(spare);
+    os_free(spare);
     spare = first;
     publish_spare();
     wait_for_readers();
-    mf_os_free(spare);
+    os_free(spare);
     spare = second;
     capacity = wanted;
     return true;
@@ -226,7 +226,7 @@ static bool put_in_force(const mf_exception_entry *entries, size_t count) {
     }
     table *made = table_create(entries, count);
     if (made == NULL || !make_room()) {
-        mf_os_free(made);
+        os_free(made);
         return false;
     }
     publish_with(made);
@@ -249,7 +249,7 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
     if (known != NULL && --known->registrations == 0) {
         publish_without(known);
         wait_for_readers();
-        mf_os_free(known);
+        os_free(known);
     }
     mf_registry_unlock();
 }
@@ -259,8 +259,8 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
 void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end) {
     size_t count = (size_t)(end - begin);
     if (mf_exception_table_register(begin, count, NULL) != MF_OK) {
-        mf_panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
-                        count, " entries");
+        panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
+                     count, " entries");
     }
 }
 

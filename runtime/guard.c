@@ -3,7 +3,7 @@
 #include "os.h"
 
 struct mf_guard {
-    void *place; /* of mf_os_call */
+    void *place; /* of os_call */
     mf_guard_body *body;
     void *context;
     mf_view *view;
@@ -12,7 +12,7 @@ struct mf_guard {
 };
 
 static void push(struct mf_guard *frame) {
-    struct mf_guard **innermost = mf_os_thread_guard();
+    struct mf_guard **innermost = os_thread_guard_frame();
     frame->outer = frame->view->guard;
     frame->outer_of_thread = *innermost;
     frame->view->guard = frame;
@@ -20,7 +20,7 @@ static void push(struct mf_guard *frame) {
 }
 
 static struct mf_guard *pop(void) {
-    struct mf_guard **innermost = mf_os_thread_guard();
+    struct mf_guard **innermost = os_thread_guard_frame();
     struct mf_guard *frame = *innermost;
     frame->view->guard = frame->outer;
     *innermost = frame->outer_of_thread;
@@ -35,7 +35,7 @@ static void run_body(void *argument) {
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault) {
     struct mf_guard frame = {.body = body, .context = context, .view = view};
     push(&frame);
-    if (mf_os_call(&frame.place, run_body, &frame)) {
+    if (os_call(&frame.place, run_body, &frame)) {
         pop();
         return true;
     }
@@ -44,25 +44,25 @@ bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *f
     return false;
 }
 
-struct mf_guard *mf_guard_innermost(void) {
-    return *mf_os_thread_guard();
+struct mf_guard *guard_frame_innermost(void) {
+    return *os_thread_guard_frame();
 }
 
-struct mf_guard *mf_guard_outer(const struct mf_guard *frame) {
+struct mf_guard *guard_frame_outer(const struct mf_guard *frame) {
     return frame->outer_of_thread;
 }
 
-mf_view *mf_guard_view(const struct mf_guard *frame) {
+mf_view *guard_frame_view(const struct mf_guard *frame) {
     return frame->view;
 }
 
 /* The frames inside are abandoned with it, those of other views too, so none of them outlives its call. */
-void mf_guard_leave_frame(struct mf_guard *frame) {
+void guard_frame_leave(struct mf_guard *frame) {
     while (pop() != frame) {
     }
-    mf_os_leave(frame->place);
+    os_leave(frame->place);
 }
 
-void mf_guard_leave(mf_view *view) {
-    mf_guard_leave_frame(view->guard);
+void guard_frame_leave_innermost(mf_view *view) {
+    guard_frame_leave(view->guard);
 }

@@ -10,7 +10,7 @@
 
 struct mf_memory {
     mf_view view; /* further views hang on view.next */
-    const mf_backend_ops *ops;
+    const backend_ops *ops;
     mf_memory_config config;
     unsigned char *perms; /* the live permission table, also view.perms */
     uint32_t len_pages;   /* end of the highest page that is not NONE: the table is zero from here on */
@@ -20,29 +20,29 @@ struct mf_memory {
     mf_layout *current; /* the live layout, or NULL since it changed */
 
     /* The backend's. */
-    struct mf_map *map;  /* of x86_paged; NULL: never opened */
+    struct map *map;     /* of x86_paged; NULL: never opened */
     uint64_t host_bytes; /* how far bytes may exist on the host */
     bool only_grown;     /* since creation no page has changed but by stores and sbrk */
 };
 
 /* The pages have `perm` in the live table. */
-void mf_memory_set_table(mf_memory *memory, mf_page_run run, mf_perm perm);
+void memory_set_table(mf_memory *memory, page_run run, mf_perm perm);
 
 /* The live layout is known no more, in any view. */
-void mf_memory_forget_layout(mf_memory *memory);
+void live_layout_drop(mf_memory *memory);
 
 /* All views have this layout fingerprint, or this end of the live heap. */
-void mf_memory_publish_fingerprint(mf_memory *memory, uint64_t fingerprint);
-void mf_memory_publish_heap_end(mf_memory *memory, uint64_t heap_end);
+void views_publish_fingerprint(mf_memory *memory, uint64_t fingerprint);
+void views_publish_heap_end(mf_memory *memory, uint64_t heap_end);
 
 /* How far pages and bytes of creation reach: regions, and the image's bytes anywhere. */
-uint64_t mf_memory_creation_end(const mf_memory *memory);
+uint64_t memory_creation_end(const mf_memory *memory);
 
-static inline size_t mf_memory_chunk_count(const mf_memory *memory) {
+static inline size_t memory_chunk_count(const mf_memory *memory) {
     return memory->image != NULL ? memory->image->chunk_count : 0;
 }
 
-static inline mf_status mf_memory_exhausted(mf_diag *diag) {
+static inline mf_status memory_exhausted(mf_diag *diag) {
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");
 }
 

@@ -26,9 +26,9 @@ static void restart_in_child(void) {
 
 void mf_registry_lock(void) {
     if (atomic_exchange(&follows_forks, 1) == 0)
-        mf_os_follow_forks(mf_registry_lock, mf_registry_unlock, restart_in_child);
+        os_follow_forks(mf_registry_lock, mf_registry_unlock, restart_in_child);
     for (unsigned attempt = 0; atomic_exchange_explicit(&locked, 1, memory_order_acquire) != 0; attempt++)
-        mf_os_wait(attempt);
+        os_wait(attempt);
 }
 
 void mf_registry_unlock(void) {
@@ -54,6 +54,6 @@ void mf_registry_drain(void) {
     for (int i = 0; i < 2; i++) {
         unsigned phase = atomic_fetch_xor(&current_phase, 1) & 1;
         for (unsigned attempt = 0; atomic_load(&readers[phase]) != 0; attempt++)
-            mf_os_wait(attempt);
+            os_wait(attempt);
     }
 }

@@ -60,7 +60,7 @@ bare_cc = (
     f"-fno-delete-null-pointer-checks -mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
-    f"{config.memfold_source}/runtime/x86_paged/bare_format.c "
+    f"{config.memfold_source}/runtime/x86_paged/bare/format.c "
     f"-fno-builtin -Wl,--whole-archive {build}/lib/libmemfold-bare.a -Wl,--no-whole-archive"
 )
 
