@@ -24,7 +24,7 @@ typedef struct backend_ops {
 
     /* A memory just opened has the pages and bytes of `from`. A failed one is good for close only, as above.
      */
-    bool (*copy)(mf_memory *memory, const mf_memory *from);
+    bool (*clone)(mf_memory *memory, const mf_memory *from);
 
     /* As after build, whatever has happened since. */
     bool (*rebuild)(mf_memory *memory);

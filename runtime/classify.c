@@ -1,10 +1,6 @@
-/* Faults: the classifier that every engine shares, and the entry points of generated code. */
+/* Why an access fails, for every engine. */
 #include "classify.h"
-#include "guard_impl.h"
-#include "pages.h"
-#include "panic_impl.h"
-
-const unsigned char mf_abi_v1 = MF_ABI_VERSION;
+#include "perm_table.h"
 
 uint64_t classify_find_page(const unsigned char *perms, uint64_t index, uint64_t length,
                             mf_operation operation) {
@@ -43,28 +39,4 @@ mf_fault classify_fault(const unsigned char *perms, uint64_t index, uint64_t len
         .address = index,
         .length = length,
     };
-}
-
-uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
-    view->fault = classify_fault(view->perms, index, access >> 1, (mf_operation)(access & 1), limit);
-    return view->fault.kind;
-}
-
-void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
-    mf_rt_fault_v1(view, index, access, limit);
-    if (view->guard == NULL) {
-        panic_values("a trap accessor faulted outside mf_guard_run: guest index ", index, ", page ",
-                     view->fault.page, "");
-    }
-    guard_frame_leave_innermost(view);
-}
-
-uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t access) {
-    mf_operation operation = (mf_operation)(access & 1);
-    return classify_find_page(view->perms, index, access >> 1, operation) == NO_PAGE;
-}
-
-void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint) {
-    panic_values("accessors made for layout ", fingerprint, " were used on a memory with layout ",
-                 view->layout_fingerprint, ": ask for accessors again after a change of its layout");
 }

@@ -27,11 +27,12 @@ static void copy_close(mf_memory *memory) {
 
 static bool extend(mf_memory *memory, uint64_t end) {
     uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
-    if (wanted_bytes <= memory->host_bytes)
+    if (wanted_bytes <= memory->copy.committed_bytes)
         return true;
-    if (!os_commit(memory->view.base + memory->host_bytes, wanted_bytes - memory->host_bytes))
+    if (!os_commit(memory->view.base + memory->copy.committed_bytes,
+                   wanted_bytes - memory->copy.committed_bytes))
         return false;
-    memory->host_bytes = wanted_bytes;
+    memory->copy.committed_bytes = wanted_bytes;
     return true;
 }
 
@@ -55,9 +56,9 @@ static void allow_huge_pages(mf_memory *memory, page_run run) {
     uint32_t end = (run.end + BLOCK_PAGES - 1) / BLOCK_PAGES * BLOCK_PAGES;
     if (memory->config.huge_pages == MF_HUGE_PAGES_NEVER)
         return;
-    if (!block_is_full(memory->perms, first, run))
+    if (!block_is_full(memory->table.perms, first, run))
         first += BLOCK_PAGES;
-    if (first < end && !block_is_full(memory->perms, end - BLOCK_PAGES, run))
+    if (first < end && !block_is_full(memory->table.perms, end - BLOCK_PAGES, run))
         end -= BLOCK_PAGES;
     if (first < end)
         os_allow_huge_pages(memory->view.base + page_bytes(first), page_bytes(end - first));
@@ -71,13 +72,13 @@ static void allow_huge_windows(mf_memory *memory, const mf_layout *layout) {
 /* The same for the permissions that another memory has now. */
 static void allow_huge_runs(mf_memory *memory, const mf_memory *from) {
     page_run run = {0, 0};
-    for (; run.first < from->len_pages; run.first = run.end) {
-        page_run rest = {run.first, from->len_pages};
-        run.end = perms_find_below(from->perms, rest, MF_PERM_RO);
+    for (; run.first < from->table.len_pages; run.first = run.end) {
+        page_run rest = {run.first, from->table.len_pages};
+        run.end = perms_find_below(from->table.perms, rest, MF_PERM_RO);
         if (run.first < run.end)
             allow_huge_pages(memory, run);
         else
-            run.end = perms_find_change(from->perms, rest);
+            run.end = perms_find_change(from->table.perms, rest);
     }
 }
 
@@ -88,7 +89,7 @@ static bool exist(mf_memory *memory, page_run run, mf_perm perm) {
         return true;
     if (!extend(memory, page_bytes(run.end)))
         return false;
-    if (perms_find_below(memory->perms, run, MF_PERM_RO) < run.end)
+    if (perms_find_below(memory->table.perms, run, MF_PERM_RO) < run.end)
         allow_huge_pages(memory, run);
     return true;
 }
@@ -111,16 +112,16 @@ static bool copy_build(mf_memory *memory) {
     return true;
 }
 
-static bool copy_copy(mf_memory *memory, const mf_memory *from) {
-    if (!extend(memory, from->host_bytes))
+static bool copy_clone(mf_memory *memory, const mf_memory *from) {
+    if (!extend(memory, from->copy.committed_bytes))
         return false;
     allow_huge_runs(memory, from);
-    os_copy_written(memory->view.base, from->view.base, from->host_bytes);
+    os_copy_written(memory->view.base, from->view.base, from->copy.committed_bytes);
     return true;
 }
 
 static bool copy_rebuild(mf_memory *memory) {
-    os_zero(memory->view.base, memory->host_bytes);
+    os_zero(memory->view.base, memory->copy.committed_bytes);
     write_image(memory);
     return true;
 }
@@ -137,7 +138,8 @@ static bool copy_clear(mf_memory *memory, page_run run, mf_perm perm) {
     if (!exist(memory, run, perm))
         return false;
     uint64_t start = page_bytes(run.first);
-    uint64_t end = page_bytes(run.end) < memory->host_bytes ? page_bytes(run.end) : memory->host_bytes;
+    uint64_t end = page_bytes(run.end) < memory->copy.committed_bytes ? page_bytes(run.end)
+                                                                      : memory->copy.committed_bytes;
     if (start < end)
         os_zero(memory->view.base + start, end - start);
     return true;
@@ -147,7 +149,7 @@ static const backend_ops ops = {
     .open = copy_open,
     .close = copy_close,
     .build = copy_build,
-    .copy = copy_copy,
+    .clone = copy_clone,
     .rebuild = copy_rebuild,
     .change = copy_change,
     .clear = copy_clear,

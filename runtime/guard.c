@@ -1,6 +1,7 @@
 /* Guard frames: places to leave a call to, in two chains, that of their view and that of their thread. */
 #include "guard_impl.h"
 #include "os.h"
+#include "views.h"
 
 struct mf_guard {
     void *place; /* of os_call */
@@ -33,6 +34,7 @@ static void run_body(void *argument) {
 }
 
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault) {
+    view_check(view);
     struct mf_guard frame = {.body = body, .context = context, .view = view};
     push(&frame);
     if (os_call(&frame.place, run_body, &frame)) {

@@ -1,46 +1,8 @@
-/* Memories: life, views, state. */
+/* Memories: life and state. */
+#include "live_layout.h"
 #include "memory_impl.h"
 #include "os.h"
-
-#include <string.h>
-
-/* ---- Views --------------------------------------------------------------------------------- */
-
-mf_view *mf_memory_view(mf_memory *memory) {
-    return &memory->view;
-}
-
-void mf_view_attach(mf_view *view, mf_memory *memory) {
-    *view = memory->view;
-    view->fault = (mf_fault){0};
-    view->guard = NULL;
-    memory->view.next = view;
-}
-
-void mf_view_detach(mf_view *view) {
-    if (view->memory == NULL)
-        return;
-    mf_view *before = &view->memory->view;
-    while (before->next != view)
-        before = before->next;
-    before->next = view->next;
-    *view = (mf_view){0};
-}
-
-void views_publish_fingerprint(mf_memory *memory, uint64_t fingerprint) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->layout_fingerprint = fingerprint;
-}
-
-void views_publish_heap_end(mf_memory *memory, uint64_t heap_end) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->heap_end = heap_end;
-}
-
-static void clear_faults(mf_memory *memory) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->fault = (mf_fault){0};
-}
+#include "views.h"
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
@@ -58,21 +20,18 @@ void mf_memory_destroy(mf_memory *memory) {
     if (memory == NULL)
         return;
     memory->ops->close(memory);
-    os_release(memory->perms, MF_PERM_TABLE_PAGES);
+    perm_table_close(&memory->table);
     mf_layout_release(memory->created);
     mf_layout_release(memory->current);
     mf_image_release(memory->image);
     os_free(memory);
 }
 
-static bool open_table(mf_memory *memory) {
-    memory->perms = os_reserve(MF_PERM_TABLE_PAGES, 0);
-    memory->view.perms = memory->perms;
-    return memory->perms != NULL && os_commit(memory->perms, MF_PERM_TABLE_PAGES);
-}
-
 static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
-    return open_table(memory) ? memory->ops->open(memory, diag) : memory_exhausted(diag);
+    if (!perm_table_open(&memory->table))
+        return memory_exhausted(diag);
+    memory->view.perms = memory->table.perms;
+    return memory->ops->open(memory, diag);
 }
 
 /* A memory with an empty table and no bytes. Keeps references of `layout` and `image`. */
@@ -97,18 +56,12 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     return MF_OK;
 }
 
-uint64_t memory_creation_end(const mf_memory *memory) {
-    uint64_t end = mf_layout_len(memory->created);
-    uint64_t image_end = memory->image != NULL ? page_ceil(memory->image->end) : 0;
-    return image_end > end ? image_end : end;
-}
-
 /* The live table, all NONE before, and the heap as created. */
 static void apply_creation(mf_memory *memory) {
     const mf_layout *layout = memory->created;
     for (size_t i = 0; i < layout->run_count; i++) {
         page_run run = {layout->runs[i].first, layout->runs[i].end};
-        memory_set_table(memory, run, (mf_perm)layout->runs[i].perm);
+        perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
     }
     memory->heap_top = layout->heap.base;
     views_publish_heap_end(memory, layout->heap.base);
@@ -166,12 +119,11 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->copy(made, memory)) {
+    if (!made->ops->clone(made, memory)) {
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
-    os_copy_written(made->perms, memory->perms, memory->len_pages);
-    made->len_pages = memory->len_pages;
+    perm_table_clone(&made->table, &memory->table);
     made->heap_top = memory->heap_top;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
@@ -186,35 +138,24 @@ static void restore_layout(mf_memory *memory) {
         live_layout_drop(memory);
 }
 
-/* A short table is cheaper to overwrite than to give back and fault in again; it is zero from len_pages on.
- */
-static void clear_table(mf_memory *memory) {
-    const uint32_t short_pages = 64 * 1024;
-    if (memory->len_pages <= short_pages)
-        memset(memory->perms, MF_PERM_NONE, memory->len_pages);
-    else
-        os_zero(memory->perms, MF_PERM_TABLE_PAGES);
-    memory->len_pages = 0;
-}
-
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
     if (!memory->ops->rebuild(memory))
         return memory_exhausted(diag);
-    clear_table(memory);
+    perm_table_clear(&memory->table);
     apply_creation(memory);
     restore_layout(memory);
-    clear_faults(memory);
+    views_clear_faults(memory);
     return MF_OK;
 }
 
 /* ---- State --------------------------------------------------------------------------------- */
 
 mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address) {
-    return (mf_perm)memory->perms[address >> MF_PAGE_LOG2];
+    return (mf_perm)memory->table.perms[address >> MF_PAGE_LOG2];
 }
 
 uint64_t mf_memory_len(const mf_memory *memory) {
-    return page_bytes(memory->len_pages);
+    return page_bytes(memory->table.len_pages);
 }
 
 uint32_t mf_memory_heap_base(const mf_memory *memory) {

@@ -1,11 +1,13 @@
 /* Accesses by the runtime itself: check the whole range in the live table, then touch it directly. */
 #include "classify.h"
+#include "views.h"
 
 #include <memfold/memory.h>
 
 #include <string.h>
 
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
+    view_check(view);
     return classify_find_page(view->perms, address, length, operation) == NO_PAGE;
 }
 

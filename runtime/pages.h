@@ -1,4 +1,4 @@
-/* Runs of guest pages, and scans of a permission table (one mf_perm byte per page). */
+/* Runs of guest pages, and which ranges are whole pages of the guest space. */
 #ifndef MEMFOLD_RUNTIME_PAGES_H
 #define MEMFOLD_RUNTIME_PAGES_H
 
@@ -39,17 +39,5 @@ mf_status page_range_check(uint64_t start, uint64_t size, mf_diag *diag);
 
 /* MF_OVERFLOW with the (saturated) end if [start, start + size) ends past 2^32. */
 mf_status space_range_check(uint64_t start, uint64_t size, mf_diag *diag);
-
-/* The lowest page of `run` whose permission is below `least` (RO or RW); run.end if there is none. */
-uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least);
-
-/* Where the pages from run.first on stop having the permission of run.first; at most run.end. */
-uint32_t perms_find_change(const unsigned char *perms, page_run run);
-
-/* True if every page of `run` has `perm`. */
-bool perms_all(const unsigned char *perms, page_run run, mf_perm perm);
-
-/* The end of the highest page below `end` that is not MF_PERM_NONE, 0 if there is none. */
-uint32_t perms_find_top(const unsigned char *perms, uint32_t end);
 
 #endif

@@ -8,6 +8,7 @@ Substitutions for RUN lines:
   %plan         the same with the plan
   %gen          the same with everything, LLVM included
   %source       the source directory
+  %build        the build directory
   %include      include
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
@@ -82,6 +83,7 @@ config.substitutions += [
     ("%plan", plan),
     ("%gen", gen),
     ("%source", config.memfold_source),
+    ("%build", build),
     ("%include", os.path.join(config.memfold_source, "include")),
     ("%inputs", os.path.join(config.test_source_root, "Inputs")),
 ]

@@ -1,12 +1,12 @@
 /* Page faults of the CPU: guest faults are resolved, all others are the kernel's. */
+#include "x86_paged/bare/fault.h"
+#include "guard_impl.h"
+#include "panic_impl.h"
 #include "x86_paged/bare/cpu.h"
 #include "x86_paged/bare/host.h"
 #include "x86_paged/bare/tables.h"
-#include "x86_paged/bare/trap.h"
-#include "x86_paged/resolve.h"
-#include "guard_impl.h"
-#include "panic_impl.h"
 #include "x86_paged/reservations.h"
+#include "x86_paged/resolve.h"
 
 #include <memfold/bare.h>
 

@@ -1,4 +1,4 @@
-"""Prints the circles between the files of a library: circles.py OBJECTS SOURCES [SUFFIX...]
+"""Prints the circles between the files of a library: circles.py OBJECTS SOURCES
 
 OBJECTS is the directory of its object files, whose tree is that of the sources below SOURCES. X.c, X.S and X.h are one
 node, X. It leads to every node whose header it includes and to every node that defines a symbol it uses; so a function
