@@ -1,10 +1,14 @@
-/* Guard frames: places to leave a call to, in two chains, that of their view and that of their thread. */
+/*
+ * Guard frames. Each stands in two chains: that of its view, which a trap accessor leaves by, and that of its
+ * thread, which a fault handler searches. A view belongs to one thread, so the innermost frame of a thread is
+ * also the innermost of its view, and one pop serves both chains.
+ */
 #include "guard_impl.h"
 #include "os.h"
 #include "views.h"
 
 struct mf_guard {
-    void *place; /* of os_call */
+    void *place; /* where os_leave goes back to */
     mf_guard_body *body;
     void *context;
     mf_view *view;

@@ -1,4 +1,4 @@
-/* Leaving a guard frame. */
+/* Guard frames: those of a thread, and leaving one. */
 #ifndef MEMFOLD_RUNTIME_GUARD_IMPL_H
 #define MEMFOLD_RUNTIME_GUARD_IMPL_H
 

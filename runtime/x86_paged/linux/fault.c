@@ -29,8 +29,9 @@
 #define STACK_ALIGNMENT 16
 
 /*
- * The action before ours. Handlers in other threads may be reading it while it is replaced, so there are two
- * places, used in turn, and the registry says when the one before is free.
+ * The action before ours. Handlers in other threads may be reading it while it is replaced. So there are two
+ * places, used in turn: the new action is written into the free one, published, and the registry drained,
+ * after which the other place is free.
  */
 typedef struct chain {
     int signal;
