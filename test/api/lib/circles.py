@@ -24,11 +24,16 @@ def node_of(path, top):
     return re.sub(r"(\.(c|S|h|inc))?(\.o)?$", "", os.path.relpath(path, top))
 
 
-def symbols_of(path):
-    """The names that an object defines for others, and those that it uses of others."""
-    lines = subprocess.run(["nm", "-g", "--format=posix", path], check=True, capture_output=True, text=True).stdout
-    kinds = [line.split()[:2] for line in lines.splitlines()]
-    return {n for n, kind in kinds if kind != "U"}, {n for n, kind in kinds if kind == "U"}
+def symbols_below(directory):
+    """Of each object: the names that it defines for others, and those that it uses of others."""
+    paths = list(files_below(directory, (".o",)))
+    command = ["nm", "-A", "-g", "--format=posix", *paths]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines() if paths else []
+    symbols = {node_of(path, directory): (set(), set()) for path in paths}
+    for line in lines:
+        path, name, kind = line.split()[:3]
+        symbols[node_of(path.rstrip(":"), directory)][kind == "U"].add(name)
+    return symbols
 
 
 def edges_of_includes():
@@ -43,7 +48,7 @@ def edges_of_includes():
 
 
 def edges_of_symbols():
-    symbols = {node_of(path, objects): symbols_of(path) for path in files_below(objects, (".o",))}
+    symbols = symbols_below(objects)
     owner = {name: node for node, (defined, _) in symbols.items() for name in defined}
     for node, (_, used) in symbols.items():
         yield from ((node, owner[name]) for name in used if name in owner)
