@@ -13,7 +13,7 @@
 
 #include "pages.h"
 
-typedef struct mf_backend_ops {
+typedef struct backend_ops {
     /* Sets view.base, which then never changes; no page is accessible. close is also called after a failure.
      */
     mf_status (*open)(mf_memory *memory, mf_diag *diag);
@@ -24,20 +24,20 @@ typedef struct mf_backend_ops {
 
     /* A memory just opened has the pages and bytes of `from`. A failed one is good for close only, as above.
      */
-    bool (*copy)(mf_memory *memory, const mf_memory *from);
+    bool (*clone)(mf_memory *memory, const mf_memory *from);
 
     /* As after build, whatever has happened since. */
     bool (*rebuild)(mf_memory *memory);
 
     /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
-    bool (*change)(mf_memory *memory, mf_page_run run, mf_perm perm, const void *bytes, size_t count);
+    bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
 
     /* The pages have `perm` and are zero. */
-    bool (*clear)(mf_memory *memory, mf_page_run run, mf_perm perm);
-} mf_backend_ops;
+    bool (*clear)(mf_memory *memory, page_run run, mf_perm perm);
+} backend_ops;
 
 /* NULL where the host has no such backend. */
-extern const mf_backend_ops *const mf_backend_copy;
-extern const mf_backend_ops *const mf_backend_x86_paged;
+extern const backend_ops *const backend_copy;
+extern const backend_ops *const backend_x86_paged;
 
 #endif

@@ -1,8 +1,14 @@
 /*
- * The exception tables of the process. Each is kept as a private copy with absolute addresses, sorted; an
- * index of all tables, sorted by their lowest address, is immutable while readers can see it. There are two
- * index buffers, so that taking a table out needs no memory: the next index is written into the one that
- * nobody reads and then published.
+ * The exception tables of the process: for each instruction that may fault, its fixup.
+ *
+ * Each table is kept as a private copy with absolute addresses, sorted, which never changes. An index of all
+ * tables, sorted by their lowest address, leads to them. Fault handlers read the published index without a
+ * lock, so it does not change either: the next one is written into a spare buffer and published by exchanging
+ * the two. Two buffers that are large enough make taking a table out possible without memory, so that
+ * unregistering cannot fail.
+ *
+ * After the exchange readers may still be in the old buffer, which is now the spare one. So it is written,
+ * and a table that only it leads to is freed, only after the registry has been drained.
  */
 #include <memfold/exception_table.h>
 
@@ -15,17 +21,20 @@
 
 typedef struct row {
     uintptr_t fault;
-    uintptr_t resume;
+    uintptr_t fixup;
 } row;
 
 typedef struct table {
-    const mf_exception_entry *entries; /* who it is */
+    const mf_exception_entry *entries; /* what it was registered with: its identity */
     size_t registrations;
     size_t row_count;
     row rows[];
 } table;
 
-/* `reach` is the highest fault address of this table and of all before it: tables may interleave. */
+/*
+ * `reach` is the highest fault address of this table and of all before it. Tables may interleave, so a lookup
+ * goes back from the last table that begins at or below the address, until no table before reaches it.
+ */
 typedef struct slot {
     uintptr_t lowest;
     uintptr_t reach;
@@ -41,7 +50,7 @@ static _Atomic(table_index *) published;
 
 /* Under the lock. Both buffers have room for `capacity` tables. */
 static table_index *spare;
-static bool spare_has_readers; /* perhaps */
+static bool spare_has_readers; /* it was published, and the registry has not been drained since */
 static size_t capacity;
 
 /* ---- Reading ------------------------------------------------------------------------------- */
@@ -70,14 +79,14 @@ static uintptr_t find_in_table(const table *t, uintptr_t pc) {
         else
             high = middle;
     }
-    return low < t->row_count && t->rows[low].fault == pc ? t->rows[low].resume : 0;
+    return low < t->row_count && t->rows[low].fault == pc ? t->rows[low].fixup : 0;
 }
 
 static uintptr_t find(const table_index *all, uintptr_t pc) {
     for (size_t i = slots_up_to(all, pc); i > 0 && all->slots[i - 1].reach >= pc; i--) {
-        uintptr_t resume = find_in_table(all->slots[i - 1].table, pc);
-        if (resume != 0)
-            return resume;
+        uintptr_t fixup = find_in_table(all->slots[i - 1].table, pc);
+        if (fixup != 0)
+            return fixup;
     }
     return 0;
 }
@@ -85,9 +94,9 @@ static uintptr_t find(const table_index *all, uintptr_t pc) {
 uintptr_t mf_exception_table_lookup(uintptr_t host_pc) {
     epoch_reader self = registry_enter();
     const table_index *all = atomic_load(&published);
-    uintptr_t resume = all != NULL ? find(all, host_pc) : 0;
+    uintptr_t fixup = all != NULL ? find(all, host_pc) : 0;
     registry_leave(self);
-    return resume;
+    return fixup;
 }
 
 /* ---- A table ------------------------------------------------------------------------------- */
@@ -122,7 +131,7 @@ static void sort(row *rows, size_t count) {
 }
 
 static table *table_create(const mf_exception_entry *entries, size_t count) {
-    table *t = mf_os_allocate(sizeof *t + count * sizeof t->rows[0]);
+    table *t = os_allocate(sizeof *t + count * sizeof t->rows[0]);
     if (t == NULL)
         return NULL;
     t->entries = entries;
@@ -142,7 +151,7 @@ static void append(table_index *all, table *t) {
     all->slots[all->count++] = (slot){t->rows[0].fault, highest > reach ? highest : reach, t};
 }
 
-/* Only who writes into the spare buffer or frees something has to wait for its readers. */
+/* Before the spare buffer is written or freed, or a table that it leads to. */
 static void wait_for_readers(void) {
     if (spare_has_readers) {
         registry_drain();
@@ -179,10 +188,13 @@ static void publish_without(const table *removed) {
 }
 
 static table_index *index_create(size_t slot_count) {
-    return mf_os_allocate(sizeof(table_index) + slot_count * sizeof(slot));
+    return os_allocate(sizeof(table_index) + slot_count * sizeof(slot));
 }
 
-/* Both buffers have room for one table more than there are; false and nothing changed without memory. */
+/*
+ * Both buffers have room for one table more than there are; false, and nothing changed, without memory. The
+ * first new buffer takes over what is published, and when nobody reads the old ones any more they are freed.
+ */
 static bool make_room(void) {
     table_index *all = atomic_load(&published);
     size_t count = all != NULL ? all->count : 0;
@@ -192,19 +204,19 @@ static bool make_room(void) {
     table_index *first = index_create(wanted);
     table_index *second = index_create(wanted);
     if (first == NULL || second == NULL) {
-        mf_os_free(first);
-        mf_os_free(second);
+        os_free(first);
+        os_free(second);
         return false;
     }
     first->count = count;
     if (count > 0)
         memcpy(first->slots, all->slots, count * sizeof(slot));
     wait_for_readers();
-    mf_os_free(spare);
+    os_free(spare);
     spare = first;
     publish_spare();
     wait_for_readers();
-    mf_os_free(spare);
+    os_free(spare);
     spare = second;
     capacity = wanted;
     return true;
@@ -226,7 +238,7 @@ static bool put_in_force(const mf_exception_entry *entries, size_t count) {
     }
     table *made = table_create(entries, count);
     if (made == NULL || !make_room()) {
-        mf_os_free(made);
+        os_free(made);
         return false;
     }
     publish_with(made);
@@ -249,7 +261,7 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
     if (known != NULL && --known->registrations == 0) {
         publish_without(known);
         wait_for_readers();
-        mf_os_free(known);
+        os_free(known);
     }
     registry_unlock();
 }
@@ -259,8 +271,8 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
 void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end) {
     size_t count = (size_t)(end - begin);
     if (mf_exception_table_register(begin, count, NULL) != MF_OK) {
-        mf_panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
-                        count, " entries");
+        panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
+                     count, " entries");
     }
 }
 

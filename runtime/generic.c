@@ -4,7 +4,7 @@
  */
 #include <memfold/generic.h>
 
-#include "fault_impl.h"
+#include "classify.h"
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ typedef struct generic_traits {
 } generic_traits;
 
 static inline bool allowed(const mf_view *view, uint64_t index, const mf_accessor_info *access) {
-    mf_perm least = mf_operation_least_perm(access->operation);
+    mf_perm least = operation_least_perm(access->operation);
     return view->perms[index >> MF_PAGE_LOG2] >= least &&
            view->perms[(index + access->width_bytes - 1) >> MF_PAGE_LOG2] >= least;
 }

@@ -1,9 +1,14 @@
-/* Guard frames: places to leave a call to, in two chains, that of their view and that of their thread. */
+/*
+ * Guard frames. Each stands in two chains: that of its view, which a trap accessor leaves by, and that of its
+ * thread, which a fault handler searches. A view belongs to one thread, so the innermost frame of a thread is
+ * also the innermost of its view, and one pop serves both chains.
+ */
 #include "guard_impl.h"
 #include "os.h"
+#include "views.h"
 
 struct mf_guard {
-    void *place; /* of mf_os_call */
+    void *place; /* where os_leave goes back to */
     mf_guard_body *body;
     void *context;
     mf_view *view;
@@ -12,7 +17,7 @@ struct mf_guard {
 };
 
 static void push(struct mf_guard *frame) {
-    struct mf_guard **innermost = mf_os_thread_guard();
+    struct mf_guard **innermost = os_thread_guard_frame();
     frame->outer = frame->view->guard;
     frame->outer_of_thread = *innermost;
     frame->view->guard = frame;
@@ -20,7 +25,7 @@ static void push(struct mf_guard *frame) {
 }
 
 static struct mf_guard *pop(void) {
-    struct mf_guard **innermost = mf_os_thread_guard();
+    struct mf_guard **innermost = os_thread_guard_frame();
     struct mf_guard *frame = *innermost;
     frame->view->guard = frame->outer;
     *innermost = frame->outer_of_thread;
@@ -33,9 +38,10 @@ static void run_body(void *argument) {
 }
 
 bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *fault) {
+    view_check(view);
     struct mf_guard frame = {.body = body, .context = context, .view = view};
     push(&frame);
-    if (mf_os_call(&frame.place, run_body, &frame)) {
+    if (os_call(&frame.place, run_body, &frame)) {
         pop();
         return true;
     }
@@ -44,25 +50,25 @@ bool mf_guard_run(mf_view *view, mf_guard_body *body, void *context, mf_fault *f
     return false;
 }
 
-struct mf_guard *mf_guard_innermost(void) {
-    return *mf_os_thread_guard();
+struct mf_guard *guard_frame_innermost(void) {
+    return *os_thread_guard_frame();
 }
 
-struct mf_guard *mf_guard_outer(const struct mf_guard *frame) {
+struct mf_guard *guard_frame_outer(const struct mf_guard *frame) {
     return frame->outer_of_thread;
 }
 
-mf_view *mf_guard_view(const struct mf_guard *frame) {
+mf_view *guard_frame_view(const struct mf_guard *frame) {
     return frame->view;
 }
 
 /* The frames inside are abandoned with it, those of other views too, so none of them outlives its call. */
-void mf_guard_leave_frame(struct mf_guard *frame) {
+void guard_frame_leave(struct mf_guard *frame) {
     while (pop() != frame) {
     }
-    mf_os_leave(frame->place);
+    os_leave(frame->place);
 }
 
-void mf_guard_leave(mf_view *view) {
-    mf_guard_leave_frame(view->guard);
+void guard_frame_leave_innermost(mf_view *view) {
+    guard_frame_leave(view->guard);
 }

@@ -4,33 +4,33 @@
 
 #include <string.h>
 
-mf_chunk *mf_chunk_create(uint64_t start, const void *bytes, size_t count) {
-    mf_chunk *chunk = mf_os_allocate(sizeof *chunk + count);
+chunk *chunk_create(uint64_t start, const void *bytes, size_t count) {
+    chunk *chunk = os_allocate(sizeof *chunk + count);
     if (chunk == NULL)
         return NULL;
-    mf_refs_init(&chunk->refs);
+    refs_init(&chunk->refs);
     chunk->start = start;
     chunk->count = count;
     memcpy(chunk->bytes, bytes, count);
     return chunk;
 }
 
-void mf_chunk_release(mf_chunk *chunk) {
-    if (mf_refs_release(&chunk->refs))
-        mf_os_free(chunk);
+void chunk_release(chunk *chunk) {
+    if (refs_release(&chunk->refs))
+        os_free(chunk);
 }
 
-mf_image *mf_image_create(mf_chunk *const *chunks, size_t count) {
-    mf_image *image = mf_os_allocate(sizeof *image + count * sizeof(mf_chunk *));
+mf_image *image_create(chunk *const *chunks, size_t count) {
+    mf_image *image = os_allocate(sizeof *image + count * sizeof(chunk *));
     if (image == NULL)
         return NULL;
-    mf_refs_init(&image->refs);
+    refs_init(&image->refs);
     image->chunk_count = count;
     for (size_t i = 0; i < count; i++) {
         uint64_t end = chunks[i]->start + chunks[i]->count;
         image->end = end > image->end ? end : image->end;
         image->chunks[i] = chunks[i];
-        mf_refs_retain(&chunks[i]->refs);
+        refs_retain(&chunks[i]->refs);
     }
     return image;
 }
@@ -38,15 +38,15 @@ mf_image *mf_image_create(mf_chunk *const *chunks, size_t count) {
 mf_image *mf_image_retain(const mf_image *image) {
     mf_image *shared = (mf_image *)image;
     if (shared != NULL)
-        mf_refs_retain(&shared->refs);
+        refs_retain(&shared->refs);
     return shared;
 }
 
 void mf_image_release(const mf_image *image) {
     mf_image *shared = (mf_image *)image;
-    if (shared == NULL || !mf_refs_release(&shared->refs))
+    if (shared == NULL || !refs_release(&shared->refs))
         return;
     for (size_t i = 0; i < shared->chunk_count; i++)
-        mf_chunk_release(shared->chunks[i]);
-    mf_os_free(shared);
+        chunk_release(shared->chunks[i]);
+    os_free(shared);
 }

@@ -4,25 +4,25 @@
 
 #include <string.h>
 
-mf_layout *mf_layout_begin(size_t run_count) {
+mf_layout *layout_begin(size_t run_count) {
     /* An operation has at most one window per run. */
-    size_t run_bytes = sizeof(mf_layout_run) + MF_OPERATION_COUNT * sizeof(mf_page_run);
-    mf_layout *layout = mf_os_allocate(sizeof *layout + run_count * run_bytes);
+    size_t run_bytes = sizeof(layout_run) + OPERATION_COUNT * sizeof(page_run);
+    mf_layout *layout = os_allocate(sizeof *layout + run_count * run_bytes);
     if (layout == NULL)
         return NULL;
-    mf_refs_init(&layout->refs);
+    refs_init(&layout->refs);
     layout->run_count = run_count;
-    layout->windows[MF_LOAD] = (mf_page_run *)(void *)(layout->runs + run_count);
+    layout->windows[MF_LOAD] = (page_run *)(void *)(layout->runs + run_count);
     layout->windows[MF_STORE] = layout->windows[MF_LOAD] + run_count;
     return layout;
 }
 
-static void add_window(mf_layout *layout, mf_operation operation, const mf_layout_run *run) {
-    mf_page_run *next = layout->windows[operation] + layout->window_count[operation];
+static void add_window(mf_layout *layout, mf_operation operation, const layout_run *run) {
+    page_run *next = layout->windows[operation] + layout->window_count[operation];
     if (layout->window_count[operation] > 0 && next[-1].end == run->first) {
         next[-1].end = run->end;
     } else {
-        *next = (mf_page_run){run->first, run->end};
+        *next = (page_run){run->first, run->end};
         layout->window_count[operation]++;
     }
 }
@@ -36,7 +36,7 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
 static uint64_t fingerprint_of(const mf_layout *layout) {
     uint64_t hash = mix(layout->run_count, MF_SPACE_BYTES);
     for (size_t i = 0; i < layout->run_count; i++) {
-        const mf_layout_run *run = &layout->runs[i];
+        const layout_run *run = &layout->runs[i];
         hash = mix(hash, run->first | (uint64_t)run->end << 21 | (uint64_t)run->perm << 42);
     }
     hash = mix(hash, layout->heap.base | (uint64_t)layout->heap.max_pages << 32);
@@ -44,7 +44,7 @@ static uint64_t fingerprint_of(const mf_layout *layout) {
     return hash != 0 ? hash : 1;
 }
 
-void mf_layout_seal(mf_layout *layout, mf_heap heap) {
+void layout_seal(mf_layout *layout, mf_heap heap) {
     for (size_t i = 0; i < layout->run_count; i++) {
         add_window(layout, MF_LOAD, &layout->runs[i]);
         if (layout->runs[i].perm == MF_PERM_RW)
@@ -57,14 +57,14 @@ void mf_layout_seal(mf_layout *layout, mf_heap heap) {
 mf_layout *mf_layout_retain(const mf_layout *layout) {
     mf_layout *shared = (mf_layout *)layout;
     if (shared != NULL)
-        mf_refs_retain(&shared->refs);
+        refs_retain(&shared->refs);
     return shared;
 }
 
 void mf_layout_release(const mf_layout *layout) {
     mf_layout *shared = (mf_layout *)layout;
-    if (shared != NULL && mf_refs_release(&shared->refs))
-        mf_os_free(shared);
+    if (shared != NULL && refs_release(&shared->refs))
+        os_free(shared);
 }
 
 size_t mf_layout_region_count(const mf_layout *layout) {
@@ -72,10 +72,10 @@ size_t mf_layout_region_count(const mf_layout *layout) {
 }
 
 mf_region mf_layout_region(const mf_layout *layout, size_t index) {
-    const mf_layout_run *run = &layout->runs[index];
+    const layout_run *run = &layout->runs[index];
     return (mf_region){
-        .start = mf_page_bytes(run->first),
-        .size = mf_page_bytes(run->end - run->first),
+        .start = page_bytes(run->first),
+        .size = page_bytes(run->end - run->first),
         .access = (mf_access)run->perm,
     };
 }
@@ -85,11 +85,11 @@ mf_heap mf_layout_heap(const mf_layout *layout) {
 }
 
 uint64_t mf_layout_len(const mf_layout *layout) {
-    return layout->run_count > 0 ? mf_page_bytes(layout->runs[layout->run_count - 1].end) : 0;
+    return layout->run_count > 0 ? page_bytes(layout->runs[layout->run_count - 1].end) : 0;
 }
 
 /* The index of the first of `count` sorted windows that ends above `page`; `count` if there is none. */
-static size_t find_window(const mf_page_run *windows, size_t count, uint32_t page) {
+static size_t find_window(const page_run *windows, size_t count, uint32_t page) {
     size_t low = 0;
     size_t high = count;
     while (low < high) {
@@ -110,8 +110,8 @@ bool mf_layout_window_lookup(const mf_layout *layout, mf_operation operation, ui
     size_t found = find_window(layout->windows[operation], count, (uint32_t)(from >> MF_PAGE_LOG2));
     if (found == count)
         return false;
-    mf_page_run pages = layout->windows[operation][found];
-    *window = (mf_window){mf_page_bytes(pages.first), mf_page_bytes(pages.end - pages.first)};
+    page_run pages = layout->windows[operation][found];
+    *window = (mf_window){page_bytes(pages.first), page_bytes(pages.end - pages.first)};
     return true;
 }
 

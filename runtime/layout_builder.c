@@ -19,7 +19,7 @@ struct mf_layout_builder {
     boundary *boundaries;
     size_t boundary_count;
     size_t boundary_capacity;
-    mf_chunk **chunks;
+    chunk **chunks;
     size_t chunk_count;
     size_t chunk_capacity;
 };
@@ -41,28 +41,28 @@ static mf_status out_of_memory(mf_diag *diag) {
 }
 
 mf_layout_builder *mf_layout_builder_create(void) {
-    return mf_os_allocate(sizeof(mf_layout_builder));
+    return os_allocate(sizeof(mf_layout_builder));
 }
 
 void mf_layout_builder_destroy(mf_layout_builder *builder) {
     if (builder == NULL)
         return;
     for (size_t i = 0; i < builder->chunk_count; i++)
-        mf_chunk_release(builder->chunks[i]);
-    mf_os_free(builder->chunks);
-    mf_os_free(builder->boundaries);
-    mf_os_free(builder);
+        chunk_release(builder->chunks[i]);
+    os_free(builder->chunks);
+    os_free(builder->boundaries);
+    os_free(builder);
 }
 
 /* Moves a full list into twice the room. Returns NULL, and keeps the old list, if there is no memory. */
 static void *grow(void *list, size_t item_bytes, size_t *capacity) {
     size_t bigger_capacity = *capacity * 2 + 16;
-    void *bigger = mf_os_allocate(bigger_capacity * item_bytes);
+    void *bigger = os_allocate(bigger_capacity * item_bytes);
     if (bigger == NULL)
         return NULL;
     if (list != NULL) {
         memcpy(bigger, list, *capacity * item_bytes);
-        mf_os_free(list);
+        os_free(list);
     }
     *capacity = bigger_capacity;
     return bigger;
@@ -83,12 +83,12 @@ static bool add_bytes(mf_layout_builder *builder, uint64_t start, const void *by
     if (count == 0)
         return true;
     if (builder->chunk_count == builder->chunk_capacity) {
-        mf_chunk **bigger = grow(builder->chunks, sizeof(mf_chunk *), &builder->chunk_capacity);
+        chunk **bigger = grow(builder->chunks, sizeof(chunk *), &builder->chunk_capacity);
         if (bigger == NULL)
             return false;
         builder->chunks = bigger;
     }
-    mf_chunk *chunk = mf_chunk_create(start, bytes, count);
+    chunk *chunk = chunk_create(start, bytes, count);
     if (chunk == NULL)
         return false;
     builder->chunks[builder->chunk_count++] = chunk;
@@ -120,7 +120,7 @@ static mf_perm perm_after(const mf_layout_builder *builder, size_t count) {
  * Every boundary in [run.first, run.end] goes. A new one begins the run unless the page before has the
  * same permission, and one restores at run.end what was in force there, unless that is the same.
  */
-static void splice(mf_layout_builder *builder, mf_page_run run, mf_perm perm) {
+static void splice(mf_layout_builder *builder, page_run run, mf_perm perm) {
     size_t low = count_before(builder, run.first);
     size_t high = count_before(builder, run.end + 1);
     mf_perm behind = perm_after(builder, high);
@@ -138,19 +138,19 @@ static void splice(mf_layout_builder *builder, mf_page_run run, mf_perm perm) {
 
 mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t start, uint64_t size,
                                        mf_access access, const void *init, size_t init_bytes, mf_diag *diag) {
-    mf_status status = mf_page_range_check(start, size, diag);
+    mf_status status = page_range_check(start, size, diag);
     if (status != MF_OK || size == 0)
         return status;
     size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;
     if (!reserve_boundaries(builder) || !add_bytes(builder, start, init, count))
         return out_of_memory(diag);
-    splice(builder, mf_page_run_of(start, size), (mf_perm)access);
+    splice(builder, page_run_of(start, size), (mf_perm)access);
     return MF_OK;
 }
 
 mf_status mf_layout_builder_set_bytes(mf_layout_builder *builder, uint64_t start, const void *bytes,
                                       size_t count, mf_diag *diag) {
-    mf_status status = mf_space_range_check(start, count, diag);
+    mf_status status = space_range_check(start, count, diag);
     if (status == MF_OK && !add_bytes(builder, start, bytes, count))
         status = out_of_memory(diag);
     return status;
@@ -160,8 +160,8 @@ mf_status mf_layout_builder_set_bytes(mf_layout_builder *builder, uint64_t start
 mf_status mf_layout_builder_set_heap(mf_layout_builder *builder, uint64_t base, uint64_t max_pages,
                                      mf_diag *diag) {
     uint64_t bytes = max_pages > UINT64_MAX >> MF_PAGE_LOG2 ? UINT64_MAX & ~(uint64_t)(MF_PAGE_SIZE - 1)
-                                                            : mf_page_bytes(max_pages);
-    mf_status status = mf_page_range_check(base, bytes, diag);
+                                                            : page_bytes(max_pages);
+    mf_status status = page_range_check(base, bytes, diag);
     if (status != MF_OK)
         return status;
     if (base == MF_SPACE_BYTES)
@@ -178,23 +178,23 @@ static mf_layout *finish_layout(const mf_layout_builder *builder) {
     size_t run_count = 0;
     for (size_t i = 0; i < builder->boundary_count; i++)
         run_count += boundary_perm(builder->boundaries[i]) != MF_PERM_NONE;
-    mf_layout *layout = mf_layout_begin(run_count);
+    mf_layout *layout = layout_begin(run_count);
     if (layout == NULL)
         return NULL;
-    mf_layout_run *run = layout->runs;
+    layout_run *run = layout->runs;
     for (size_t i = 0; i < builder->boundary_count; i++) {
         const boundary *b = &builder->boundaries[i];
         if (boundary_perm(b[0]) != MF_PERM_NONE)
-            *run++ = (mf_layout_run){boundary_page(b[0]), boundary_page(b[1]), (uint32_t)boundary_perm(b[0])};
+            *run++ = (layout_run){boundary_page(b[0]), boundary_page(b[1]), (uint32_t)boundary_perm(b[0])};
     }
-    mf_layout_seal(layout, builder->heap);
+    layout_seal(layout, builder->heap);
     return layout;
 }
 
 mf_status mf_layout_builder_finish(const mf_layout_builder *builder, mf_layout **layout, mf_image **image,
                                    mf_diag *diag) {
     mf_layout *new_layout = finish_layout(builder);
-    mf_image *new_image = image != NULL ? mf_image_create(builder->chunks, builder->chunk_count) : NULL;
+    mf_image *new_image = image != NULL ? image_create(builder->chunks, builder->chunk_count) : NULL;
     if (new_layout == NULL || (image != NULL && new_image == NULL)) {
         mf_layout_release(new_layout);
         mf_image_release(new_image);

@@ -8,35 +8,35 @@
 #include "refs.h"
 
 /* A region in pages: [first, end) with a permission other than NONE. No padding: runs compare bytewise. */
-typedef struct mf_layout_run {
+typedef struct layout_run {
     uint32_t first;
     uint32_t end;
     uint32_t perm;
-} mf_layout_run;
+} layout_run;
 
-MF_STATIC_ASSERT(sizeof(mf_layout_run) == 3 * sizeof(uint32_t), "mf_layout_run has no padding");
+MF_STATIC_ASSERT(sizeof(layout_run) == 3 * sizeof(uint32_t), "layout_run has no padding");
 
-#define MF_OPERATION_COUNT 2
+#define OPERATION_COUNT 2
 
 struct mf_layout {
-    mf_refs refs;
+    refs refs;
     uint64_t fingerprint;
     mf_heap heap;
     size_t run_count;
-    size_t window_count[MF_OPERATION_COUNT]; /* by mf_operation */
-    mf_page_run *windows[MF_OPERATION_COUNT];
-    mf_layout_run runs[];
+    size_t window_count[OPERATION_COUNT]; /* by mf_operation */
+    page_run *windows[OPERATION_COUNT];
+    layout_run runs[];
 };
 
 /* A layout with room for `run_count` runs, or NULL. The caller fills the runs, maximal and sorted, ... */
-mf_layout *mf_layout_begin(size_t run_count);
+mf_layout *layout_begin(size_t run_count);
 
 /* ... and then seals it: from here on it is immutable. */
-void mf_layout_seal(mf_layout *layout, mf_heap heap);
+void layout_seal(mf_layout *layout, mf_heap heap);
 
 /* The end of the heap's largest extent, 0 without a heap. */
-static inline uint64_t mf_heap_limit(mf_heap heap) {
-    return heap.base + mf_page_bytes(heap.max_pages);
+static inline uint64_t heap_limit(mf_heap heap) {
+    return heap.base + page_bytes(heap.max_pages);
 }
 
 #endif

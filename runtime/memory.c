@@ -1,55 +1,17 @@
-/* Memories: life, views, state. */
+/* Memories: life and state. */
+#include "live_layout.h"
 #include "memory_impl.h"
 #include "os.h"
-
-#include <string.h>
-
-/* ---- Views --------------------------------------------------------------------------------- */
-
-mf_view *mf_memory_view(mf_memory *memory) {
-    return &memory->view;
-}
-
-void mf_view_attach(mf_view *view, mf_memory *memory) {
-    *view = memory->view;
-    view->fault = (mf_fault){0};
-    view->guard = NULL;
-    memory->view.next = view;
-}
-
-void mf_view_detach(mf_view *view) {
-    if (view->memory == NULL)
-        return;
-    mf_view *before = &view->memory->view;
-    while (before->next != view)
-        before = before->next;
-    before->next = view->next;
-    *view = (mf_view){0};
-}
-
-void mf_memory_publish_fingerprint(mf_memory *memory, uint64_t fingerprint) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->layout_fingerprint = fingerprint;
-}
-
-void mf_memory_publish_heap_end(mf_memory *memory, uint64_t heap_end) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->heap_end = heap_end;
-}
-
-static void clear_faults(mf_memory *memory) {
-    for (mf_view *view = &memory->view; view != NULL; view = view->next)
-        view->fault = (mf_fault){0};
-}
+#include "views.h"
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-static const mf_backend_ops *ops_of(mf_backend backend) {
+static const backend_ops *ops_of(mf_backend backend) {
     switch (backend) {
     case MF_BACKEND_COPY:
-        return mf_backend_copy;
+        return backend_copy;
     case MF_BACKEND_X86_PAGED:
-        return mf_backend_x86_paged;
+        return backend_x86_paged;
     }
     return NULL;
 }
@@ -58,29 +20,26 @@ void mf_memory_destroy(mf_memory *memory) {
     if (memory == NULL)
         return;
     memory->ops->close(memory);
-    mf_os_release(memory->perms, MF_PERM_TABLE_PAGES);
+    perm_table_close(&memory->table);
     mf_layout_release(memory->created);
     mf_layout_release(memory->current);
     mf_image_release(memory->image);
-    mf_os_free(memory);
-}
-
-static bool open_table(mf_memory *memory) {
-    memory->perms = mf_os_reserve(MF_PERM_TABLE_PAGES, 0);
-    memory->view.perms = memory->perms;
-    return memory->perms != NULL && mf_os_commit(memory->perms, MF_PERM_TABLE_PAGES);
+    os_free(memory);
 }
 
 static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
-    return open_table(memory) ? memory->ops->open(memory, diag) : mf_memory_exhausted(diag);
+    if (!perm_table_open(&memory->table))
+        return memory_exhausted(diag);
+    memory->view.perms = memory->table.perms;
+    return memory->ops->open(memory, diag);
 }
 
 /* A memory with an empty table and no bytes. Keeps references of `layout` and `image`. */
 static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_memory_config config,
                              mf_memory **memory, mf_diag *diag) {
-    mf_memory *made = mf_os_allocate(sizeof *made);
+    mf_memory *made = os_allocate(sizeof *made);
     if (made == NULL)
-        return mf_memory_exhausted(diag);
+        return memory_exhausted(diag);
     made->view.memory = made;
     made->ops = ops_of(config.backend);
     made->config = config;
@@ -97,21 +56,15 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     return MF_OK;
 }
 
-uint64_t mf_memory_creation_end(const mf_memory *memory) {
-    uint64_t end = mf_layout_len(memory->created);
-    uint64_t image_end = memory->image != NULL ? mf_page_ceil(memory->image->end) : 0;
-    return image_end > end ? image_end : end;
-}
-
 /* The live table, all NONE before, and the heap as created. */
 static void apply_creation(mf_memory *memory) {
     const mf_layout *layout = memory->created;
     for (size_t i = 0; i < layout->run_count; i++) {
-        mf_page_run run = {layout->runs[i].first, layout->runs[i].end};
-        mf_memory_set_table(memory, run, (mf_perm)layout->runs[i].perm);
+        page_run run = {layout->runs[i].first, layout->runs[i].end};
+        perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
     }
     memory->heap_top = layout->heap.base;
-    mf_memory_publish_heap_end(memory, layout->heap.base);
+    views_publish_heap_end(memory, layout->heap.base);
 }
 
 static mf_status create(const mf_layout *layout, const mf_image *image, mf_memory_config config,
@@ -122,7 +75,7 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
         return status;
     if (!made->ops->build(made)) {
         mf_memory_destroy(made);
-        return mf_memory_exhausted(diag);
+        return memory_exhausted(diag);
     }
     apply_creation(made);
     made->current = mf_layout_retain(layout);
@@ -133,10 +86,10 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
                               mf_diag *diag) {
-    mf_layout *empty = mf_layout_begin(0);
+    mf_layout *empty = layout_begin(0);
     if (empty == NULL)
-        return mf_memory_exhausted(diag);
-    mf_layout_seal(empty, (mf_heap){0});
+        return memory_exhausted(diag);
+    layout_seal(empty, (mf_heap){0});
     mf_status status = create(empty, image, config, memory, diag);
     mf_layout_release(empty);
     return status;
@@ -166,12 +119,11 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->copy(made, memory)) {
+    if (!made->ops->clone(made, memory)) {
         mf_memory_destroy(made);
-        return mf_memory_exhausted(diag);
+        return memory_exhausted(diag);
     }
-    mf_os_copy_written(made->perms, memory->perms, memory->len_pages);
-    made->len_pages = memory->len_pages;
+    perm_table_clone(&made->table, &memory->table);
     made->heap_top = memory->heap_top;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
@@ -183,38 +135,27 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
 /* The layout of creation is in force again. If that is a change, the fingerprint must be asked for. */
 static void restore_layout(mf_memory *memory) {
     if (memory->current == NULL || !mf_layout_equal(memory->current, memory->created))
-        mf_memory_forget_layout(memory);
-}
-
-/* A short table is cheaper to overwrite than to give back and fault in again; it is zero from len_pages on.
- */
-static void clear_table(mf_memory *memory) {
-    const uint32_t short_pages = 64 * 1024;
-    if (memory->len_pages <= short_pages)
-        memset(memory->perms, MF_PERM_NONE, memory->len_pages);
-    else
-        mf_os_zero(memory->perms, MF_PERM_TABLE_PAGES);
-    memory->len_pages = 0;
+        live_layout_drop(memory);
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
     if (!memory->ops->rebuild(memory))
-        return mf_memory_exhausted(diag);
-    clear_table(memory);
+        return memory_exhausted(diag);
+    perm_table_clear(&memory->table);
     apply_creation(memory);
     restore_layout(memory);
-    clear_faults(memory);
+    views_clear_faults(memory);
     return MF_OK;
 }
 
 /* ---- State --------------------------------------------------------------------------------- */
 
 mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address) {
-    return (mf_perm)memory->perms[address >> MF_PAGE_LOG2];
+    return (mf_perm)memory->table.perms[address >> MF_PAGE_LOG2];
 }
 
 uint64_t mf_memory_len(const mf_memory *memory) {
-    return mf_page_bytes(memory->len_pages);
+    return page_bytes(memory->table.len_pages);
 }
 
 uint32_t mf_memory_heap_base(const mf_memory *memory) {

@@ -1,18 +1,20 @@
 /* Accesses by the runtime itself: check the whole range in the live table, then touch it directly. */
-#include "fault_impl.h"
+#include "classify.h"
+#include "views.h"
 
 #include <memfold/memory.h>
 
 #include <string.h>
 
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
-    return mf_fault_find_page(view->perms, address, length, operation) == MF_NO_PAGE;
+    view_check(view);
+    return classify_find_page(view->perms, address, length, operation) == NO_PAGE;
 }
 
 static bool check(mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
     if (mf_view_is_accessible(view, address, length, operation))
         return true;
-    view->fault = mf_fault_classify(view->perms, address, length, operation, 0);
+    view->fault = classify_fault(view->perms, address, length, operation, 0);
     return false;
 }
 

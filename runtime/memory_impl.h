@@ -1,4 +1,4 @@
-/* The inside of a memory, shared by the files memory_*.c and the backends. */
+/* The inside of a memory, shared by the files that change one and the backends. */
 #ifndef MEMFOLD_RUNTIME_MEMORY_IMPL_H
 #define MEMFOLD_RUNTIME_MEMORY_IMPL_H
 
@@ -7,42 +7,47 @@
 #include "backend.h"
 #include "image_impl.h"
 #include "layout_impl.h"
+#include "perm_table.h"
+
+/* What the copy backend keeps of a memory. */
+typedef struct copy_part {
+    uint64_t committed_bytes; /* from guest address 0 on; beyond them no byte exists */
+} copy_part;
+
+/* What the x86_paged backend keeps of a memory. */
+typedef struct paged_part {
+    struct map *map;    /* NULL: never opened */
+    uint64_t end_bytes; /* pages of the host at or above have never had a permission or a byte */
+    bool only_grown;    /* since creation no page has changed but by stores and sbrk */
+} paged_part;
 
 struct mf_memory {
     mf_view view; /* further views hang on view.next */
-    const mf_backend_ops *ops;
+    const backend_ops *ops;
     mf_memory_config config;
-    unsigned char *perms; /* the live permission table, also view.perms */
-    uint32_t len_pages;   /* end of the highest page that is not NONE: the table is zero from here on */
+    perm_table table; /* the live permissions; every view.perms points to its bytes */
     uint64_t heap_top;
     mf_layout *created; /* layout and image of creation, for reset */
     mf_image *image;    /* NULL: no bytes */
     mf_layout *current; /* the live layout, or NULL since it changed */
-
-    /* The backend's. */
-    struct mf_map *map;  /* of x86_paged; NULL: never opened */
-    uint64_t host_bytes; /* how far bytes may exist on the host */
-    bool only_grown;     /* since creation no page has changed but by stores and sbrk */
+    union {             /* the backend's own, zero at first; only the files of config.backend touch it */
+        copy_part copy;
+        paged_part paged;
+    };
 };
 
-/* The pages have `perm` in the live table. */
-void mf_memory_set_table(mf_memory *memory, mf_page_run run, mf_perm perm);
-
-/* The live layout is known no more, in any view. */
-void mf_memory_forget_layout(mf_memory *memory);
-
-/* All views have this layout fingerprint, or this end of the live heap. */
-void mf_memory_publish_fingerprint(mf_memory *memory, uint64_t fingerprint);
-void mf_memory_publish_heap_end(mf_memory *memory, uint64_t heap_end);
-
 /* How far pages and bytes of creation reach: regions, and the image's bytes anywhere. */
-uint64_t mf_memory_creation_end(const mf_memory *memory);
+static inline uint64_t memory_creation_end(const mf_memory *memory) {
+    uint64_t end = mf_layout_len(memory->created);
+    uint64_t image_end = memory->image != NULL ? page_ceil(memory->image->end) : 0;
+    return image_end > end ? image_end : end;
+}
 
-static inline size_t mf_memory_chunk_count(const mf_memory *memory) {
+static inline size_t memory_chunk_count(const mf_memory *memory) {
     return memory->image != NULL ? memory->image->chunk_count : 0;
 }
 
-static inline mf_status mf_memory_exhausted(mf_diag *diag) {
+static inline mf_status memory_exhausted(mf_diag *diag) {
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");
 }
 

@@ -12,62 +12,63 @@
 #include <stddef.h>
 
 /* Small objects. Zeroed; NULL if there is no memory. free(NULL) is fine. */
-void *mf_os_allocate(size_t bytes);
-void mf_os_free(void *object);
+void *os_allocate(size_t bytes);
+void os_free(void *object);
 
 /*
  * Address space: reserved space is inaccessible and costs nothing; committed space reads as zero and
  * costs only the pages that have been written. `bytes` is what was reserved. release(NULL) is fine.
  * `alignment` is a power of two, 0 for the host's own.
  */
-void *mf_os_reserve(size_t bytes, size_t alignment);
-bool mf_os_commit(void *space, size_t bytes);
-void mf_os_release(void *space, size_t bytes);
+void *os_reserve(size_t bytes, size_t alignment);
+bool os_commit(void *space, size_t bytes);
+void os_release(void *space, size_t bytes);
 
 /* Committed space reads as zero again, and its pages go back to the host where they can. */
-void mf_os_zero(void *space, size_t bytes);
+void os_zero(void *space, size_t bytes);
 
-/* The host may use huge pages for this space, which is aligned to MF_OS_HUGE_PAGE_BYTES. Only advice. */
-#define MF_OS_HUGE_PAGE_LOG2 21
-#define MF_OS_HUGE_PAGE_BYTES (UINT64_C(1) << MF_OS_HUGE_PAGE_LOG2)
-void mf_os_allow_huge_pages(void *space, size_t bytes);
+/* The host may use huge pages for this space, which is aligned to OS_HUGE_PAGE_BYTES. Only advice. */
+#define OS_HUGE_PAGE_LOG2 21
+#define OS_HUGE_PAGE_BYTES (UINT64_C(1) << OS_HUGE_PAGE_LOG2)
+void os_allow_huge_pages(void *space, size_t bytes);
 
 /* Copies every page that holds more than zeros; the space is readable, and `to` reads as zero before. */
-void mf_os_copy_nonzero(void *to, const void *from, size_t bytes);
+void os_copy_nonzero(void *to, const void *from, size_t bytes);
 
 /*
  * Calls `visit` for runs of pages in ascending order that hold every page of the space that has been written,
  * until it returns false; then so does this. Offsets and sizes are multiples of the host's page size, except
  * that the last run ends with the space.
  */
-typedef bool mf_os_visit(void *context, size_t offset, size_t bytes);
-bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context);
+typedef bool os_visit(void *context, size_t offset, size_t bytes);
+bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context);
 
 /* Copies what has been written; the space is readable, and `to` reads as zero before. */
-void mf_os_copy_written(void *to, const void *from, size_t bytes);
+void os_copy_written(void *to, const void *from, size_t bytes);
 
 /* Lets other threads go on. `attempt` counts how often in a row: after some the thread sleeps. */
-void mf_os_wait(unsigned attempt);
+void os_wait(unsigned attempt);
 
 /* From now on fork calls these three: before it, and after it in the parent and in the child. */
-void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
+void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 /*
- * Calls body(argument) and returns true when it does; or false as soon as mf_os_leave is given `*place`,
- * which is set before the call and means nothing after it. What was called in between is abandoned.
+ * setjmp and longjmp in one pair of verbs. os_call calls body(argument) and returns true when that returns;
+ * or false as soon as os_leave is given `*place`, which is set before the call and means nothing after it.
+ * The calls in between are abandoned.
  */
-bool mf_os_call(void **place, void (*body)(void *argument), void *argument);
-MF_NORETURN void mf_os_leave(void *place);
+bool os_call(void **place, void (*body)(void *argument), void *argument);
+MF_NORETURN void os_leave(void *place);
 
 /* Where this thread keeps its innermost guard frame, NULL at first. Async-signal-safe in every thread. */
-struct mf_guard **mf_os_thread_guard(void);
+struct mf_guard **os_thread_guard_frame(void);
 
 /* As vsnprintf. */
-size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list arguments)
+size_t os_format(char *text, size_t text_bytes, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
 /* Where the default panic hook writes its line, and how a panic ends. */
-void mf_os_print(const char *line);
-MF_NORETURN void mf_os_abort(void);
+void os_print(const char *line);
+MF_NORETURN void os_abort(void);
 
 #endif

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-void *mf_os_allocate(size_t bytes) {
+void *os_allocate(size_t bytes) {
     return calloc(1, bytes);
 }
 
-void mf_os_free(void *object) {
+void os_free(void *object) {
     free(object);
 }
 
@@ -29,7 +29,7 @@ static size_t bytes_to_boundary(const unsigned char *space, size_t alignment) {
 }
 
 /* The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back. */
-void *mf_os_reserve(size_t bytes, size_t alignment) {
+void *os_reserve(size_t bytes, size_t alignment) {
     unsigned char *space = reserve_anywhere(bytes);
     if (space == NULL || bytes_to_boundary(space, alignment) == 0)
         return space;
@@ -44,22 +44,22 @@ void *mf_os_reserve(size_t bytes, size_t alignment) {
     return space + head_bytes;
 }
 
-bool mf_os_commit(void *space, size_t bytes) {
+bool os_commit(void *space, size_t bytes) {
     return bytes == 0 || mprotect(space, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-void mf_os_release(void *space, size_t bytes) {
+void os_release(void *space, size_t bytes) {
     if (space != NULL)
         munmap(space, bytes);
 }
 
 /* Locked pages and ranges that are not whole host pages cannot be given back; they are overwritten. */
-void mf_os_zero(void *space, size_t bytes) {
+void os_zero(void *space, size_t bytes) {
     if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0)
         memset(space, 0, bytes);
 }
 
-void mf_os_allow_huge_pages(void *space, size_t bytes) {
+void os_allow_huge_pages(void *space, size_t bytes) {
     madvise(space, bytes, MADV_HUGEPAGE);
 }
 
@@ -67,18 +67,18 @@ void mf_os_allow_huge_pages(void *space, size_t bytes) {
  * Mostly what is waited for takes less than a microsecond. If not, it is a thread that must run first, so
  * this one sleeps: to yield would give whole time slices to threads that are not waited for.
  */
-void mf_os_wait(unsigned attempt) {
+void os_wait(unsigned attempt) {
     if (attempt >= 64)
         nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 }
 
 /* It fails only without memory for its list entry; then a fork is as unsafe as it would be without it. */
-void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
     pthread_atfork(before, in_parent, in_child);
 }
 
-/* The underscored jumps leave the signal mask alone, so a call makes no system call. */
-bool mf_os_call(void **place, void (*body)(void *argument), void *argument) {
+/* setjmp and longjmp; the underscored ones leave the signal mask alone and so make no system call. */
+bool os_call(void **place, void (*body)(void *argument), void *argument) {
     jmp_buf here;
     *place = &here;
     if (_setjmp(here) != 0)
@@ -87,23 +87,23 @@ bool mf_os_call(void **place, void (*body)(void *argument), void *argument) {
     return true;
 }
 
-void mf_os_leave(void *place) {
+void os_leave(void *place) {
     _longjmp(*(jmp_buf *)place, 1);
 }
 
 /* Allocated with the thread, not at the first use: a fault handler reads it. */
 static _Thread_local struct mf_guard *innermost __attribute__((tls_model("initial-exec")));
 
-struct mf_guard **mf_os_thread_guard(void) {
+struct mf_guard **os_thread_guard_frame(void) {
     return &innermost;
 }
 
-size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list arguments) {
+size_t os_format(char *text, size_t text_bytes, const char *format, va_list arguments) {
     int length = vsnprintf(text, text_bytes, format, arguments);
     return length > 0 ? (size_t)length : 0;
 }
 
-void mf_os_print(const char *line) {
+void os_print(const char *line) {
     const char *rest = line;
     size_t count = strlen(line);
     while (count > 0) {
@@ -115,6 +115,6 @@ void mf_os_print(const char *line) {
     }
 }
 
-void mf_os_abort(void) {
+void os_abort(void) {
     abort();
 }

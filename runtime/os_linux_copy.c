@@ -114,7 +114,7 @@ static void step(page_walk *walk) {
         step_over_the_rest(walk);
 }
 
-bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, void *context) {
+bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context) {
     uint64_t start = (uint64_t)(uintptr_t)space;
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     page_walk walk = {
@@ -138,7 +138,7 @@ bool mf_os_visit_written(const void *space, size_t bytes, mf_os_visit *visit, vo
     return goes_on;
 }
 
-void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
+void os_copy_nonzero(void *to, const void *from, size_t bytes) {
     static const unsigned char zeros[MF_PAGE_SIZE];
     for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
         unsigned char *page = (unsigned char *)to + done;
@@ -156,10 +156,10 @@ typedef struct copy_job {
 
 static bool copy_run(void *context, size_t offset, size_t bytes) {
     const copy_job *job = context;
-    mf_os_copy_nonzero(job->to + offset, job->from + offset, bytes);
+    os_copy_nonzero(job->to + offset, job->from + offset, bytes);
     return true;
 }
 
-void mf_os_copy_written(void *to, const void *from, size_t bytes) {
-    mf_os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
+void os_copy_written(void *to, const void *from, size_t bytes) {
+    os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
 }

@@ -1,4 +1,4 @@
-/* Runs of guest pages, and scans of a permission table (one mf_perm byte per page). */
+/* Runs of guest pages, and which ranges are whole pages of the guest space. */
 #ifndef MEMFOLD_RUNTIME_PAGES_H
 #define MEMFOLD_RUNTIME_PAGES_H
 
@@ -8,48 +8,36 @@
 #include <stdbool.h>
 
 /* Pages [first, end), end <= MF_SPACE_PAGES. */
-typedef struct mf_page_run {
+typedef struct page_run {
     uint32_t first;
     uint32_t end;
-} mf_page_run;
+} page_run;
 
-static inline uint64_t mf_page_bytes(uint64_t pages) {
+static inline uint64_t page_bytes(uint64_t pages) {
     return pages << MF_PAGE_LOG2;
 }
 
-static inline uint64_t mf_page_floor(uint64_t index) {
+static inline uint64_t page_floor(uint64_t index) {
     return index & ~(uint64_t)(MF_PAGE_SIZE - 1);
 }
 
-static inline uint64_t mf_page_ceil(uint64_t index) {
-    return mf_page_floor(index + MF_PAGE_SIZE - 1);
+static inline uint64_t page_ceil(uint64_t index) {
+    return page_floor(index + MF_PAGE_SIZE - 1);
 }
 
-static inline uint64_t mf_saturating_add(uint64_t a, uint64_t b) {
+static inline uint64_t saturating_add(uint64_t a, uint64_t b) {
     return a + b < a ? UINT64_MAX : a + b;
 }
 
 /* The pages of [start, start + size); both aligned, the end not past 2^32. */
-static inline mf_page_run mf_page_run_of(uint64_t start, uint64_t size) {
-    return (mf_page_run){(uint32_t)(start >> MF_PAGE_LOG2), (uint32_t)((start + size) >> MF_PAGE_LOG2)};
+static inline page_run page_run_of(uint64_t start, uint64_t size) {
+    return (page_run){(uint32_t)(start >> MF_PAGE_LOG2), (uint32_t)((start + size) >> MF_PAGE_LOG2)};
 }
 
 /* MF_OK if [start, start + size) is whole pages of the guest space; otherwise the first broken rule. */
-mf_status mf_page_range_check(uint64_t start, uint64_t size, mf_diag *diag);
+mf_status page_range_check(uint64_t start, uint64_t size, mf_diag *diag);
 
 /* MF_OVERFLOW with the (saturated) end if [start, start + size) ends past 2^32. */
-mf_status mf_space_range_check(uint64_t start, uint64_t size, mf_diag *diag);
-
-/* The lowest page of `run` whose permission is below `least` (RO or RW); run.end if there is none. */
-uint32_t mf_pages_find_below(const unsigned char *perms, mf_page_run run, mf_perm least);
-
-/* Where the pages from run.first on stop having the permission of run.first; at most run.end. */
-uint32_t mf_pages_find_change(const unsigned char *perms, mf_page_run run);
-
-/* True if every page of `run` has `perm`. */
-bool mf_pages_all(const unsigned char *perms, mf_page_run run, mf_perm perm);
-
-/* The end of the highest page below `end` that is not MF_PERM_NONE, 0 if there is none. */
-uint32_t mf_pages_find_top(const unsigned char *perms, uint32_t end);
+mf_status space_range_check(uint64_t start, uint64_t size, mf_diag *diag);
 
 #endif

@@ -31,9 +31,9 @@ static void append_hex(line *line, uint64_t value) {
 }
 
 static void print_to_host(const char *message) {
-    mf_os_print("memfold: ");
-    mf_os_print(message);
-    mf_os_print("\n");
+    os_print("memfold: ");
+    os_print(message);
+    os_print("\n");
 }
 
 static _Atomic(mf_panic_hook *) installed_hook = print_to_host;
@@ -42,7 +42,7 @@ mf_panic_hook *mf_panic_hook_set(mf_panic_hook *hook) {
     return atomic_exchange(&installed_hook, hook != NULL ? hook : print_to_host);
 }
 
-void mf_panic_values(const char *before, uint64_t a, const char *between, uint64_t b, const char *after) {
+void panic_values(const char *before, uint64_t a, const char *between, uint64_t b, const char *after) {
     line message = {0};
     append_text(&message, before);
     append_hex(&message, a);
@@ -51,5 +51,5 @@ void mf_panic_values(const char *before, uint64_t a, const char *between, uint64
     append_text(&message, after);
     mf_panic_hook *hook = atomic_load(&installed_hook);
     hook(message.text);
-    mf_os_abort();
+    os_abort();
 }

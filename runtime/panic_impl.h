@@ -5,7 +5,7 @@
 #include <memfold/abi.h>
 
 /* Panics with "<before>0x<a><between>0x<b><after>"; the text is cut at 200 characters. */
-MF_NORETURN void mf_panic_values(const char *before, uint64_t a, const char *between, uint64_t b,
-                                 const char *after);
+MF_NORETURN void panic_values(const char *before, uint64_t a, const char *between, uint64_t b,
+                              const char *after);
 
 #endif

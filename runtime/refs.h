@@ -6,20 +6,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct mf_refs {
+typedef struct refs {
     atomic_size_t count;
-} mf_refs;
+} refs;
 
-static inline void mf_refs_init(mf_refs *refs) {
+static inline void refs_init(refs *refs) {
     atomic_init(&refs->count, 1);
 }
 
-static inline void mf_refs_retain(mf_refs *refs) {
+static inline void refs_retain(refs *refs) {
     atomic_fetch_add_explicit(&refs->count, 1, memory_order_relaxed);
 }
 
 /* True if this was the last reference. Everything other holders did happens before the freeing. */
-static inline bool mf_refs_release(mf_refs *refs) {
+static inline bool refs_release(refs *refs) {
     return atomic_fetch_sub_explicit(&refs->count, 1, memory_order_acq_rel) == 1;
 }
 

@@ -15,9 +15,9 @@ static void restart_in_child(void) {
 
 void registry_lock(void) {
     if (atomic_exchange(&follows_forks, 1) == 0)
-        mf_os_follow_forks(registry_lock, registry_unlock, restart_in_child);
+        os_follow_forks(registry_lock, registry_unlock, restart_in_child);
     for (unsigned attempt = 0; atomic_exchange_explicit(&locked, 1, memory_order_acquire) != 0; attempt++)
-        mf_os_wait(attempt);
+        os_wait(attempt);
 }
 
 void registry_unlock(void) {
@@ -37,5 +37,5 @@ void registry_leave(epoch_reader self) {
 }
 
 void registry_drain(void) {
-    epoch_drain(&registry_readers, mf_os_wait);
+    epoch_drain(&registry_readers, os_wait);
 }

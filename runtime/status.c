@@ -26,7 +26,7 @@ mf_status mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const cha
     *diag = (mf_diag){.status = status, .value = value};
     va_list arguments;
     va_start(arguments, format);
-    mf_os_format(diag->message, sizeof diag->message, format, arguments);
+    os_format(diag->message, sizeof diag->message, format, arguments);
     va_end(arguments);
     return status;
 }
@@ -35,7 +35,7 @@ __attribute__((format(printf, 3, 4))) static size_t print(char *text, size_t tex
                                                           ...) {
     va_list arguments;
     va_start(arguments, format);
-    size_t length = mf_os_format(text, text_bytes, format, arguments);
+    size_t length = os_format(text, text_bytes, format, arguments);
     va_end(arguments);
     return length;
 }

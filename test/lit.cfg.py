@@ -8,6 +8,7 @@ Substitutions for RUN lines:
   %plan         the same with the plan
   %gen          the same with everything, LLVM included
   %source       the source directory
+  %build        the build directory
   %include      include
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
@@ -58,7 +59,7 @@ bare_cc = (
     f"-fno-delete-null-pointer-checks -mgeneral-regs-only -fno-pie -mcmodel=kernel -nostdlib -static -Wl,--build-id=none -Wl,-n -Wl,--no-warn-rwx-segments "
     f"-I{config.memfold_source}/include -I{config.memfold_source}/test/lib -I{config.memfold_source}/runtime "
     f"-I{bare_lib} -T {bare_lib}/kernel.ld {bare_lib}/boot.S {bare_lib}/kernel.c "
-    f"{config.memfold_source}/runtime/x86_paged/bare_format.c "
+    f"{config.memfold_source}/runtime/x86_paged/bare/format.c "
     f"-fno-builtin -Wl,--whole-archive {build}/lib/libmemfold-bare.a -Wl,--no-whole-archive"
 )
 
@@ -80,6 +81,7 @@ config.substitutions += [
     ("%plan", plan),
     ("%gen", gen),
     ("%source", config.memfold_source),
+    ("%build", build),
     ("%include", os.path.join(config.memfold_source, "include")),
     ("%inputs", os.path.join(config.test_source_root, "Inputs")),
 ]

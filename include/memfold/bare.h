@@ -30,22 +30,22 @@ MF_PUBLIC_BEGIN
 /* No frame has this physical address. */
 #define MF_BARE_NO_FRAME UINT64_MAX
 
-/* How long a window is: every byte that an access can touch, of which those above 4 GiB are never present. */
-#define MF_BARE_WINDOW_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
-#define MF_BARE_WINDOW_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
+/* How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. */
+#define MF_BARE_RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
+#define MF_BARE_RESERVATION_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
 
 /*
- * Where one memory lies. The window is the memory's alone: nothing else is mapped in it, and it does not
- * leave the half of the address space that it begins in. Tables that the kernel has made above it grant
- * writing, and ring 3 if that is_user; missing ones are made, and given back when they are empty, so those
- * that other roots copy are the kernel's to make.
+ * The range of virtual addresses where one memory lies. It is the memory's alone: nothing else is mapped in
+ * it, and it does not leave the half of the address space that it begins in. Entries that lead to it through
+ * tables of the kernel's grant writing, and ring 3 if that is_user. Missing tables are made, and given back
+ * when they are empty; so the kernel makes those itself to which entries of several roots lead.
  */
-typedef struct mf_bare_window {
+typedef struct mf_bare_reservation {
     uint64_t base;  /* virtual address of guest address 0, a multiple of 4096; 0 is fine */
     uint64_t bytes; /* one of the two lengths above */
     uint64_t root;  /* physical address of the level-4 table */
     bool is_user;   /* ring 3 may access what the permissions allow, while CR3 names `root` */
-} mf_bare_window;
+} mf_bare_reservation;
 
 /*
  * What a fault entry saves, from the stack pointer upwards: the general registers, then what the CPU pushed
@@ -93,23 +93,23 @@ typedef struct mf_bare_host {
     void (*free)(void *context, void *object);
 
     /*
-     * Chooses the window of a new memory, for the thread that creates it; false if there is no room. One that
-     * is not empty, or overlaps another one with the same root, panics. close: the memory is gone.
+     * Reserves addresses for a new memory, on the thread that creates it; false if there is no room. A range
+     * that is not empty, or overlaps another one with the same root, panics. release: the memory is gone.
      */
-    bool (*open_window)(void *context, mf_bare_window *window);
-    void (*close_window)(void *context, const mf_bare_window *window);
+    bool (*reserve)(void *context, mf_bare_reservation *reservation);
+    void (*release)(void *context, const mf_bare_reservation *reservation);
 
     /* Where the running thread keeps its innermost guard frame: a pointer per thread, NULL at first. */
     mf_guard **(*thread_guard)(void *context);
 
     /*
-     * Optional, for more than one CPU or with PCIDs: when this returns, no other CPU, and no other PCID of
-     * this one, uses what was cached of the `pages` pages from `address` on, or of the tables on the way to
-     * them (invlpg for each page, or a whole flush), and the page fault handlers that ran on other CPUs
-     * before have returned, as they have where an interrupt told them. Asked for once for pages that follow
-     * each other, when rights were taken and before a frame is given back.
+     * Optional, for more than one CPU or with PCIDs: TLB shootdown. When this returns, neither the TLB nor
+     * the paging-structure caches of another CPU, or of another PCID of this one, have anything of the
+     * `pages` pages from `address` on (INVLPG for each page, or a whole flush), and page fault handlers that
+     * other CPUs were in have returned; where an interrupt brings the request, they have. Asked for when
+     * rights were taken and before a frame is given back, once for pages that follow each other.
      */
-    void (*forget_pages)(void *context, uint64_t address, uint64_t pages);
+    void (*shootdown)(void *context, uint64_t address, uint64_t pages);
 
     /* Optional: another CPU or thread must go on first; `attempt` counts. Without it the CPU pauses. */
     void (*wait)(void *context, unsigned attempt);
@@ -148,10 +148,10 @@ void mf_bare_page_fault_entry(void);
  * clear and interrupts off during the call; `registers` lie on the stack that the CPU pushed to, aligned as
  * for any call, with 512 bytes free below. An entry that swaps GS looks at registers->cs again afterwards.
  *
- * A guest's is a data access in the window of a memory (from ring 3: in one that is_user), by an instruction
- * of the exception table or on a thread with a guard frame of that memory. An access that the page tables
- * permit is nobody's fault: it is tried again if another CPU's change made it fail, and left to the kernel if
- * the ring may not do it (SMAP, or a window without is_user).
+ * A guest's is a data access in the reservation of a memory (from ring 3: in one that is_user), by an
+ * instruction of the exception table or on a thread with a guard frame of that memory. An access that the
+ * page tables permit is nobody's fault: it is tried again if another CPU's change made it fail, and left to
+ * the kernel if the ring may not do it (SMAP, or a reservation without is_user).
  */
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address);
 

@@ -139,7 +139,7 @@ int main(void) {
     while (!kernel_second_cpu_is_idle())
         __asm__ volatile("pause");
     printf("faults on both: %u and %u\n", faults[0], faults[1]);
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0);
     puts("all given back");
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * What a kernel gives may run out anywhere: every operation fails with a status and leaves all as it was, and
- * in the end every frame, window and object is back.
+ * in the end every frame, reservation and object is back.
  *
  * RUN: %bare-cc %s -o %t && %boot %t | FileCheck %s
  *
@@ -12,7 +12,7 @@
  * CHECK-NEXT: sbrk: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: reset: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: reset that is robbed: {{[1-9][0-9]*}} refusals
- * CHECK-NEXT: no window, no object: refused
+ * CHECK-NEXT: no reservation, no object: refused
  * CHECK-NEXT: all given back
  */
 #include "kernel.h"
@@ -137,16 +137,16 @@ static void refuse_objects(void) {
     for (uint64_t room = 0; room < 4096; room += 16) {
         kernel.heap_left = room;
         CHECK(mf_memory_create(layout, image, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OUT_OF_MEMORY);
-        CHECK(kernel.objects == objects && kernel.frames_taken == 0 && kernel.windows == 0);
+        CHECK(kernel.objects == objects && kernel.frames_taken == 0 && kernel.reservations == 0);
     }
     kernel.heap_left = UINT64_MAX;
-    kernel.window_is_refused = true;
+    kernel.reservation_is_refused = true;
     CHECK(mf_memory_create(layout, image, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OUT_OF_MEMORY);
-    kernel.window_is_refused = false;
+    kernel.reservation_is_refused = false;
     CHECK(kernel.objects == objects && kernel.frames_taken == 0);
     static mf_diag diag;
     CHECK(mf_memory_create(layout, image, MF_BACKEND_COPY, &m, &diag) == MF_INVALID_ARGUMENT);
-    puts("no window, no object: refused");
+    puts("no reservation, no object: refused");
 }
 
 int main(void) {
@@ -174,7 +174,7 @@ int main(void) {
     refuse_objects();
     mf_layout_release(layout);
     mf_image_release(image);
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0 && kernel.objects == 0);
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0 && kernel.objects == 0);
     puts("all given back");
     return 0;
 }

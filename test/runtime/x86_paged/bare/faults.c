@@ -13,7 +13,7 @@
  * CHECK-NEXT: changes_take_effect_at_once
  * CHECK-NEXT: the_top_of_the_space
  * CHECK-NEXT: the_upper_half
- * CHECK-NEXT: overlapping_windows_of_two_spaces
+ * CHECK-NEXT: overlapping_reservations_of_two_spaces
  * CHECK-NEXT: a_clone_for_another_space
  * CHECK: all given back
  */
@@ -33,8 +33,8 @@
 
 static mf_memory *open_at(uint64_t base, uint64_t bytes) {
     mf_memory *m;
-    kernel.next_window.base = base;
-    kernel.next_window.bytes = bytes;
+    kernel.next_reservation.base = base;
+    kernel.next_reservation.bytes = bytes;
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OK);
     return m;
 }
@@ -45,7 +45,7 @@ static void map(mf_memory *m, uint64_t start, uint64_t size, mf_access access) {
 
 static void close_all(mf_memory *m) {
     mf_memory_destroy(m);
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0);
 }
 
 typedef struct touching {
@@ -77,7 +77,7 @@ static bool is_fault(mf_fault fault, mf_fault_kind kind, uint64_t page) {
 }
 
 static void base_0_is_an_address(void) {
-    mf_memory *m = open_at(0, MF_BARE_WINDOW_U32_BYTES);
+    mf_memory *m = open_at(0, MF_BARE_RESERVATION_U32_BYTES);
     map(m, 0, MF_PAGE_SIZE, MF_READ_WRITE);
     map(m, MF_PAGE_SIZE, MF_PAGE_SIZE, MF_READ_ONLY);
     CHECK(fault_of(m, 0, true).kind == MF_FAULT_NONE);
@@ -146,7 +146,7 @@ __asm__(".text\n"
 static void a_table_entry_resumes_with_all_registers(void) {
     enum { FAULTS = 100000 };
     static saved s;
-    mf_memory *m = open_at(UINT64_C(3) << 32, MF_BARE_WINDOW_U32_BYTES);
+    mf_memory *m = open_at(UINT64_C(3) << 32, MF_BARE_RESERVATION_U32_BYTES);
     map(m, 0, MF_PAGE_SIZE, MF_READ_WRITE);
     CHECK(mf_exception_table_register(faulting_entries, 1, NULL) == MF_OK);
     kernel_timer_start();
@@ -186,7 +186,7 @@ static void touch_with_direction(mf_view *view, void *context) {
 
 static void a_guard_frame_gets_flags_and_registers_back(void) {
     enum { FAULTS = 100000 };
-    mf_memory *m = open_at(UINT64_C(5) << 40, MF_BARE_WINDOW_U33_BYTES);
+    mf_memory *m = open_at(UINT64_C(5) << 40, MF_BARE_RESERVATION_U33_BYTES);
     map(m, 0, MF_PAGE_SIZE, MF_READ_ONLY);
     uint64_t total = 0;
     for (uint64_t i = 0; i < FAULTS; i++) {
@@ -230,17 +230,17 @@ static void foreign_in_frame(mf_view *view, void *context) {
 }
 
 static void foreign_faults_are_the_kernels(void) {
-    mf_memory *m = open_at(UINT64_C(7) << 40, MF_BARE_WINDOW_U32_BYTES);
+    mf_memory *m = open_at(UINT64_C(7) << 40, MF_BARE_RESERVATION_U32_BYTES);
     map(m, 0, MF_PAGE_SIZE, MF_READ_WRITE);
     uint64_t base = (uint64_t)(uintptr_t)mf_memory_view(m)->base;
-    uint64_t outside[] = {base - 1, base + MF_BARE_WINDOW_U32_BYTES, UINT64_C(0x500000000000), 0x1000};
+    uint64_t outside[] = {base - 1, base + MF_BARE_RESERVATION_U32_BYTES, UINT64_C(0x500000000000), 0x1000};
     for (unsigned i = 0; i < 4; i++) {
         load_foreign(outside[i]);
         CHECK(mf_guard_run(mf_memory_view(m), foreign_in_frame, (void *)outside[i], NULL));
     }
-    /* In the window, but nobody waits for it; and in the window of another memory than the frame's. */
+    /* In the reservation, but no guard frame is there; and in that of another memory than the frame's. */
     load_foreign(base + MF_PAGE_SIZE);
-    mf_memory *other = open_at(UINT64_C(8) << 40, MF_BARE_WINDOW_U32_BYTES);
+    mf_memory *other = open_at(UINT64_C(8) << 40, MF_BARE_RESERVATION_U32_BYTES);
     CHECK(mf_guard_run(mf_memory_view(other), foreign_in_frame, (void *)(base + MF_PAGE_SIZE), NULL));
     mf_memory_destroy(other);
     close_all(m);
@@ -248,7 +248,7 @@ static void foreign_faults_are_the_kernels(void) {
 }
 
 static void changes_take_effect_at_once(void) {
-    mf_memory *m = open_at(UINT64_C(9) << 40, MF_BARE_WINDOW_U33_BYTES);
+    mf_memory *m = open_at(UINT64_C(9) << 40, MF_BARE_RESERVATION_U33_BYTES);
     uint32_t huge = 2 << 20;
     map(m, 0, 4 * huge, MF_READ_WRITE);
     CHECK(kernel.huge_taken > 0);
@@ -277,7 +277,7 @@ static void changes_take_effect_at_once(void) {
 static void the_top_of_the_space(void) {
     const mf_accessors *set = mf_generic_accessors(NULL);
     uint64_t top = MF_SPACE_BYTES;
-    uint64_t lengths[] = {MF_BARE_WINDOW_U32_BYTES, MF_BARE_WINDOW_U33_BYTES};
+    uint64_t lengths[] = {MF_BARE_RESERVATION_U32_BYTES, MF_BARE_RESERVATION_U33_BYTES};
     for (unsigned i = 0; i < 2; i++) {
         mf_memory *m = open_at(UINT64_C(10) << 40, lengths[i]);
         map(m, top - MF_PAGE_SIZE, MF_PAGE_SIZE, MF_READ_WRITE);
@@ -294,7 +294,7 @@ static void the_top_of_the_space(void) {
 }
 
 static void the_upper_half(void) {
-    mf_memory *m = open_at(UINT64_C(0xffffc00000000000), MF_BARE_WINDOW_U33_BYTES);
+    mf_memory *m = open_at(UINT64_C(0xffffc00000000000), MF_BARE_RESERVATION_U33_BYTES);
     map(m, 0x5000, MF_PAGE_SIZE, MF_READ_ONLY);
     CHECK(fault_of(m, 0x5000, false).kind == MF_FAULT_NONE);
     CHECK(is_fault(fault_of(m, 0x5fff, true), MF_WRITE_PROTECTED, 0x5000));
@@ -307,9 +307,9 @@ static void the_upper_half(void) {
 /* ---- Address spaces -------------------------------------------------------------------------- */
 
 static mf_memory *open_in(uint64_t root, uint64_t base) {
-    kernel.next_window.root = root;
-    mf_memory *m = open_at(base, MF_BARE_WINDOW_U32_BYTES);
-    kernel.next_window.root = kernel_root();
+    kernel.next_reservation.root = root;
+    mf_memory *m = open_at(base, MF_BARE_RESERVATION_U32_BYTES);
+    kernel.next_reservation.root = kernel_root();
     return m;
 }
 
@@ -335,7 +335,7 @@ static void a_clone_for_another_space(void) {
         CHECK(mf_memory_write(m, at, &at, sizeof at));
     CHECK(mf_memory_protect(m, 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_NONE, NULL) == MF_OK);
     CHECK(mf_memory_protect(m, 2 * 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
-    kernel.next_window = (mf_bare_window){0, MF_BARE_WINDOW_U32_BYTES, other_root, false};
+    kernel.next_reservation = (mf_bare_reservation){0, MF_BARE_RESERVATION_U32_BYTES, other_root, false};
     CHECK(mf_memory_clone(m, &clone, NULL) == MF_OK);
     mf_memory_destroy(m);
     kernel_root_use(other_root);
@@ -349,13 +349,13 @@ static void a_clone_for_another_space(void) {
     mf_memory_destroy(clone);
     kernel_root_use(boot_root);
     kernel_frame_give(other_root);
-    kernel.next_window.root = boot_root;
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
+    kernel.next_reservation.root = boot_root;
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0);
     puts("a_clone_for_another_space");
 }
 
-/* Two guests whose windows overlap, each in tables of its own; a thread may use one inside the other. */
-static void overlapping_windows_of_two_spaces(void) {
+/* Two guests whose reservations overlap, each in tables of its own; a thread may use one inside the other. */
+static void overlapping_reservations_of_two_spaces(void) {
     uint64_t boot_root = kernel_root();
     uint64_t roots[2] = {kernel_root_make(), kernel_root_make()};
     kernel_root_use(roots[0]);
@@ -383,8 +383,8 @@ static void overlapping_windows_of_two_spaces(void) {
     kernel_root_use(boot_root);
     kernel_frame_give(roots[0]);
     kernel_frame_give(roots[1]);
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
-    puts("overlapping_windows_of_two_spaces");
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0);
+    puts("overlapping_reservations_of_two_spaces");
 }
 
 int main(void) {
@@ -396,9 +396,9 @@ int main(void) {
     changes_take_effect_at_once();
     the_top_of_the_space();
     the_upper_half();
-    overlapping_windows_of_two_spaces();
+    overlapping_reservations_of_two_spaces();
     a_clone_for_another_space();
-    CHECK(kernel.windows == 0 && kernel.frames_taken == 0);
+    CHECK(kernel.reservations == 0 && kernel.frames_taken == 0);
     puts("all given back");
     return 0;
 }

@@ -19,8 +19,8 @@
  * CHECK: ring_3_faults_like_ring_0
  * CHECK-NEXT: ring_3_resumes_by_the_table
  * CHECK-NEXT: ring_3_runs_emitted_accessors
- * CHECK-NEXT: ring_3_has_no_part_in_windows_of_the_kernel
- * CHECK-NEXT: ring_0_needs_ac_for_windows_of_ring_3
+ * CHECK-NEXT: ring_3_has_no_part_in_reservations_of_the_kernel
+ * CHECK-NEXT: ring_0_needs_ac_for_reservations_of_ring_3
  * CHECK-NEXT: a_fault_that_the_tables_do_not_explain_is_tried_again
  * CHECK: all given back
  */
@@ -38,7 +38,7 @@
 #define FLAG_INTERRUPTS UINT64_C(0x200)
 #define FLAG_ALIGNMENT UINT64_C(0x40000)
 
-/* The window that the emitted accessors are made for. */
+/* The reservation that the emitted accessors are made for. */
 #define BASE UINT64_C(0xb0000000000)
 #define RODATA UINT64_C(0x10000)
 #define DATA UINT64_C(0x20000)
@@ -243,18 +243,18 @@ static void trespass(mf_view *view, void *context) {
 }
 
 /* Not even inside a frame of that memory: the fault is the kernel's, which lets the guest go on elsewhere. */
-static void ring_3_has_no_part_in_windows_of_the_kernel(void) {
-    kernel.next_window =
-        (mf_bare_window){BASE + (UINT64_C(64) << 30), MF_BARE_WINDOW_U33_BYTES, kernel_root(), false};
+static void ring_3_has_no_part_in_reservations_of_the_kernel(void) {
+    kernel.next_reservation = (mf_bare_reservation){BASE + (UINT64_C(64) << 30),
+                                                    MF_BARE_RESERVATION_U33_BYTES, kernel_root(), false};
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &of_the_kernel, NULL) == MF_OK);
     map(of_the_kernel, 0, MF_PAGE_SIZE, MF_READ_WRITE);
     uint64_t base = (uint64_t)(uintptr_t)mf_memory_view(of_the_kernel)->base;
     const uint64_t places[] = {base, base + MF_PAGE_SIZE, base + MF_SPACE_BYTES};
     kernel.foreign_resume = code_at(guest_code_resumes);
-    /* Another address space has a window of ring 3 there. */
+    /* Another address space has a reservation of ring 3 there. */
     mf_memory *elsewhere;
     uint64_t other_root = kernel_root_make();
-    kernel.next_window = (mf_bare_window){base, MF_BARE_WINDOW_U33_BYTES, other_root, true};
+    kernel.next_reservation = (mf_bare_reservation){base, MF_BARE_RESERVATION_U33_BYTES, other_root, true};
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &elsewhere, NULL) == MF_OK);
     for (unsigned i = 0; i < 3; i++) {
         unsigned before = kernel.foreign_faults;
@@ -273,7 +273,7 @@ static void store_in_ring_0(mf_view *view, void *context) {
     *(volatile unsigned char *)((uintptr_t)view->base + *(const uint64_t *)context) = 7;
 }
 
-/* A kernel that forgets to set AC: nobody's guest has done anything. */
+/* A kernel that does not set AC: nobody's guest has done anything. */
 static void store_without_ac(mf_view *view, void *context) {
     uint64_t at = (uint64_t)(uintptr_t)view->base + *(const uint64_t *)context;
     unsigned before = kernel.foreign_faults;
@@ -288,7 +288,7 @@ static void store_without_ac(mf_view *view, void *context) {
     CHECK(kernel.foreign_faults == before + has_smap);
 }
 
-static void ring_0_needs_ac_for_windows_of_ring_3(void) {
+static void ring_0_needs_ac_for_reservations_of_ring_3(void) {
     uint64_t data = DATA;
     uint64_t rodata = RODATA;
     mf_fault fault;
@@ -332,7 +332,7 @@ int main(void) {
 #endif
     forbid_user_pages();
     map_guest_code();
-    kernel.next_window = (mf_bare_window){BASE, MF_BARE_WINDOW_U33_BYTES, kernel_root(), true};
+    kernel.next_reservation = (mf_bare_reservation){BASE, MF_BARE_RESERVATION_U33_BYTES, kernel_root(), true};
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &memory, NULL) == MF_OK);
     map(memory, RODATA, MF_PAGE_SIZE, MF_READ_ONLY);
     map(memory, DATA, MF_PAGE_SIZE, MF_READ_WRITE);
@@ -340,12 +340,12 @@ int main(void) {
     RUN(ring_3_faults_like_ring_0);
     RUN(ring_3_resumes_by_the_table);
     RUN(ring_3_runs_emitted_accessors);
-    RUN(ring_3_has_no_part_in_windows_of_the_kernel);
-    RUN(ring_0_needs_ac_for_windows_of_ring_3);
+    RUN(ring_3_has_no_part_in_reservations_of_the_kernel);
+    RUN(ring_0_needs_ac_for_reservations_of_ring_3);
     RUN(a_fault_that_the_tables_do_not_explain_is_tried_again);
     mf_memory_destroy(memory);
     unmap_guest_code();
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0);
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0);
     puts("all given back");
     return 0;
 }

@@ -1,19 +1,19 @@
 /*
  * Page tables in memory that only looks like a machine's, read by a walker of its own: permissions, bytes,
- * what the CPU must forget, huge leaves, frames that run out at every step, and every frame given back.
+ * INVLPG and shootdowns, huge leaves, frames that run out at every step, and every frame given back.
  *
- * RUN: %cc -I%source/runtime/x86_paged %s %source/runtime/x86_paged/bare_tables.c -o %t && %t | FileCheck %s
+ * RUN: %cc -I%source/runtime %s %source/runtime/x86_paged/bare/tables.c -o %t && %t | FileCheck %s
  *
  * CHECK: permissions_and_bytes_follow_a_model
  * CHECK-NEXT: frames_that_run_out_leave_all_as_it_was
  * CHECK-NEXT: reserved_frames_cannot_run_out
  * CHECK-NEXT: a_huge_leaf_is_made_and_split
- * CHECK-NEXT: only_what_changes_is_forgotten
+ * CHECK-NEXT: only_what_changes_is_invalidated
  * CHECK-NEXT: tables_of_others_stay
  * CHECK-NEXT: the_top_of_a_half
  */
-#include "bare_cpu.h"
-#include "bare_tables.h"
+#include "x86_paged/bare/cpu.h"
+#include "x86_paged/bare/tables.h"
 #include "random.h"
 
 #include <stdio.h>
@@ -44,7 +44,7 @@ static bool has_huge;
 static uint64_t take(void *context) {
     CHECK(context == is_taken);
     if (taken >= most_taken)
-        return MF_NO_FRAME;
+        return NO_FRAME;
     for (unsigned i = FRAMES; i-- > 0;) {
         if (!is_taken[i]) {
             is_taken[i] = true;
@@ -53,7 +53,7 @@ static uint64_t take(void *context) {
             return MEMORY_START + (uint64_t)i * MF_PAGE_SIZE;
         }
     }
-    return MF_NO_FRAME;
+    return NO_FRAME;
 }
 
 static uint64_t take_huge(void *context) {
@@ -69,7 +69,7 @@ static uint64_t take_huge(void *context) {
             return MEMORY_START + (uint64_t)i * MF_PAGE_SIZE;
         }
     }
-    return MF_NO_FRAME;
+    return NO_FRAME;
 }
 
 static bool is_cached(uint64_t frame);
@@ -128,7 +128,7 @@ static unsigned char *host_of(uint64_t address) {
 }
 
 static bool allows(uint64_t address, mf_operation operation, bool *is_user) {
-    return mf_bare_tables_allow((unsigned char *)memory - MEMORY_START, root, address, operation, is_user);
+    return page_tables_allow((unsigned char *)memory - MEMORY_START, root, address, operation, is_user);
 }
 
 static mf_perm perm_at(uint64_t address) {
@@ -144,24 +144,24 @@ enum { PAGES = 1600 };
 #define START (UINT64_C(0x40000000) + 5 * MF_PAGE_SIZE)
 
 /*
- * Of each CPU: translations of pages, and the tables that entries of level 4, 3 and 2 led to. A CPU forgets
- * no more than it is told, not even ways through tables to other addresses, which most CPUs do.
+ * Of each CPU: translations of pages, and the tables that entries of level 4, 3 and 2 led to. A CPU drops
+ * no more than it is told, not even paths through tables to other addresses, which most CPUs drop too.
  */
-enum { CPUS = 2, WAYS = 16 };
+enum { CPUS = 2, PATHS = 16 };
 
 typedef struct cpu {
     translation pages[PAGES];
-    uint64_t ways[3][WAYS]; /* 0: none */
-    unsigned forgotten;     /* pages */
+    uint64_t paths[3][PATHS]; /* 0: none */
+    unsigned invalidated;     /* pages */
     unsigned calls;
 } cpu;
 
 static cpu cpus[CPUS];
 
-static uint64_t *way_of(cpu *c, unsigned level, uint64_t address) {
+static uint64_t *path_of(cpu *c, unsigned level, uint64_t address) {
     uint64_t i = (address >> (12 + 9 * level)) - (START >> (12 + 9 * level));
-    CHECK(i < WAYS);
-    return &c->ways[level - 1][i];
+    CHECK(i < PATHS);
+    return &c->paths[level - 1][i];
 }
 
 /* Other tests work elsewhere, where nothing is cached. */
@@ -169,9 +169,9 @@ static bool is_in_sight(uint64_t address) {
     return address - START < (uint64_t)PAGES * MF_PAGE_SIZE;
 }
 
-/* A huge page is forgotten as a whole. */
-static void forget(cpu *c, uint64_t address) {
-    c->forgotten++;
+/* A huge page is invalidated as a whole. */
+static void invalidate(cpu *c, uint64_t address) {
+    c->invalidated++;
     for (uint64_t i = 0; i < PAGES; i++) {
         uint64_t at = START + i * MF_PAGE_SIZE;
         bool same_huge = c->pages[i].is_huge && at >> 21 == address >> 21;
@@ -179,18 +179,18 @@ static void forget(cpu *c, uint64_t address) {
             c->pages[i] = (translation){0};
     }
     for (unsigned level = 1; level <= 3 && is_in_sight(address); level++)
-        *way_of(c, level, address) = 0;
+        *path_of(c, level, address) = 0;
 }
 
-void mf_cpu_forget_page(uint64_t address) {
-    forget(&cpus[0], address);
+void cpu_invlpg(uint64_t address) {
+    invalidate(&cpus[0], address);
 }
 
-static void forget_elsewhere(void *context, uint64_t address, uint64_t pages) {
+static void shootdown(void *context, uint64_t address, uint64_t pages) {
     CHECK(context == is_taken && pages > 0);
     cpus[1].calls++;
     for (uint64_t i = 0; i < pages; i++)
-        forget(&cpus[1], address + i * MF_PAGE_SIZE);
+        invalidate(&cpus[1], address + i * MF_PAGE_SIZE);
 }
 
 static bool is_cached(uint64_t frame) {
@@ -200,24 +200,24 @@ static bool is_cached(uint64_t frame) {
             const translation *t = &cpus[c].pages[i];
             found = found || (t->is_present && t->physical >> 12 == frame >> 12);
         }
-        for (unsigned i = 0; i < WAYS; i++) {
+        for (unsigned i = 0; i < PATHS; i++) {
             const cpu *k = &cpus[c];
-            found = found || k->ways[0][i] == frame || k->ways[1][i] == frame || k->ways[2][i] == frame;
+            found = found || k->paths[0][i] == frame || k->paths[1][i] == frame || k->paths[2][i] == frame;
         }
     }
     return found;
 }
 
-static void cache_way(cpu *c, uint64_t address) {
+static void cache_path(cpu *c, uint64_t address) {
     uint64_t table = root;
     for (unsigned level = 3; level >= 1; level--) {
         uint64_t word = word_at(table + (address >> (12 + 9 * level) & 511) * 8);
         if ((word & 1) == 0 || (level == 1 && (word >> 7 & 1) != 0))
             return;
         table = word & UINT64_C(0xffffffffff000);
-        uint64_t *way = way_of(c, level, address);
-        CHECK(*way == 0 || *way == table);
-        *way = table;
+        uint64_t *path = path_of(c, level, address);
+        CHECK(*path == 0 || *path == table);
+        *path = table;
     }
 }
 
@@ -230,7 +230,7 @@ static void use_cached(cpu *c) {
         /* One that is not told of more rights faults, and its handler finds them. */
         CHECK(!old.is_present || old.is_writable == now.is_writable || (c != cpus && now.is_writable));
         c->pages[i] = now;
-        cache_way(c, START + i * MF_PAGE_SIZE);
+        cache_path(c, START + i * MF_PAGE_SIZE);
     }
 }
 
@@ -241,9 +241,9 @@ static void check_cached(void) {
 
 /* ---- Tables ---- */
 
-static const mf_frame_source frames = {
-    (unsigned char *)memory - MEMORY_START, is_taken, take, take_huge, give, forget_elsewhere};
-static mf_bare_tables tables = {.frames = &frames, .is_user = true};
+static const frame_source frames = {
+    (unsigned char *)memory - MEMORY_START, is_taken, take, take_huge, give, shootdown};
+static page_tables tables = {.frames = &frames, .is_user = true};
 
 static void begin(bool huge) {
     CHECK(taken == 0);
@@ -255,14 +255,14 @@ static void begin(bool huge) {
     tables.root = root;
 }
 
-static mf_bare_run run_of(uint64_t first, uint64_t pages) {
-    return (mf_bare_run){START + first * MF_PAGE_SIZE, pages};
+static virtual_run run_of(uint64_t first, uint64_t pages) {
+    return (virtual_run){START + first * MF_PAGE_SIZE, pages};
 }
 
 /* Everything is given back but the root. */
 static void end(void) {
     most_taken = FRAMES;
-    mf_bare_tables_clear(&tables, run_of(0, PAGES));
+    page_tables_clear(&tables, run_of(0, PAGES));
     check_cached();
     CHECK(taken == 1);
     give(is_taken, root);
@@ -278,18 +278,18 @@ static void compare(const model *m) {
         uint64_t address = START + i * MF_PAGE_SIZE;
         CHECK(perm_at(address) == (mf_perm)m->perm[i]);
         const unsigned char *host = host_of(address);
-        uint64_t frame = mf_bare_tables_frame(&tables, address);
-        CHECK(frame == MF_NO_FRAME ? m->byte[i] == 0 && host == NULL
-                                   : memory[(frame - MEMORY_START) / MF_PAGE_SIZE][0] == m->byte[i]);
+        uint64_t frame = page_tables_frame(&tables, address);
+        CHECK(frame == NO_FRAME ? m->byte[i] == 0 && host == NULL
+                                : memory[(frame - MEMORY_START) / MF_PAGE_SIZE][0] == m->byte[i]);
         CHECK(host == NULL || frame == walk(address).physical);
         CHECK(host == NULL || (host[0] == m->byte[i] && host[4095] == m->byte[i] && host[2000] == 0));
     }
 }
 
 static void check_find(const model *m) {
-    mf_bare_run part;
+    virtual_run part;
     uint64_t next = 0;
-    while (mf_bare_tables_find(&tables, run_of(next, PAGES - next), &part)) {
+    while (page_tables_find(&tables, run_of(next, PAGES - next), &part)) {
         uint64_t first = (part.start - START) / MF_PAGE_SIZE;
         CHECK(part.pages > 0 && first >= next && first + part.pages <= PAGES);
         for (; next < first; next++)
@@ -310,19 +310,19 @@ static void change(model *m, random_source *random) {
     uint64_t first = random_below(random, PAGES);
     uint64_t count = random_below(random, random_one_in(random, 4) ? PAGES : 20);
     count = count < PAGES - first ? count : PAGES - first;
-    mf_bare_run run = run_of(first, count);
+    virtual_run run = run_of(first, count);
     mf_perm perm = (mf_perm)random_below(random, 3);
     if (random_one_in(random, 8)) {
-        mf_bare_tables_zero(&tables, run);
+        page_tables_zero(&tables, run);
         memset(m->byte + first, 0, count);
     } else if (random_one_in(random, 30)) {
-        mf_bare_tables_protect(&tables, run, MF_PERM_NONE);
-        mf_bare_tables_clear(&tables, run);
+        page_tables_protect(&tables, run, MF_PERM_NONE);
+        page_tables_clear(&tables, run);
         memset(m->byte + first, 0, count);
         memset(m->perm + first, MF_PERM_NONE, count);
-    } else if (mf_bare_tables_protect(&tables, run, perm)) {
+    } else if (page_tables_protect(&tables, run, perm)) {
         memset(m->perm + first, (int)perm, count);
-        CHECK(mf_bare_tables_have(&tables, run, perm));
+        CHECK(page_tables_have(&tables, run, perm));
     } else {
         CHECK(taken + 513 > most_taken || most_taken < FRAMES);
     }
@@ -351,11 +351,11 @@ static void frames_that_run_out_leave_all_as_it_was(void) {
     unsigned failures = 0;
     for (unsigned room = 0;; room++) {
         begin(room % 2 == 0);
-        CHECK(mf_bare_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
+        CHECK(page_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
         memset(host_of(START + 701 * MF_PAGE_SIZE), 7, 1);
         unsigned before = taken;
         most_taken = taken + room;
-        bool done = mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RO);
+        bool done = page_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RO);
         CHECK(perm_at(START) == (done ? MF_PERM_RO : MF_PERM_NONE));
         CHECK(perm_at(START + 701 * MF_PAGE_SIZE) == (done ? MF_PERM_RO : MF_PERM_RW));
         CHECK(*host_of(START + 701 * MF_PAGE_SIZE) == 7);
@@ -371,33 +371,33 @@ static void frames_that_run_out_leave_all_as_it_was(void) {
 static void a_huge_leaf_is_made_and_split(void) {
     begin(true);
     uint64_t first = 512 - 5; /* START is 5 pages above a boundary */
-    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_RW));
+    CHECK(page_tables_protect(&tables, run_of(first, 512), MF_PERM_RW));
     CHECK(walk(START + first * MF_PAGE_SIZE).is_huge && taken == 1 + 2 + 512);
     host_of(START + (first + 100) * MF_PAGE_SIZE)[9] = 42;
     check_cached();
-    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_NONE));
-    CHECK(mf_bare_tables_protect(&tables, run_of(first, 512), MF_PERM_RO));
+    CHECK(page_tables_protect(&tables, run_of(first, 512), MF_PERM_NONE));
+    CHECK(page_tables_protect(&tables, run_of(first, 512), MF_PERM_RO));
     CHECK(walk(START + first * MF_PAGE_SIZE).is_huge &&
           host_of(START + (first + 100) * MF_PAGE_SIZE)[9] == 42);
     check_cached();
     most_taken = taken;
-    CHECK(!mf_bare_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
+    CHECK(!page_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
     most_taken++;
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
+    CHECK(page_tables_protect(&tables, run_of(first + 7, 1), MF_PERM_NONE));
     check_cached();
     CHECK(!walk(START + first * MF_PAGE_SIZE).is_huge &&
           perm_at(START + (first + 8) * MF_PAGE_SIZE) == MF_PERM_RO);
     CHECK(host_of(START + (first + 100) * MF_PAGE_SIZE)[9] == 42);
     /* What is reserved may get any permission, so a hidden huge leaf is split for it. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE));
+    CHECK(page_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE));
     most_taken = FRAMES;
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_RW));
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_NONE));
+    CHECK(page_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_RW));
+    CHECK(page_tables_protect(&tables, run_of(first + 512, 512), MF_PERM_NONE));
     most_taken = taken;
-    CHECK(!mf_bare_tables_reserve(&tables, run_of(first + 512, 10)));
+    CHECK(!page_tables_reserve(&tables, run_of(first + 512, 10)));
     most_taken++;
-    CHECK(mf_bare_tables_reserve(&tables, run_of(first + 512, 10)));
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 515, 1), MF_PERM_RW));
+    CHECK(page_tables_reserve(&tables, run_of(first + 512, 10)));
+    CHECK(page_tables_protect(&tables, run_of(first + 515, 1), MF_PERM_RW));
     end();
 }
 
@@ -414,18 +414,18 @@ static void use_page(uint64_t address) {
 static void reserved_frames_cannot_run_out(void) {
     for (unsigned room = 0;; room++) {
         begin(room % 2 == 0);
-        CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE) && taken == 1);
-        CHECK(mf_bare_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
+        CHECK(page_tables_protect(&tables, run_of(0, PAGES), MF_PERM_NONE) && taken == 1);
+        CHECK(page_tables_protect(&tables, run_of(700, 3), MF_PERM_RW));
         unsigned before = taken;
         most_taken = taken + room;
-        bool done = mf_bare_tables_reserve(&tables, run_of(0, PAGES));
+        bool done = page_tables_reserve(&tables, run_of(0, PAGES));
         CHECK(perm_at(START) == MF_PERM_NONE && perm_at(START + 701 * MF_PAGE_SIZE) == MF_PERM_RW);
         CHECK(done || taken == before);
         most_taken = taken;
         if (done) {
             for (uint64_t i = 0; i < PAGES; i += 2)
-                CHECK(i == 0 || has_huge || mf_bare_tables_protect(&tables, run_of(i, 1), MF_PERM_RO));
-            mf_bare_tables_unreserve(&tables, run_of(0, PAGES));
+                CHECK(i == 0 || has_huge || page_tables_protect(&tables, run_of(i, 1), MF_PERM_RO));
+            page_tables_unreserve(&tables, run_of(0, PAGES));
             CHECK(perm_at(START) == MF_PERM_NONE &&
                   perm_at(START + 2 * MF_PAGE_SIZE) == (has_huge ? MF_PERM_NONE : MF_PERM_RO));
             CHECK(has_huge ? taken == before : taken < before + PAGES / 2 + 8);
@@ -436,49 +436,49 @@ static void reserved_frames_cannot_run_out(void) {
     }
 }
 
-/* What this CPU and the other one have forgotten, and in how many calls; both begin anew. */
-static bool has_forgotten(unsigned here, unsigned elsewhere, unsigned calls) {
-    bool is_so = cpus[0].forgotten == here && cpus[1].forgotten == elsewhere && cpus[1].calls == calls;
-    cpus[0].forgotten = cpus[1].forgotten = cpus[1].calls = 0;
+/* What this CPU and the other one have invalidated, and in how many shootdowns; both begin anew. */
+static bool has_invalidated(unsigned here, unsigned elsewhere, unsigned calls) {
+    bool is_so = cpus[0].invalidated == here && cpus[1].invalidated == elsewhere && cpus[1].calls == calls;
+    cpus[0].invalidated = cpus[1].invalidated = cpus[1].calls = 0;
     return is_so;
 }
 
-static void only_what_changes_is_forgotten(void) {
+static void only_what_changes_is_invalidated(void) {
     begin(false);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_invalidated(0, 0, 0));
     use_page(START);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(0, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_invalidated(0, 0, 0));
     /* Others need not be told of rights that are added. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_forgotten(1, 0, 0));
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(2, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_invalidated(1, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_invalidated(2, 0, 0));
     /* The pages on both sides of one that has changed already. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(1, 1), MF_PERM_RO) && has_forgotten(1, 1, 1));
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_forgotten(2, 2, 2));
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_NONE) && has_forgotten(3, 3, 1));
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_forgotten(0, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(1, 1), MF_PERM_RO) && has_invalidated(1, 1, 1));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_invalidated(2, 2, 2));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_NONE) && has_invalidated(3, 3, 1));
+    CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RW) && has_invalidated(0, 0, 0));
     check_cached();
-    /* The pages, then three tables on the way to them. */
-    mf_bare_tables_clear(&tables, run_of(0, PAGES));
-    CHECK(cpus[0].forgotten == 3 + 3 && cpus[1].calls == 2);
-    /* Tables beside each other are forgotten elsewhere at once. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RW));
-    has_forgotten(0, 0, 0);
-    mf_bare_tables_clear(&tables, run_of(0, PAGES));
+    /* The pages, then three tables of their walk. */
+    page_tables_clear(&tables, run_of(0, PAGES));
+    CHECK(cpus[0].invalidated == 3 + 3 && cpus[1].calls == 2);
+    /* Tables beside each other go with one shootdown. */
+    CHECK(page_tables_protect(&tables, run_of(0, PAGES), MF_PERM_RW));
+    has_invalidated(0, 0, 0);
+    page_tables_clear(&tables, run_of(0, PAGES));
     CHECK(cpus[1].calls == 2);
     end();
 
     begin(true);
     uint64_t first = 512 - 5;
-    CHECK(mf_bare_tables_protect(&tables, run_of(first, 1024), MF_PERM_RW) && has_forgotten(0, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(first, 1024), MF_PERM_RW) && has_invalidated(0, 0, 0));
     check_cached();
-    /* Two huge pages are forgotten by one address each. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(first, 1024), MF_PERM_RO) && has_forgotten(2, 1024, 1));
+    /* Two huge pages are invalidated by one address each. */
+    CHECK(page_tables_protect(&tables, run_of(first, 1024), MF_PERM_RO) && has_invalidated(2, 1024, 1));
     /* Nothing changes, so nothing is split, also when there is no frame for it. */
     most_taken = taken;
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 500, 30), MF_PERM_RO) && has_forgotten(0, 0, 0));
+    CHECK(page_tables_protect(&tables, run_of(first + 500, 30), MF_PERM_RO) && has_invalidated(0, 0, 0));
     most_taken = FRAMES;
     /* The first is split, then one of its pages changes. */
-    CHECK(mf_bare_tables_protect(&tables, run_of(first + 9, 1), MF_PERM_NONE) && has_forgotten(2, 2, 2));
+    CHECK(page_tables_protect(&tables, run_of(first + 9, 1), MF_PERM_NONE) && has_invalidated(2, 2, 2));
     check_cached();
     end();
 }
@@ -490,8 +490,8 @@ static void tables_of_others_stay(void) {
     memset((unsigned char *)memory + (theirs - MEMORY_START), 0, MF_PAGE_SIZE);
     uint64_t word = theirs | 7;
     memcpy((unsigned char *)memory + (root - MEMORY_START), &word, sizeof word);
-    CHECK(mf_bare_tables_protect(&tables, run_of(0, 4), MF_PERM_RW) && taken == 2 + 2 + 4);
-    mf_bare_tables_clear(&tables, run_of(0, 4));
+    CHECK(page_tables_protect(&tables, run_of(0, 4), MF_PERM_RW) && taken == 2 + 2 + 4);
+    page_tables_clear(&tables, run_of(0, 4));
     CHECK(taken == 2 && word_at(root) == word);
     give(is_taken, theirs);
     give(is_taken, root);
@@ -499,15 +499,14 @@ static void tables_of_others_stay(void) {
 
 static void the_top_of_a_half(void) {
     begin(false);
-    mf_bare_run low = {UINT64_C(0x7fffffffe000), 2};
-    mf_bare_run high = {UINT64_C(0xffffffffffffe000), 2};
-    CHECK(mf_bare_tables_protect(&tables, low, MF_PERM_RW) &&
-          mf_bare_tables_protect(&tables, high, MF_PERM_RO));
+    virtual_run low = {UINT64_C(0x7fffffffe000), 2};
+    virtual_run high = {UINT64_C(0xffffffffffffe000), 2};
+    CHECK(page_tables_protect(&tables, low, MF_PERM_RW) && page_tables_protect(&tables, high, MF_PERM_RO));
     CHECK(perm_at(UINT64_C(0x7ffffffff000)) == MF_PERM_RW &&
           perm_at(UINT64_C(0xfffffffffffff000)) == MF_PERM_RO);
-    CHECK(mf_bare_tables_have(&tables, low, MF_PERM_RW) && !mf_bare_tables_have(&tables, high, MF_PERM_RW));
-    mf_bare_tables_clear(&tables, low);
-    mf_bare_tables_clear(&tables, high);
+    CHECK(page_tables_have(&tables, low, MF_PERM_RW) && !page_tables_have(&tables, high, MF_PERM_RW));
+    page_tables_clear(&tables, low);
+    page_tables_clear(&tables, high);
     end();
 }
 
@@ -519,7 +518,7 @@ int main(void) {
     RUN(frames_that_run_out_leave_all_as_it_was);
     RUN(reserved_frames_cannot_run_out);
     RUN(a_huge_leaf_is_made_and_split);
-    RUN(only_what_changes_is_forgotten);
+    RUN(only_what_changes_is_invalidated);
     RUN(tables_of_others_stay);
     RUN(the_top_of_a_half);
     return 0;

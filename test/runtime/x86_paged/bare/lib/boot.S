@@ -176,9 +176,9 @@ timer_entry:
         popq    %rax
         iretq
 
-/* Another CPU asks to forget pages. */
-        .globl  forget_entry
-forget_entry:
+/* Another CPU asks for a shootdown. */
+        .globl  shootdown_entry
+shootdown_entry:
         pushq   %rax
         pushq   %rcx
         pushq   %rdx
@@ -192,7 +192,7 @@ forget_entry:
         andq    $~0x40000, (%rsp)
         popfq
         cld
-        call    kernel_forget_asked
+        call    kernel_shootdown_asked
         popq    %r11
         popq    %r10
         popq    %r9

@@ -28,7 +28,7 @@
 
 enum { INDICES = 2, BASES = 6, WAYS = 2 };
 
-/* The kernel puts windows at 0, 16 GiB, and so on, and that is where the constant bases are. */
+/* The kernel reserves at 0, 16 GiB, and so on, and that is where the constant bases are. */
 #define CONSTANT_BASE_STEP (UINT64_C(16) << 30)
 
 #define DECLARE(name) extern const mf_accessors name##_accessors;

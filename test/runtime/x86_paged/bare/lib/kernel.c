@@ -1,4 +1,4 @@
-/* The kernel of kernel.h: segments, gates, frames, windows, and what a test finds in a C library. */
+/* The kernel of kernel.h: segments, gates, frames, reservations, and what a test finds in a C library. */
 #include "kernel.h"
 
 #include <stdarg.h>
@@ -15,7 +15,7 @@ volatile uint64_t timer_ticks;
 extern char kernel_end[], exception_entries[], boot_stack_end[], second_start[], second_end[];
 extern uint64_t level4[512], level3_low[512], level2_devices[512];
 extern void timer_entry(void);
-extern void forget_entry(void);
+extern void shootdown_entry(void);
 extern void kernel_page_fault_entry(void);
 extern void (*init_array_start[])(void);
 extern void (*init_array_end[])(void);
@@ -54,7 +54,7 @@ static void put_text(const char *text) {
 
 static int print(const char *format, va_list arguments) {
     char text[1024];
-    size_t length = mf_os_format(text, sizeof text, format, arguments);
+    size_t length = os_format(text, sizeof text, format, arguments);
     put_text(text);
     return (int)length;
 }
@@ -81,7 +81,7 @@ int fprintf(FILE *file, const char *format, ...) {
 }
 
 int vsnprintf(char *text, size_t room, const char *format, va_list arguments) {
-    return (int)mf_os_format(text, room, format, arguments);
+    return (int)os_format(text, room, format, arguments);
 }
 
 int puts(const char *text) {
@@ -382,12 +382,12 @@ static void host_free(void *context, void *object) {
     free(object);
 }
 
-enum { WINDOWS_MAX = 8 };
-static mf_bare_window open_windows[WINDOWS_MAX]; /* bytes are 0: free */
+enum { RESERVATIONS_MAX = 8 };
+static mf_bare_reservation reserved[RESERVATIONS_MAX]; /* bytes are 0: free */
 
-static bool is_free(const mf_bare_window *wanted) {
-    for (unsigned i = 0; i < WINDOWS_MAX; i++) {
-        const mf_bare_window *w = &open_windows[i];
+static bool is_free(const mf_bare_reservation *wanted) {
+    for (unsigned i = 0; i < RESERVATIONS_MAX; i++) {
+        const mf_bare_reservation *w = &reserved[i];
         if (w->bytes != 0 && w->root == wanted->root && wanted->base < w->base + w->bytes &&
             w->base < wanted->base + wanted->bytes)
             return false;
@@ -395,31 +395,31 @@ static bool is_free(const mf_bare_window *wanted) {
     return true;
 }
 
-static bool host_open_window(void *context, mf_bare_window *window) {
+static bool host_reserve(void *context, mf_bare_reservation *reservation) {
     (void)context;
-    if (kernel.window_is_refused)
+    if (kernel.reservation_is_refused)
         return false;
     lock();
-    *window = kernel.next_window;
-    while (!is_free(window))
-        window->base += UINT64_C(16) << 30;
+    *reservation = kernel.next_reservation;
+    while (!is_free(reservation))
+        reservation->base += UINT64_C(16) << 30;
     unsigned i = 0;
-    while (open_windows[i].bytes != 0)
+    while (reserved[i].bytes != 0)
         i++;
-    CHECK(i < WINDOWS_MAX);
-    open_windows[i] = *window;
-    kernel.windows++;
+    CHECK(i < RESERVATIONS_MAX);
+    reserved[i] = *reservation;
+    kernel.reservations++;
     unlock();
     return true;
 }
 
-static void host_close_window(void *context, const mf_bare_window *window) {
+static void host_release(void *context, const mf_bare_reservation *reservation) {
     (void)context;
     lock();
-    for (unsigned i = 0; i < WINDOWS_MAX; i++)
-        if (open_windows[i].base == window->base && open_windows[i].root == window->root)
-            open_windows[i].bytes = 0;
-    kernel.windows--;
+    for (unsigned i = 0; i < RESERVATIONS_MAX; i++)
+        if (reserved[i].base == reservation->base && reserved[i].root == reservation->root)
+            reserved[i].bytes = 0;
+    kernel.reservations--;
     unlock();
 }
 
@@ -481,7 +481,7 @@ _Static_assert(offsetof(task_state, ist) == 36 && offsetof(task_state, io_map) =
                "the CPU's task state");
 _Static_assert(sizeof(table_pointer) == 10 && offsetof(table_pointer, address) == 2, "lgdt and lidt");
 
-enum { FORGET_VECTOR = 48 };
+enum { SHOOTDOWN_VECTOR = 48 };
 
 static task_state tss;
 static uint64_t gdt[] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff, 0,
@@ -526,7 +526,7 @@ static void make_gates(void) {
     for (unsigned v = 0; v < 32; v++)
         kernel_idt[v] = gate_to((uint64_t)(uintptr_t)exception_entries + 16 * v);
     kernel_idt[32] = gate_to((uint64_t)(uintptr_t)timer_entry);
-    kernel_idt[FORGET_VECTOR] = gate_to((uint64_t)(uintptr_t)forget_entry);
+    kernel_idt[SHOOTDOWN_VECTOR] = gate_to((uint64_t)(uintptr_t)shootdown_entry);
 }
 
 void kernel_use_own_entry(void) {
@@ -564,20 +564,19 @@ _Noreturn void kernel_exception(const uint64_t *frame) {
 
 enum { APIC_END = 0xb0, APIC_SPURIOUS = 0xf0, APIC_COMMAND = 0x300, APIC_TARGET = 0x310 };
 
-/* The second CPU runs in the upper half; the lower half is empty again; and it has forgotten what was there.
- */
+/* The second CPU runs in the upper half; the lower half is empty again; and its TLB has nothing of it. */
 static volatile bool second_is_up, lower_half_is_empty, second_is_ready;
 static void (*volatile second_body)(void);
 volatile bool kernel_tells_others = true;
 unsigned kernel_times_told;
 
-/* What each CPU wants the other to forget; 0 pages: nothing. */
-typedef struct forget_request {
+/* What each CPU asks the other to invalidate; 0 pages: nothing. */
+typedef struct shootdown_request {
     uint64_t address;
     volatile uint64_t pages;
-} forget_request;
+} shootdown_request;
 
-static forget_request requests[2];
+static shootdown_request requests[2];
 
 static void apic_write(unsigned offset, uint32_t value) {
     *(volatile uint32_t *)(DIRECT_MAP + APIC + offset) = value;
@@ -588,9 +587,9 @@ static void apic_send(unsigned cpu, uint32_t command) {
     apic_write(APIC_COMMAND, command);
 }
 
-void kernel_forget_asked(void);
-void kernel_forget_asked(void) {
-    forget_request *r = &requests[1 - this_cpu()->number];
+void kernel_shootdown_asked(void);
+void kernel_shootdown_asked(void) {
+    shootdown_request *r = &requests[1 - this_cpu()->number];
     for (uint64_t i = 0; i < r->pages; i++)
         __asm__ volatile("invlpg (%0)" : : "r"(r->address + i * MF_PAGE_SIZE) : "memory");
     r->pages = 0;
@@ -598,15 +597,15 @@ void kernel_forget_asked(void) {
 }
 
 /* Interrupts are on, so that two CPUs that ask each other both get an answer. */
-static void host_forget_pages(void *context, uint64_t address, uint64_t pages) {
+static void host_shootdown(void *context, uint64_t address, uint64_t pages) {
     (void)context;
     if (!second_is_up || !kernel_tells_others)
         return;
-    forget_request *r = &requests[this_cpu()->number];
+    shootdown_request *r = &requests[this_cpu()->number];
     r->address = address;
     r->pages = pages;
     __atomic_fetch_add(&kernel_times_told, 1, __ATOMIC_RELAXED);
-    apic_send(1 - this_cpu()->number, 0x4000 | FORGET_VECTOR);
+    apic_send(1 - this_cpu()->number, 0x4000 | SHOOTDOWN_VECTOR);
     while (r->pages != 0)
         __asm__ volatile("pause");
 }
@@ -669,10 +668,10 @@ __attribute__((weak)) void kernel_start_memfold(void) {
         .give_frame = host_give,
         .allocate = host_allocate,
         .free = host_free,
-        .open_window = host_open_window,
-        .close_window = host_close_window,
+        .reserve = host_reserve,
+        .release = host_release,
         .thread_guard = host_thread_guard,
-        .forget_pages = host_forget_pages,
+        .shootdown = host_shootdown,
         .print = host_print,
         .halt = host_halt,
         .foreign_fault = host_foreign_fault,
@@ -696,7 +695,7 @@ _Noreturn void kernel_start(void);
 _Noreturn void kernel_start(void) {
     kernel.frames_most = FRAMES;
     kernel.heap_left = UINT64_MAX;
-    kernel.next_window = (mf_bare_window){0, MF_BARE_WINDOW_U33_BYTES, kernel_root(), false};
+    kernel.next_reservation = (mf_bare_reservation){0, MF_BARE_RESERVATION_U33_BYTES, kernel_root(), false};
     make_segments();
     make_gates();
     load_cpu(0);

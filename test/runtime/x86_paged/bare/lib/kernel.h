@@ -19,15 +19,16 @@ enum { KERNEL_CODE = 0x08, KERNEL_DATA = 0x10, USER_DATA = 0x18 | 3, USER_CODE =
 
 typedef struct kernel_state {
     unsigned frames_taken;
-    unsigned frames_most; /* more are refused */
-    unsigned huge_taken;  /* since the start */
-    unsigned windows;     /* open now */
-    unsigned objects;     /* allocated now */
+    unsigned frames_most;  /* more are refused */
+    unsigned huge_taken;   /* since the start */
+    unsigned reservations; /* now */
+    unsigned objects;      /* allocated now */
     unsigned foreign_faults;
     uint64_t foreign_address;
-    uint64_t foreign_resume;    /* where a foreign fault goes on; 0: the machine stops */
-    mf_bare_window next_window; /* of the next memory, or where it overlaps one, n * 16 GiB above it */
-    bool window_is_refused;
+    uint64_t foreign_resume; /* where a foreign fault goes on; 0: the machine stops */
+    mf_bare_reservation
+        next_reservation; /* of the next memory, or where it overlaps one, n * 16 GiB above it */
+    bool reservation_is_refused;
     bool keeps_given_frames; /* a frame that is given back is taken by somebody else at once */
     uint64_t heap_left;      /* bytes that may still be allocated */
     unsigned retries;        /* faults after which kernel_page_fault_entry goes on where it was */
@@ -75,7 +76,7 @@ void kernel_use_own_entry(void);
 void kernel_second_cpu_start(void);
 void kernel_second_cpu_call(void (*body)(void));
 bool kernel_second_cpu_is_idle(void);
-/* Whether forget_pages does anything. */
+/* Whether shootdown does anything. */
 extern volatile bool kernel_tells_others;
 extern unsigned kernel_times_told;
 

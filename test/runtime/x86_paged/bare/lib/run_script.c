@@ -46,7 +46,7 @@ static mf_memory *create(void) {
 static void run(const mf_accessors *accessors) {
     unsigned objects = kernel.objects;
     static run_session session;
-    kernel.next_window.base = 0;
+    kernel.next_reservation.base = 0;
     session = (run_session){.memory = create(), .script = &packed_script};
     session.engine.memory = session.memory;
     session.engine.view = mf_memory_view(session.memory);
@@ -58,7 +58,7 @@ static void run(const mf_accessors *accessors) {
             exit(1);
         }
     mf_memory_destroy(session.memory);
-    CHECK(kernel.frames_taken == 0 && kernel.windows == 0 && kernel.objects == objects);
+    CHECK(kernel.frames_taken == 0 && kernel.reservations == 0 && kernel.objects == objects);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* The verbs of os.h without an operating system, by what the kernel gives. */
-#include "bare_host.h"
-#include "bare_cpu.h"
+#include "x86_paged/bare/host.h"
+#include "x86_paged/bare/cpu.h"
 #include "os.h"
 
 #include <memfold/fault_handler.h>
@@ -10,7 +10,7 @@
 static mf_bare_host host;
 static bool has_started;
 
-const mf_bare_host *mf_bare_host_get(void) {
+const mf_bare_host *bare_host_get(void) {
     return has_started ? &host : NULL;
 }
 
@@ -18,7 +18,7 @@ const mf_bare_host *mf_bare_host_get(void) {
 
 static bool is_complete(const mf_bare_host *h) {
     return h->take_frame != NULL && h->give_frame != NULL && h->allocate != NULL && h->free != NULL &&
-           h->open_window != NULL && h->close_window != NULL && h->thread_guard != NULL && h->print != NULL &&
+           h->reserve != NULL && h->release != NULL && h->thread_guard != NULL && h->print != NULL &&
            h->halt != NULL;
 }
 
@@ -27,11 +27,11 @@ static const char *find_obstacle(const mf_bare_host *given) {
         return "mf_bare_start has been called before";
     if (!is_complete(given))
         return "a function of the host that is not optional is NULL";
-    if (!mf_cpu_protects_writes())
+    if (!cpu_has_wp())
         return "CR0.WP is clear: ring 0 could write to read-only guest pages";
-    if (!mf_cpu_knows_no_execute())
+    if (!cpu_has_nxe())
         return "EFER.NXE is clear: guest pages could be executed";
-    return mf_cpu_has_four_levels() ? NULL : "CR4.LA57 is set: the page tables have five levels";
+    return cpu_has_la57() ? "CR4.LA57 is set: the page tables have five levels" : NULL;
 }
 
 mf_status mf_bare_start(const mf_bare_host *given, mf_diag *diag) {
@@ -54,71 +54,71 @@ void mf_fault_handler_uninstall(void) {
 
 /* ---- Memory of the kernel ------------------------------------------------------------------ */
 
-void *mf_os_allocate(size_t bytes) {
+void *os_allocate(size_t bytes) {
     void *object = has_started ? host.allocate(host.context, bytes) : NULL;
     return object != NULL ? memset(object, 0, bytes) : NULL;
 }
 
-void mf_os_free(void *object) {
+void os_free(void *object) {
     if (object != NULL)
         host.free(host.context, object);
 }
 
-/* There is no space without memory here; only permission tables are reserved, at any alignment. */
-void *mf_os_reserve(size_t bytes, size_t alignment) {
+/* A kernel gives memory, not space without it. Only permission tables are reserved here, at any alignment. */
+void *os_reserve(size_t bytes, size_t alignment) {
     (void)alignment;
-    return mf_os_allocate(bytes);
+    return os_allocate(bytes);
 }
 
-bool mf_os_commit(void *space, size_t bytes) {
+bool os_commit(void *space, size_t bytes) {
     (void)space;
     (void)bytes;
     return true;
 }
 
-void mf_os_release(void *space, size_t bytes) {
+void os_release(void *space, size_t bytes) {
     (void)bytes;
-    mf_os_free(space);
+    os_free(space);
 }
 
-void mf_os_zero(void *space, size_t bytes) {
+void os_zero(void *space, size_t bytes) {
     memset(space, 0, bytes);
 }
 
-void mf_os_copy_nonzero(void *to, const void *from, size_t bytes) {
+void os_copy_nonzero(void *to, const void *from, size_t bytes) {
     memcpy(to, from, bytes);
 }
 
-void mf_os_copy_written(void *to, const void *from, size_t bytes) {
+void os_copy_written(void *to, const void *from, size_t bytes) {
     memcpy(to, from, bytes);
 }
 
 /* ---- Threads and text ---------------------------------------------------------------------- */
 
-void mf_os_wait(unsigned attempt) {
+void os_wait(unsigned attempt) {
     if (host.wait != NULL)
         host.wait(host.context, attempt);
     else
-        mf_cpu_pause();
+        cpu_pause();
 }
 
-void mf_os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
     (void)before;
     (void)in_parent;
     (void)in_child;
 }
 
-struct mf_guard **mf_os_thread_guard(void) {
+struct mf_guard **os_thread_guard_frame(void) {
     return host.thread_guard(host.context);
 }
 
-void mf_os_print(const char *line) {
+void os_print(const char *line) {
     if (has_started)
         host.print(host.context, line);
 }
 
 /* A kernel that has not even started the library, or whose halt returns, gets an exception. */
-void mf_os_abort(void) {
+void os_abort(void) {
     if (has_started)
         host.halt(host.context);
     __builtin_trap();

@@ -3,4 +3,4 @@
 
 #include <stddef.h>
 
-const mf_backend_ops *const mf_backend_copy = NULL;
+const backend_ops *const backend_copy = NULL;

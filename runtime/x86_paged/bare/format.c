@@ -1,5 +1,5 @@
 /*
- * mf_os_format without a C library: the conversions %s %c %d %u %x %%, the lengths l, ll and z, a minimum
+ * os_format without a C library: the conversions %s %c %d %u %x %%, the lengths l, ll and z, a minimum
  * width and its leading zero. What is none of these is copied as it stands, and no argument is taken for it.
  */
 #include "os.h"
@@ -61,7 +61,7 @@ static conversion read_conversion(const char **at) {
     return how;
 }
 
-size_t mf_os_format(char *text, size_t text_bytes, const char *format, va_list arguments) {
+size_t os_format(char *text, size_t text_bytes, const char *format, va_list arguments) {
     output out = {text, text_bytes, 0};
     for (const char *at = format; *at != '\0'; at++) {
         if (*at != '%') {

@@ -5,6 +5,6 @@
 #include <memfold/bare.h>
 
 /* NULL before mf_bare_start. */
-const mf_bare_host *mf_bare_host_get(void);
+const mf_bare_host *bare_host_get(void);
 
 #endif

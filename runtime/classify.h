@@ -1,29 +1,29 @@
 /* The one place that decides whether a range is accessible and what the fault is when it is not. */
-#ifndef MEMFOLD_RUNTIME_FAULT_IMPL_H
-#define MEMFOLD_RUNTIME_FAULT_IMPL_H
+#ifndef MEMFOLD_RUNTIME_CLASSIFY_H
+#define MEMFOLD_RUNTIME_CLASSIFY_H
 
 #include <memfold/abi.h>
 
 /* No page: every index of a range is accessible. Unlike any page it is not a multiple of 4096. */
-#define MF_NO_PAGE UINT64_MAX
+#define NO_PAGE UINT64_MAX
 
 /* The lowest permission that lets `operation` touch a page. */
-static inline mf_perm mf_operation_least_perm(mf_operation operation) {
+static inline mf_perm operation_least_perm(mf_operation operation) {
     return operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
 }
 
 /*
  * The 4096-aligned index of the lowest page of [index, index + length) that `operation` may not touch, or
- * MF_NO_PAGE. The end may pass 2^64.
+ * NO_PAGE. The end may pass 2^64.
  */
-uint64_t mf_fault_find_page(const unsigned char *perms, uint64_t index, uint64_t length,
+uint64_t classify_find_page(const unsigned char *perms, uint64_t index, uint64_t length,
                             mf_operation operation);
 
 /*
  * The record of an access that was refused, by the rule of `limit` in abi.h. If the permissions would let
  * it happen, which only a stale accessor can bring about, it is a page fault on the first page.
  */
-mf_fault mf_fault_classify(const unsigned char *perms, uint64_t index, uint64_t length,
-                           mf_operation operation, uint64_t limit);
+mf_fault classify_fault(const unsigned char *perms, uint64_t index, uint64_t length, mf_operation operation,
+                        uint64_t limit);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * SIGSEGV and SIGBUS on Linux: guest faults are resolved, all others go to the action that was there before.
  *
- * Every signal is blocked while the handler decides, so that nothing can leave it by a jump between its
- * entering and leaving of the registry. Before another handler is called its own mask is set.
+ * Every signal is blocked while the handler decides. Otherwise another handler could interrupt it inside the
+ * registry and leave by longjmp, and the registry would wait for that reader for ever. Before the handler
+ * that was there before is called, the mask that the kernel would have given it is set.
  */
 #include <memfold/fault_handler.h>
 
-#include "fault.h"
+#include "x86_paged/resolve.h"
 #include "guard_impl.h"
 #include "registry.h"
 
@@ -28,8 +29,9 @@
 #define STACK_ALIGNMENT 16
 
 /*
- * The action before ours. Handlers in other threads may be reading it while it is replaced, so there are two
- * places, used in turn, and the registry says when the one before is free.
+ * The action before ours. Handlers in other threads may be reading it while it is replaced. So there are two
+ * places, used in turn: the new action is written into the free one, published, and the registry drained,
+ * after which the other place is free.
  */
 typedef struct chain {
     int signal;
@@ -118,30 +120,30 @@ static bool is_data_fault(const siginfo_t *info, const greg_t *registers) {
 }
 
 /*
- * The thread goes on as if the faulting instruction had been a call of mf_guard_leave_frame(frame): below
+ * The thread goes on as if the faulting instruction had been a call of guard_frame_leave(frame): below
  * the red zone, with the stack as after a call instruction and the direction flag as C code wants it.
  */
-static void call_leave_frame(greg_t *registers, struct mf_guard *frame) {
+static void call_leave_guard_frame(greg_t *registers, struct mf_guard *frame) {
     uintptr_t stack = ((uintptr_t)registers[REG_RSP] - RED_ZONE_BYTES) & ~(uintptr_t)(STACK_ALIGNMENT - 1);
     registers[REG_RSP] = (greg_t)(stack - sizeof(void *));
     registers[REG_RDI] = (greg_t)(uintptr_t)frame;
-    registers[REG_RIP] = (greg_t)(uintptr_t)mf_guard_leave_frame;
+    registers[REG_RIP] = (greg_t)(uintptr_t)guard_frame_leave;
     registers[REG_EFL] &= ~(greg_t)EFLAGS_DIRECTION;
 }
 
 static bool recover(const siginfo_t *info, greg_t *registers) {
-    mf_page_fault fault = {
+    page_fault fault = {
         .host_address = (uintptr_t)info->si_addr,
         .host_pc = (uintptr_t)registers[REG_RIP],
         .operation = (registers[REG_ERR] & PAGE_FAULT_WRITE) != 0 ? MF_STORE : MF_LOAD,
     };
-    mf_page_fault_exit way;
-    if (!is_data_fault(info, registers) || !mf_page_fault_resolve(&fault, &way))
+    page_fault_fixup fixup;
+    if (!is_data_fault(info, registers) || !page_fault_resolve(&fault, &fixup))
         return false;
-    if (way.host_pc != 0)
-        registers[REG_RIP] = (greg_t)way.host_pc;
+    if (fixup.host_pc != 0)
+        registers[REG_RIP] = (greg_t)fixup.host_pc;
     else
-        call_leave_frame(registers, way.frame);
+        call_leave_guard_frame(registers, fixup.frame);
     return true;
 }
 

@@ -1,0 +1,81 @@
+/* The layout that a memory has now: made from the permission table when it is asked for, and kept until a
+ * change. */
+#include "live_layout.h"
+#include "memory_impl.h"
+#include "views.h"
+
+void live_layout_drop(mf_memory *memory) {
+    mf_layout_release(memory->current);
+    memory->current = NULL;
+    views_publish_fingerprint(memory, 0);
+}
+
+/* A walk over the live table that leaves out the pages of `heap` (first == end: leaves out none). */
+typedef struct run_walk {
+    const mf_memory *memory;
+    page_run heap;
+    uint32_t page;
+} run_walk;
+
+/* Writes the next maximal run and moves behind it; false at the end. */
+static bool next_run(run_walk *walk, layout_run *run) {
+    bool has_heap = walk->heap.first != walk->heap.end;
+    while (true) {
+        if (has_heap && walk->page == walk->heap.first)
+            walk->page = walk->heap.end;
+        if (walk->page >= walk->memory->table.len_pages)
+            return false;
+        bool below_heap = has_heap && walk->page < walk->heap.first;
+        page_run rest = {walk->page, below_heap ? walk->heap.first : walk->memory->table.len_pages};
+        walk->page = perms_find_change(walk->memory->table.perms, rest);
+        uint32_t perm = walk->memory->table.perms[rest.first];
+        if (perm != MF_PERM_NONE) {
+            *run = (layout_run){rest.first, walk->page, perm};
+            return true;
+        }
+    }
+}
+
+/*
+ * The heap of the live layout, and in `pages` those it owns. While they are all RW the heap is the one of
+ * creation; otherwise they are regions and the heap begins at its top. A top of 2^32 leaves no pages, and
+ * the base that does not fit becomes 0: no heap.
+ */
+static mf_heap live_heap(const mf_memory *memory, page_run *pages) {
+    mf_heap heap = memory->created->heap;
+    uint64_t heap_end = memory->view.heap_end;
+    *pages = page_run_of(heap.base, heap_end - heap.base);
+    if (perms_all(memory->table.perms, *pages, MF_PERM_RW))
+        return heap;
+    uint32_t used_pages = pages->end - pages->first;
+    *pages = (page_run){0, 0};
+    return (mf_heap){(uint32_t)heap_end, heap.max_pages - used_pages};
+}
+
+static mf_layout *make_live_layout(const mf_memory *memory) {
+    run_walk start = {.memory = memory};
+    mf_heap heap = live_heap(memory, &start.heap);
+    layout_run run;
+    size_t count = 0;
+    for (run_walk walk = start; next_run(&walk, &run);)
+        count++;
+    mf_layout *layout = layout_begin(count);
+    if (layout == NULL)
+        return NULL;
+    run_walk walk = start;
+    for (size_t i = 0; i < count; i++)
+        next_run(&walk, &layout->runs[i]);
+    layout_seal(layout, heap);
+    return layout;
+}
+
+mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag) {
+    if (memory->current == NULL) {
+        memory->current = make_live_layout(memory);
+        if (memory->current == NULL)
+            return memory_exhausted(diag);
+        views_publish_fingerprint(memory, memory->current->fingerprint);
+    }
+    *layout = mf_layout_retain(memory->current);
+    return MF_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * Permission tables: one mf_perm byte per guest page. The scans below read any of them, as a view has it; a
+ * perm_table is the live one of a memory, with its operations.
+ *
+ * Thread rule: as a memory's (memory.h).
+ */
+#ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
+#define MEMFOLD_RUNTIME_PERM_TABLE_H
+
+#include "pages.h"
+
+/* ---- Scans, eight pages at a time ---------------------------------------------------------- */
+
+/* The lowest page of `run` whose permission is below `least` (RO or RW); run.end if there is none. */
+uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least);
+
+/* Where the pages from run.first on stop having the permission of run.first; at most run.end. */
+uint32_t perms_find_change(const unsigned char *perms, page_run run);
+
+/* True if every page of `run` has `perm`. */
+bool perms_all(const unsigned char *perms, page_run run, mf_perm perm);
+
+/* The first pages of `rest`, which is not empty, with one permission; `rest` then begins behind them. */
+static inline page_run perms_next_run(const unsigned char *perms, page_run *rest) {
+    page_run next = {rest->first, perms_find_change(perms, *rest)};
+    rest->first = next.end;
+    return next;
+}
+
+/* ---- The live table ------------------------------------------------------------------------ */
+
+/* All zero: not open. */
+typedef struct perm_table {
+    unsigned char *perms; /* of MF_PERM_TABLE_PAGES pages; NULL: not open */
+    uint32_t len_pages;   /* end of the highest page that is not NONE: the table is zero from here on */
+} perm_table;
+
+/* All pages are NONE. False without memory or address space; close is fine either way. */
+bool perm_table_open(perm_table *table);
+void perm_table_close(perm_table *table);
+
+/* The pages have `perm`. */
+void perm_table_set(perm_table *table, page_run run, mf_perm perm);
+
+/* All pages are NONE again. */
+void perm_table_clear(perm_table *table);
+
+/* `to`, just opened, is as `from`. */
+void perm_table_clone(perm_table *to, const perm_table *from);
+
+#endif

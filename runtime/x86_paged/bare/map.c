@@ -1,0 +1,205 @@
+/* The verbs of map.h without an operating system: page tables in the reservation that the kernel has made. */
+#include "x86_paged/map.h"
+#include "x86_paged/bare/host.h"
+#include "x86_paged/bare/tables.h"
+#include "panic_impl.h"
+#include "x86_paged/reservations.h"
+
+#include <memfold/bare.h>
+
+#include <stdatomic.h>
+#include <string.h>
+
+struct map {
+    reservation reservation; /* what fault handlers read */
+    mf_bare_reservation place;
+    frame_source frames;
+    page_tables tables;
+};
+
+MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES, "the longest reservation");
+MF_STATIC_ASSERT(MF_BARE_NO_FRAME == NO_FRAME, "one word for no frame");
+
+/* The two halves of the space (Intel SDM volume 1, 3.3.7.1). */
+#define LOW_HALF_END UINT64_C(0x0000800000000000)
+#define HIGH_HALF_START UINT64_C(0xffff800000000000)
+
+static bool is_inside_one_half(const mf_bare_reservation *place) {
+    uint64_t last = place->base + (place->bytes - 1);
+    return place->base < HIGH_HALF_START ? last < LOW_HALF_END : last >= place->base;
+}
+
+static bool is_sound(const mf_bare_reservation *place) {
+    return place->base % MF_PAGE_SIZE == 0 && place->root % MF_PAGE_SIZE == 0 &&
+           (place->bytes == MF_BARE_RESERVATION_U32_BYTES || place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
+           is_inside_one_half(place);
+}
+
+static virtual_run run_of(const map *map, page_run run) {
+    return (virtual_run){map->place.base + page_bytes(run.first), run.end - run.first};
+}
+
+static virtual_run whole_reservation(const map *map) {
+    return (virtual_run){map->place.base, map->place.bytes / MF_PAGE_SIZE};
+}
+
+/* ---- One at a time on the tables of one root ------------------------------------------------- */
+
+/*
+ * Memories are independent, but those of one address space may have tables in common. The CPU that holds the
+ * lock may wait for the shootdown that it has asked for, so a CPU that waits here must be able to answer it:
+ * interrupts stay on.
+ */
+#define LOCK_COUNT 64
+static atomic_uint locks[LOCK_COUNT];
+
+static atomic_uint *lock_of(const map *map) {
+    return &locks[map->place.root / MF_PAGE_SIZE % LOCK_COUNT];
+}
+
+static void lock(const map *map) {
+    for (unsigned attempt = 0; atomic_exchange_explicit(lock_of(map), 1, memory_order_acquire) != 0;
+         attempt++) {
+        os_wait(attempt);
+    }
+}
+
+static void unlock(const map *map) {
+    atomic_store_explicit(lock_of(map), 0, memory_order_release);
+}
+
+/* ---- Reservations ----------------------------------------------------------------------------- */
+
+static bool is_empty(const map *map) {
+    lock(map);
+    bool is_so = page_tables_are_empty(&map->tables, whole_reservation(map));
+    unlock(map);
+    return is_so;
+}
+
+/* A wrong reservation is the kernel's mistake: what pages there would replace is its own or another guest's.
+ */
+static void register_reservation(map *map) {
+    map->reservation = (reservation){
+        .start = map->place.base,
+        .bytes = map->place.bytes,
+        .space = map->place.root,
+        .is_user = map->place.is_user,
+    };
+    if (!is_sound(&map->place) || !is_empty(map) || !reservation_add(&map->reservation)) {
+        panic_values("reserve gave a range that cannot be one, is not empty or overlaps another: ",
+                     map->place.base, ", ", map->place.bytes, " bytes");
+    }
+}
+
+static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
+    map->frames = (frame_source){
+        .direct_map = host->direct_map,
+        .context = host->context,
+        .take = host->take_frame,
+        .take_huge = allow_huge_pages ? host->take_huge_frame : NULL,
+        .give = host->give_frame,
+        .shootdown = host->shootdown,
+    };
+    map->tables = (page_tables){&map->frames, map->place.root, map->place.is_user};
+}
+
+map *map_open(bool allow_huge_pages) {
+    const mf_bare_host *host = bare_host_get();
+    map *map = os_allocate(sizeof *map);
+    if (map == NULL || !host->reserve(host->context, &map->place)) {
+        os_free(map);
+        return NULL;
+    }
+    connect(map, host, allow_huge_pages);
+    register_reservation(map);
+    return map;
+}
+
+void map_close(map *map) {
+    const mf_bare_host *host = bare_host_get();
+    if (map != NULL) {
+        reservation_remove(&map->reservation);
+        lock(map);
+        page_tables_clear(&map->tables, whole_reservation(map));
+        unlock(map);
+        host->release(host->context, &map->place);
+        os_free(map);
+    }
+}
+
+unsigned char *map_base(const map *map) {
+    return (unsigned char *)map->place.base;
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+bool map_protect(map *map, page_run run, mf_perm perm) {
+    lock(map);
+    bool is_done = page_tables_protect(&map->tables, run_of(map, run), perm);
+    unlock(map);
+    return is_done;
+}
+
+bool map_reserve(map *map, page_run run) {
+    lock(map);
+    bool is_done = page_tables_reserve(&map->tables, run_of(map, run));
+    unlock(map);
+    return is_done;
+}
+
+void map_unreserve(map *map, page_run run) {
+    lock(map);
+    page_tables_unreserve(&map->tables, run_of(map, run));
+    unlock(map);
+}
+
+bool map_has(map *map, page_run run, mf_perm perm) {
+    lock(map);
+    bool is_so = page_tables_have(&map->tables, run_of(map, run), perm);
+    unlock(map);
+    return is_so;
+}
+
+bool map_drop(map *map, page_run run) {
+    lock(map);
+    page_tables_zero(&map->tables, run_of(map, run));
+    unlock(map);
+    return true;
+}
+
+static void *bytes_of_page(map *map, uint32_t page) {
+    lock(map);
+    uint64_t frame = page_tables_frame(&map->tables, map->place.base + page_bytes(page));
+    unlock(map);
+    return map->frames.direct_map + frame;
+}
+
+/* By the direct map, so that the two may be in different address spaces. Both pages have frames. */
+void map_copy(map *to, map *from, page_run run) {
+    for (uint32_t page = run.first; page < run.end; page++) {
+        const void *source = bytes_of_page(from, page);
+        memcpy(bytes_of_page(to, page), source, MF_PAGE_SIZE);
+    }
+}
+
+static bool find(map *map, virtual_run run, virtual_run *part) {
+    lock(map);
+    bool is_found = page_tables_find(&map->tables, run, part);
+    unlock(map);
+    return is_found;
+}
+
+/* The visitor changes permissions, so the tables are free meanwhile. */
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
+    virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
+    virtual_run part;
+    while (find(map, rest, &part)) {
+        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE))
+            return false;
+        uint64_t part_end = part.start + part.pages * MF_PAGE_SIZE;
+        rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
+        rest.start = part_end;
+    }
+    return true;
+}

@@ -1,0 +1,48 @@
+/* Permissions of pages on the host: asked for, taken back, and insisted on. */
+#include "x86_paged/host_pages.h"
+#include "os.h"
+#include "panic_impl.h"
+#include "x86_paged/map.h"
+
+#include <string.h>
+
+/* About 70 ms. Only other threads that take mappings at the same time can make it come to that. */
+#define INSIST_ATTEMPTS 1000
+
+bool host_pages_try(const mf_memory *memory, page_run run, mf_perm perm) {
+    return run.first == run.end || map_protect(memory->paged.map, run, perm);
+}
+
+/* The kernel refuses also what changes nothing, so after the first refusal it is asked what the pages have.
+ */
+bool host_pages_insist(const mf_memory *memory, page_run run, mf_perm perm) {
+    for (unsigned attempt = 0; !host_pages_try(memory, run, perm); attempt++) {
+        if (attempt == 0 && map_has(memory->paged.map, run, perm))
+            return true;
+        if (attempt == INSIST_ATTEMPTS) {
+            panic_values("the kernel does not give back the permissions that guest pages had: ",
+                         page_bytes(run.first), " to ", page_bytes(run.end), "");
+        }
+        os_wait(attempt);
+    }
+    return true;
+}
+
+void host_pages_restore(const mf_memory *memory, page_run run) {
+    while (run.first < run.end) {
+        page_run part = perms_next_run(memory->table.perms, &run);
+        host_pages_insist(memory, part, (mf_perm)memory->table.perms[part.first]);
+    }
+}
+
+bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm) {
+    if (host_pages_try(memory, run, perm))
+        return true;
+    host_pages_restore(memory, run);
+    return false;
+}
+
+void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites) {
+    if (overwrites || !map_drop(memory->paged.map, run))
+        memset(memory->view.base + page_bytes(run.first), 0, page_bytes(run.end - run.first));
+}

@@ -1,0 +1,33 @@
+/*
+ * The host's permissions of guest pages, which equal those of the permission table except inside a backend
+ * operation.
+ *
+ * The host may refuse any change of permissions, even one that takes rights away: Linux may need one mapping
+ * more than it allows, a kernel one frame more than it has. What has been granted a moment before can be
+ * insisted on.
+ */
+#ifndef MEMFOLD_RUNTIME_X86_PAGED_HOST_PAGES_H
+#define MEMFOLD_RUNTIME_X86_PAGED_HOST_PAGES_H
+
+#include "memory_impl.h"
+
+/* The pages have `perm`. False if the host refuses; then some of them may have it. */
+bool host_pages_try(const mf_memory *memory, page_run run, mf_perm perm);
+
+/* The pages have `perm`. False if the host refuses; then they are as the permission table says. */
+bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm);
+
+/* The pages are as the permission table says, which they were a moment before. Panics if the host refuses. */
+void host_pages_restore(const mf_memory *memory, page_run run);
+
+/*
+ * The pages have `perm`, which they still have or had a moment before. True, like host_pages_try, as it
+ * panics if the host refuses: to go on would let accesses through that the contract refuses, or the other way
+ * round.
+ */
+bool host_pages_insist(const mf_memory *memory, page_run run, mf_perm perm);
+
+/* The pages, which are read-write on the host, are zero: overwritten, or given back where the host can. */
+void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites);
+
+#endif

@@ -1,0 +1,124 @@
+/* The verbs of map.h on Linux: a private anonymous mapping, mprotect and madvise. */
+#include "x86_paged/map.h"
+#include "os.h"
+#include "x86_paged/reservations.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/*
+ * The guard pages keep whatever lies beside a reservation at a distance, and make the mapping a multiple of a
+ * huge page: then the kernel can lay out one after the other without gaps.
+ */
+#define GUARD_PAGES_BEFORE_BYTES OS_HUGE_PAGE_BYTES
+#define MAPPING_BYTES ((RESERVATION_BYTES / OS_HUGE_PAGE_BYTES + 2) * OS_HUGE_PAGE_BYTES)
+
+MF_STATIC_ASSERT(MAPPING_BYTES - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >= 64 * 1024,
+                 "the guard pages behind");
+MF_STATIC_ASSERT(MF_PAGE_SIZE == 4096, "guest pages are the pages of the CPU");
+
+struct map {
+    reservation reservation; /* what the fault handler reads */
+    unsigned char *base;
+};
+
+/* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
+#define DROP_LOCKED 24
+
+/*
+ * The advice is given once to everything, guard pages included, so that it splits no mapping. The kernel
+ * follows it only where 2 MiB lie in one mapping, that is inside a run of pages with one permission.
+ */
+static unsigned char *reserve_space(bool allow_huge_pages) {
+    unsigned char *space = os_reserve(MAPPING_BYTES, OS_HUGE_PAGE_BYTES);
+    if (space != NULL && allow_huge_pages)
+        os_allow_huge_pages(space, MAPPING_BYTES);
+    return space;
+}
+
+map *map_open(bool allow_huge_pages) {
+    map *map = os_allocate(sizeof *map);
+    unsigned char *space = map != NULL ? reserve_space(allow_huge_pages) : NULL;
+    if (space == NULL) {
+        os_free(map);
+        return NULL;
+    }
+    map->base = space + GUARD_PAGES_BEFORE_BYTES;
+    map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES};
+    (void)reservation_add(&map->reservation); /* the system's mappings do not overlap */
+    return map;
+}
+
+void map_close(map *map) {
+    if (map != NULL) {
+        reservation_remove(&map->reservation);
+        os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES);
+        os_free(map);
+    }
+}
+
+unsigned char *map_base(const map *map) {
+    return map->base;
+}
+
+bool map_protect(map *map, page_run run, mf_perm perm) {
+    static const int protections[] = {
+        [MF_PERM_NONE] = PROT_NONE,
+        [MF_PERM_RO] = PROT_READ,
+        [MF_PERM_RW] = PROT_READ | PROT_WRITE,
+    };
+    return mprotect(map->base + page_bytes(run.first), page_bytes(run.end - run.first), protections[perm]) ==
+           0;
+}
+
+/* One line of the kernel's list: addresses and, in the first two of four letters, what may be done. */
+static bool read_mapping(FILE *list, uintptr_t *start, uintptr_t *end, char letters[5]) {
+    return fscanf(list, "%lx-%lx %4c%*[^\n]", start, end, letters) == 3;
+}
+
+/* What the kernel may run out of are mappings, which cannot be set aside; changes that fail leave none
+ * behind. */
+bool map_reserve(map *map, page_run run) {
+    (void)map;
+    (void)run;
+    return true;
+}
+
+void map_unreserve(map *map, page_run run) {
+    (void)map;
+    (void)run;
+}
+
+bool map_has(map *map, page_run run, mf_perm perm) {
+    static const char *const wanted[] = {"--", "r-", "rw"};
+    uintptr_t at = map->reservation.start + page_bytes(run.first);
+    uintptr_t run_end = map->reservation.start + page_bytes(run.end);
+    uintptr_t start;
+    uintptr_t end;
+    char letters[5];
+    FILE *list = fopen("/proc/self/maps", "re");
+    if (list == NULL)
+        return false;
+    while (at < run_end && read_mapping(list, &start, &end, letters) && start <= at)
+        if (at < end)
+            at = memcmp(letters, wanted[perm], 2) == 0 ? end : at;
+    fclose(list);
+    return at >= run_end;
+}
+
+/* The first advice fails for locked pages, the second on old kernels. */
+bool map_drop(map *map, page_run run) {
+    unsigned char *start = map->base + page_bytes(run.first);
+    size_t bytes = page_bytes(run.end - run.first);
+    return bytes == 0 || madvise(start, bytes, MADV_DONTNEED) == 0 || madvise(start, bytes, DROP_LOCKED) == 0;
+}
+
+void map_copy(map *to, map *from, page_run run) {
+    uint64_t start = page_bytes(run.first);
+    os_copy_nonzero(to->base + start, from->base + start, page_bytes(run.end) - start);
+}
+
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
+    return os_visit_written(map->base, bytes, visit, context);
+}
