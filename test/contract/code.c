@@ -1,8 +1,8 @@
-// RUN: %cc %s -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // What the jit promises about the code itself: who gets which, where it lies, when it goes, and what a
 // profiler and a careless client see of it.
+//
+// RUN: %cc %s -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: the same request gives the same code
 // CHECK-NEXT: every option gives code of its own
@@ -10,8 +10,8 @@
 // CHECK-NEXT: code is readable and executable only
 // CHECK-NEXT: released code is gone
 // CHECK-NEXT: nothing is ever writable and executable: {{[1-9][0-9]*}} looks
-// CHECK-NEXT: stale accessors panic: accessors made for layout 0x{{[0-9a-f]+}} were used on a memory with
-// layout 0x0: ask for accessors again after a change of its layout CHECK-NEXT: fresh accessors do not
+// CHECK-NEXT: stale accessors panic: accessors made for layout 0x{{[0-9a-f]+}} were used on a memory with layout 0x0: ask for accessors again after a change of its layout
+// CHECK-NEXT: fresh accessors do not
 // CHECK-NEXT: the perf map has 22 functions at their places
 #include <memfold/jit.h>
 #include <memfold/memory.h>

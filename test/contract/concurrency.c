@@ -1,8 +1,8 @@
-// RUN: %cc %s -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // Eight threads ask one jit for the same thousand layouts, each in an order of its own, and for a few layouts
 // whose code dies and is made again all the time; what they get is used and must answer for the right layout.
+//
+// RUN: %cc %s -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: all layouts: 8 threads, 1000 layouts, 8000 uses
 // CHECK-NEXT: churn: 8 threads, 4 layouts, {{[1-9][0-9]*}} uses
