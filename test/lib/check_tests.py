@@ -56,7 +56,7 @@ class Test:
                 prefixes.update(named)
                 if "--allow-empty" in command:
                     self.may_be_empty.update(named)
-        return prefixes
+        return prefixes - {""}
 
     def text_of(self, number):
         """The line behind what begins a comment."""
