@@ -158,7 +158,8 @@ typedef struct mf_runtime_symbol {
     void (*address)(void);
 } mf_runtime_symbol;
 
-/* Borrows all of them by mf_rt_entry, static storage, and writes how many they are. Never fails. Any thread. */
+/* Borrows all of them by mf_rt_entry, static storage, and writes how many they are. Never fails. Any thread.
+ */
 const mf_runtime_symbol *mf_runtime_symbols(size_t *count);
 
 MF_PUBLIC_END

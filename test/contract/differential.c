@@ -1,7 +1,12 @@
+// Random layouts, random options, random accesses and live changes: every engine of the table against the
+// byte-by-byte reference. MEMFOLD_TEST_ACCESSES says how many accesses; MEMFOLD_TEST_SEED is the seed of the
+// first round, and each round's is one more, so that a round that failed can be repeated alone.
+//
 // RUN: %cc %s %reference %S/../lib/engines_hosted.c -o %t %gen
 // RUN: %t | FileCheck %s
 //
-// The same without an operating system.
+// The same without an operating system:
+//
 // RUN: %bare-sets %t.sets
 // RUN: %bare-cc -DACCESSES_DEFAULT=1000000 %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
@@ -14,10 +19,6 @@
 //
 // There is one thread; the thread sanitizer only makes every 4 GiB reservation slow.
 // UNSUPPORTED: sanitize-thread
-//
-// Random layouts, random options, random accesses and live changes: every engine of the table against the
-// byte-by-byte reference. MEMFOLD_TEST_ACCESSES says how many accesses; MEMFOLD_TEST_SEED is the seed of the
-// first round, and each round's is one more, so that a round that failed can be repeated alone.
 //
 // CHECK-DAG: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: copy/jit: {{[1-9][0-9]*}} accesses

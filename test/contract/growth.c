@@ -1,9 +1,9 @@
-// RUN: %cc %s -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // A process that goes on asking for code and making memories does not grow. Sanitizers keep what is freed
 // for a while, and tables of their own beside it: there the numbers say nothing.
 // UNSUPPORTED: sanitizer
+//
+// RUN: %cc %s -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: new layouts: 2000 rounds, no growth
 // CHECK-NEXT: known layouts: 100000 rounds, no growth

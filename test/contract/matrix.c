@@ -1,7 +1,11 @@
+// The generated matrix: a layout for every check, times every combination of options, times every accessor,
+// times every edge; value, status, fault record and memory against the reference.
+//
 // RUN: %cc %s %reference %S/../lib/engines_hosted.c -o %t %gen
 // RUN: %t | FileCheck %s
 //
 // Without an operating system: every pair of permissions, and the last page.
+//
 // RUN: %bare-sets %t.sets
 // RUN: %bare-cc %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
@@ -14,9 +18,6 @@
 //
 // There is one thread; the thread sanitizer only makes every 4 GiB reservation slow.
 // UNSUPPORTED: sanitize-thread
-//
-// The generated matrix: a layout for every check, times every combination of options, times every accessor,
-// times every edge; value, status, fault record and memory against the reference.
 //
 // CHECK: always-fault: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: always-fault-stores: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults

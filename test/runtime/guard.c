@@ -1,5 +1,5 @@
 /*
- * Guard frames.
+ * A fault leaves through the innermost guard frame of its view, and frames can be entered again.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

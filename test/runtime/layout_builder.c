@@ -1,5 +1,5 @@
 /*
- * The builder and the layouts it makes.
+ * The builder seals regions, in the order in which they were mapped, into one canonical layout.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

@@ -1,5 +1,5 @@
 /*
- * The live layout and its fingerprint in the views.
+ * The live layout and the fingerprint in the views follow every change of pages.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

@@ -1,5 +1,5 @@
 /*
- * Create, clone, reset, destroy.
+ * Create, clone, reset and destroy leave each memory with its own bytes, permissions and heap.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

@@ -1,5 +1,5 @@
 /*
- * Further views of a memory.
+ * Further views of a memory see its changes as its own view does, and keep fault records of their own.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

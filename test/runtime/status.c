@@ -1,5 +1,5 @@
 /*
- * Statuses and diagnostics as text; options as a value.
+ * Every status and diagnostic has its text, and options are equal if all their fields are.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *

@@ -1,9 +1,9 @@
-// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // Accesses inside a client's own modules, optimised by its own pipeline and linked by its own JIT: every
 // scene, operation and edge, under changing options, pipelines, offsets and types; value, status, fault
 // record and memory against the reference.
+//
+// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: always-fault: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-COUNT-24: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults

@@ -1,9 +1,9 @@
-// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // Constant addresses. What the reference allows with the heap empty and with the heap full needs no check,
 // what it refuses both times is nothing but the fault, and only the rest is checked; and all of it means the
 // same as everywhere else.
+//
+// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: copy: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults, {{[1-9][0-9]*}} checked
 // CHECK-NEXT: paged: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults, {{[1-9][0-9]*}} checked

@@ -1,8 +1,8 @@
-// RUN: %cc %llvm %s %client -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // Debug locations: every instruction that is emitted has the builder's, on both backends and also in the cold
 // blocks; the verifier is content, before and after optimisation.
+//
+// RUN: %cc %llvm %s %client -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: copy, return: {{[1-9][0-9]*}} instructions at line 7, 0 elsewhere
 // CHECK-NEXT: copy, trap: {{[1-9][0-9]*}} instructions at line 7, 0 elsewhere

@@ -1,8 +1,8 @@
-// RUN: %cc %llvm %s %client -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // What a client's module has in it besides what it asked for: declarations, and after optimisation not even
 // those that nothing calls.
+//
+// RUN: %cc %llvm %s %client -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK-LABEL: defined on copy:
 // CHECK-NEXT:  internal in_load_u8

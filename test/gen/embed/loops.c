@@ -1,10 +1,10 @@
-// RUN: %cc %llvm %s %client -o %t %gen
-// RUN: %t > %t.ll
-// RUN: FileCheck %s < %t.ll
-//
 // Loops over guest words, built access by access and optimised by the default pipeline. No comparison on the
 // address is left in a vectorised body, whether a fault returns or traps, and after a range check the
 // accesses are plain.
+//
+// RUN: %cc %llvm %s %client -o %t %gen
+// RUN: %t > %t.ll
+// RUN: FileCheck %s < %t.ll
 //
 // CHECK-LABEL: define {{.*}} @sum_return(
 // CHECK:         load ptr, ptr %{{.*}}, !invariant.load

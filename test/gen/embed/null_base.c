@@ -1,8 +1,8 @@
-// RUN: %cc %llvm %s %client -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // With a base of 0, guest address 0 is the null pointer, and still an address like any other: optimisation
 // keeps the access to it.
+//
+// RUN: %cc %llvm %s %client -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK-LABEL: define {{.*}} @constant_base(
 // CHECK:         load volatile i8

@@ -1,8 +1,8 @@
-// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
-// RUN: %t | FileCheck %s
-//
 // One check for a whole range, of any length, against the reference: on every scene, with the heap as it is
 // created and grown afterwards, for loads and stores, as a status and as a trap.
+//
+// RUN: %cc %llvm %s %client %embed_engines -o %t %gen
+// RUN: %t | FileCheck %s
 //
 // CHECK: copy: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: paged: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults

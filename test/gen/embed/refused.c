@@ -1,18 +1,17 @@
+// What cannot be embedded is refused, with the reason.
+//
 // RUN: %cc %llvm %s %client -o %t %gen
 // RUN: %t | FileCheck %s
 //
-// What cannot be embedded, and the reason.
-//
 // CHECK:      define, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
 // CHECK-NEXT: create, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
-// CHECK-NEXT: define, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target,
-// not 'aarch64-linux-gnu' CHECK-NEXT: create, paged on another processor: invalid-argument: backend x86_paged
-// needs an x86-64 target, not 'aarch64-linux-gnu' CHECK-NEXT: create, with a stale check: invalid-argument:
-// stale checks are for whole accessors CHECK-NEXT: define, inexact strategy: inexact-strategy: the strategy
-// is not exact for load_u8: there is more than one window CHECK-NEXT: create, inexact strategy:
-// inexact-strategy: the strategy is not exact for load_u8: there is more than one window CHECK-NEXT: define,
-// bounds on paged: invalid-argument: policy = bounds needs the copy backend CHECK-NEXT: create, bounds on
-// paged: invalid-argument: policy = bounds needs the copy backend
+// CHECK-NEXT: define, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target, not 'aarch64-linux-gnu'
+// CHECK-NEXT: create, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target, not 'aarch64-linux-gnu'
+// CHECK-NEXT: create, with a stale check: invalid-argument: stale checks are for whole accessors
+// CHECK-NEXT: define, inexact strategy: inexact-strategy: the strategy is not exact for load_u8: there is more than one window
+// CHECK-NEXT: create, inexact strategy: inexact-strategy: the strategy is not exact for load_u8: there is more than one window
+// CHECK-NEXT: define, bounds on paged: invalid-argument: policy = bounds needs the copy backend
+// CHECK-NEXT: create, bounds on paged: invalid-argument: policy = bounds needs the copy backend
 #include "client.h"
 
 #include <memfold/embed.h>

@@ -1,5 +1,5 @@
 // A debugger names code that was made at run time: in the backtrace and at its place, also where code that is
-// gone by now has been before.
+// gone by now has been before. The leak checker of sanitizers refuses to run under one.
 //
 // RUN: %cc %s -o %t %gen
 // RUN: echo 'break mf_rt_fault_v1' > %t.gdb
@@ -10,7 +10,6 @@
 // RUN: gdb -nx -batch -x %t.gdb %t > %t.out 2>&1
 // RUN: FileCheck %s < %t.out
 //
-// The leak checker of sanitizers refuses to run under one.
 // UNSUPPORTED: sanitizer
 //
 // CHECK: Breakpoint 1, {{.*}}mf_rt_fault_v1

@@ -2,6 +2,7 @@
  * Faults in a kernel, from ring 0, with interrupts on: at base 0 and elsewhere, with every register compared.
  *
  * RUN: %bare-cc %s -o %t && %boot %t | FileCheck %s
+ *
  * A CPU with a clock of one instruction per tick counts the instructions from a fault to where it resumes.
  * RUN: %boot %t -icount shift=0 | FileCheck %s --check-prefixes=CHECK,COUNTED
  *

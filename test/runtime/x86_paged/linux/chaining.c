@@ -144,7 +144,7 @@ static void no_mask(void) {
     expect(calls == 1 && mask_is(seen_mask, 0, 0, 0));
 }
 
-/* SA_RESETHAND: the second fault finds the default action. */
+/* With SA_RESETHAND the second fault finds the default action. */
 static void handled_once(void) {
     handle(on_signal, SA_SIGINFO | (int)SA_RESETHAND, 0);
     open_memory();

@@ -13,8 +13,8 @@
  * CHECK-NEXT: sigaction
  * CHECK-NEXT: in the middle of reset
  * CHECK-NEXT: in the middle of a clone
- * CHECK-NEXT: {{^}}memfold: the kernel does not give back the permissions that guest pages had: 0x0 to
- * 0x1000{{$}} CHECK-NEXT: no way back
+ * CHECK-NEXT: {{^}}memfold: the kernel does not give back the permissions that guest pages had: 0x0 to 0x1000{{$}}
+ * CHECK-NEXT: no way back
  */
 #include "host.h"
 

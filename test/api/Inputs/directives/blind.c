@@ -1,0 +1,4 @@
+// A program whose output nobody reads passes with an empty main.
+//
+// RUN: %cc %s -o %t && %t
+int one;
