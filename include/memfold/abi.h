@@ -174,6 +174,7 @@ typedef struct mf_load_result {
     X(REGISTER, mf_rt_register_v1)                                                                           \
     X(UNREGISTER, mf_rt_unregister_v1)
 
+/* The place of each in mf_runtime_symbols. */
 typedef enum mf_rt_entry {
 #define MF_X(name, function) MF_RT_##name,
     MF_RT_ENTRIES(MF_X) MF_RT_ENTRY_COUNT
