@@ -28,5 +28,5 @@ uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t acces
 
 void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint) {
     panic_values("accessors made for layout ", fingerprint, " were used on a memory with layout ",
-                 view->layout_fingerprint, ": ask for accessors again after a change of its layout");
+                 view->layout_stamp, ": ask for accessors again after a change of its layout");
 }

@@ -7,7 +7,7 @@
 void live_layout_drop(mf_memory *memory) {
     mf_layout_release(memory->current);
     memory->current = NULL;
-    views_publish_fingerprint(memory, 0);
+    views_publish_stamp(memory, 0);
 }
 
 /* A walk over the live table that leaves out the pages of `heap` (first == end: leaves out none). */
@@ -74,8 +74,20 @@ mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag)
         memory->current = make_live_layout(memory);
         if (memory->current == NULL)
             return memory_exhausted(diag);
-        views_publish_fingerprint(memory, memory->current->fingerprint);
+        views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->current->fingerprint, memory->config.backend));
     }
     *layout = mf_layout_retain(memory->current);
     return MF_OK;
+}
+
+bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory) {
+    mf_layout *layout;
+    if ((accessors->backends >> memory->config.backend & 1) == 0)
+        return false;
+    if (accessors->layout_stamp == 0)
+        return true;
+    if (mf_memory_layout(memory, &layout, NULL) != MF_OK)
+        return false;
+    mf_layout_release(layout);
+    return accessors->layout_stamp == memory->view.layout_stamp;
 }

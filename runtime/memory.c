@@ -79,7 +79,7 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
     }
     apply_creation(made);
     made->current = mf_layout_retain(layout);
-    made->view.layout_fingerprint = layout->fingerprint;
+    made->view.layout_stamp = MF_LAYOUT_STAMP(layout->fingerprint, config.backend);
     *memory = made;
     return MF_OK;
 }
@@ -127,7 +127,7 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     made->heap_top = memory->heap_top;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
-    made->view.layout_fingerprint = memory->view.layout_fingerprint;
+    made->view.layout_stamp = memory->view.layout_stamp;
     *clone = made;
     return MF_OK;
 }

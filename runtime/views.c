@@ -58,10 +58,10 @@ void mf_view_detach(mf_view *view) {
     *view = (mf_view){0};
 }
 
-void views_publish_fingerprint(mf_memory *memory, uint64_t fingerprint) {
+void views_publish_stamp(mf_memory *memory, uint64_t stamp) {
     for (mf_view *view = &memory->view; view != NULL; view = view->next) {
         check_is_of(view, memory);
-        view->layout_fingerprint = fingerprint;
+        view->layout_stamp = stamp;
     }
 }
 

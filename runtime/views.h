@@ -4,8 +4,8 @@
 
 #include <memfold/memory.h>
 
-/* All views have this layout fingerprint, this end of the live heap, or no fault recorded. */
-void views_publish_fingerprint(mf_memory *memory, uint64_t fingerprint);
+/* All views have this layout stamp, this end of the live heap, or no fault recorded. */
+void views_publish_stamp(mf_memory *memory, uint64_t stamp);
 void views_publish_heap_end(mf_memory *memory, uint64_t heap_end);
 void views_clear_faults(mf_memory *memory);
 

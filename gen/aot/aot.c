@@ -194,7 +194,8 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     mf_status status = plan_set_make(layout, &options->accessors, &plans, diag);
     if (status != MF_OK)
         return status;
-    emit_input input = {&plans, &options->accessors, options->symbol_prefix};
+    plan_fit fit = plan_fit_make(layout, &options->accessors, &plans);
+    emit_input input = {&plans, &options->accessors, fit, options->symbol_prefix};
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);

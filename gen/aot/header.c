@@ -29,7 +29,8 @@ static void print_opening(const printer *p) {
             "#ifndef %s_ACCESSORS_H\n"
             "#define %s_ACCESSORS_H\n\n"
             "#include <memfold/accessors.h>\n"
-            "#include <memfold/layout.h>\n\n"
+            "#include <memfold/layout.h>\n"
+            "#include <memfold/memory.h>\n\n"
             "MF_STATIC_ASSERT(MF_ABI_VERSION == %d, \"%s was made for another version of memfold\");\n"
             "MF_STATIC_ASSERT(sizeof(mf_view) == %d, \"%s was made for another mf_view\");\n\n"
             "#ifdef __cplusplus\n"
@@ -53,8 +54,23 @@ static void print_regions(const printer *p) {
     fputs("\n\n", p->out);
 }
 
+static const char *backend_name(mf_backend backend) {
+    return backend == MF_BACKEND_X86_PAGED ? "MF_BACKEND_X86_PAGED" : "MF_BACKEND_COPY";
+}
+
+static const char *policy_name(mf_policy policy) {
+    return policy == MF_POLICY_NONE     ? "MF_POLICY_NONE"
+           : policy == MF_POLICY_BOUNDS ? "MF_POLICY_BOUNDS"
+                                        : "MF_POLICY_PERMS";
+}
+
 static void print_layout(const printer *p) {
     mf_heap heap = mf_layout_heap(p->layout);
+    fprintf(p->out,
+            "/* The memories that the accessors serve, and what they refuse. */\n"
+            "#define %s_BACKEND %s\n"
+            "#define %s_POLICY %s\n\n",
+            p->capitals, backend_name(p->options->backend), p->capitals, policy_name(p->options->policy));
     fprintf(p->out,
             "/* The layout: its fingerprint (mf_layout_fingerprint), the end of its highest region, its "
             "heap. */\n"
@@ -75,7 +91,7 @@ static const char *result_type(const printer *p, const mf_accessor_info *info) {
 
 /* The plan's line without the accessor's name, its columns folded to single spaces. */
 static void print_plan(const printer *p, const mf_plan *plan, const char *name) {
-    char text[256];
+    char text[512];
     mf_plan_print(plan, text, sizeof text);
     for (const char *c = text + strlen(name); *c != '\0'; c++)
         if (c[0] != ' ' || (c[1] != ' ' && c[1] != '\0'))
@@ -118,11 +134,17 @@ static void print_closing(const printer *p) {
     fprintf(p->out,
             "/* All of them%s. */\n"
             "extern const mf_accessors %s_accessors;\n\n"
+            "/* The same if they answer exactly for the memory as it is now (mf_accessors_fit), otherwise "
+            "NULL. */\n"
+            "static inline const mf_accessors *%s_accessors_for(mf_memory *memory) {\n"
+            "    return mf_accessors_fit(&%s_accessors, memory) ? &%s_accessors : NULL;\n"
+            "}\n\n"
             "#ifdef __cplusplus\n"
             "}\n"
             "#endif\n\n"
             "#endif\n",
-            plain ? "" : "; cast each member to the type of its prototype above before the call", p->prefix);
+            plain ? "" : "; cast each member to the type of its prototype above before the call", p->prefix,
+            p->prefix, p->prefix, p->prefix);
 }
 
 /* ---- The whole ---- */

@@ -30,7 +30,8 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
         status = plan_set_make(layout, options, &plans, diag);
     if (status != MF_OK)
         return status;
-    emit_input input = {&plans, options, prefix};
+    plan_fit fit = plan_fit_make(layout, options, &plans);
+    emit_input input = {&plans, options, fit, prefix};
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(LLVMGetModuleContext(module));
     status = embed_begin(&ir, module, builder, diag);
     if (status == MF_OK)

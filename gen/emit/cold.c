@@ -50,14 +50,14 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t fingerprint) {
+void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp) {
     LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
     LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
     LLVMBasicBlockRef b_fresh = ir_block_append(ir, f, "stale.fresh");
-    LLVMValueRef v_wanted = ir_const(ir->t_i64, fingerprint);
+    LLVMValueRef v_wanted = ir_const(ir->t_i64, stamp);
 
-    LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_FINGERPRINT);
+    LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_STAMP);
     LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
     ir_branch_likely(ir, v_fresh, b_fresh, b_stale);
 

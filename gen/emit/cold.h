@@ -20,9 +20,9 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold);
 LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_index, LLVMValueRef v_access);
 
 /*
- * Emits blocks that panic unless the view's layout is the one with `fingerprint`; the builder is left where
+ * Emits blocks that panic unless the view's layout is the one with `stamp`; the builder is left where
  * it is.
  */
-void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t fingerprint);
+void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp);
 
 #endif

@@ -63,12 +63,17 @@ static mf_status define_exception_label(const ir *ir, const char *prefix, mf_dia
     return MF_OK;
 }
 
-/* mf_accessors is MF_ACCESSOR_COUNT function pointers in the order of mf_accessor_id. */
-static mf_status define_table(const ir *ir, LLVMValueRef *functions, const char *prefix, mf_diag *diag) {
-    char *symbol = symbol_make(prefix, "accessors");
+/* mf_accessors is MF_ACCESSOR_COUNT function pointers in the order of mf_accessor_id, and what they fit. */
+static mf_status define_table(const ir *ir, LLVMValueRef *functions, const emit_input *input, mf_diag *diag) {
+    char *symbol = symbol_make(input->prefix, "accessors");
     if (symbol == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
-    LLVMValueRef v_table = LLVMConstArray2(ir->t_ptr, functions, MF_ACCESSOR_COUNT);
+    LLVMValueRef v_functions = LLVMConstArray2(ir->t_ptr, functions, MF_ACCESSOR_COUNT);
+    LLVMValueRef v_stamp = ir_const(ir->t_i64, input->fit.layout_stamp);
+    LLVMValueRef v_backends = ir_const(ir->t_i32, input->fit.backends);
+    LLVMValueRef v_policy = ir_const(ir->t_i32, input->fit.policy);
+    LLVMValueRef members[] = {v_functions, v_stamp, v_backends, v_policy};
+    LLVMValueRef v_table = LLVMConstStructInContext(ir->context, members, 4, false);
     LLVMValueRef v_global = LLVMAddGlobal(ir->module, LLVMTypeOf(v_table), symbol);
     LLVMSetInitializer(v_global, v_table);
     LLVMSetGlobalConstant(v_global, true);
@@ -81,5 +86,5 @@ mf_status emit_set(const ir *ir, const emit_input *input, mf_diag *diag) {
     mf_status status = emit_functions(ir, input, functions, diag);
     if (status == MF_OK && emit_entry_count(input) > 0)
         status = define_exception_label(ir, input->prefix, diag);
-    return status == MF_OK ? define_table(ir, functions, input->prefix, diag) : status;
+    return status == MF_OK ? define_table(ir, functions, input, diag) : status;
 }

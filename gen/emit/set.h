@@ -17,12 +17,13 @@
 #define MEMFOLD_GEN_EMIT_SET_H
 
 #include "ir/ir.h"
-#include "plan/set.h"
+#include "plan/fit.h"
 
 /* What the code of a set is made from. */
 typedef struct emit_input {
     const plan_set *plans;
     const mf_accessor_options *options;
+    plan_fit fit; /* which memories they are exact for */
     const char *prefix;
 } emit_input;
 

@@ -18,7 +18,7 @@ static const struct {
     [IR_VIEW_BASE] = {"base", MF_VIEW_BASE_OFFSET, true},
     [IR_VIEW_PERMS] = {"perms", MF_VIEW_PERMS_OFFSET, true},
     [IR_VIEW_HEAP_END] = {"heap_end", MF_VIEW_HEAP_END_OFFSET, false},
-    [IR_VIEW_LAYOUT_FINGERPRINT] = {"layout_fingerprint", MF_VIEW_LAYOUT_FINGERPRINT_OFFSET, false},
+    [IR_VIEW_LAYOUT_STAMP] = {"layout_stamp", MF_VIEW_LAYOUT_STAMP_OFFSET, false},
 };
 
 /* ---- Session ---- */

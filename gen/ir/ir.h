@@ -23,7 +23,7 @@ typedef enum ir_view_field {
     IR_VIEW_BASE = 0,
     IR_VIEW_PERMS = 1,
     IR_VIEW_HEAP_END = 2,
-    IR_VIEW_LAYOUT_FINGERPRINT = 3,
+    IR_VIEW_LAYOUT_STAMP = 3,
     IR_VIEW_FIELD_COUNT
 } ir_view_field;
 

@@ -19,6 +19,7 @@ struct mf_code {
     atomic_size_t references; /* 0: dead, never to be retained again */
     atomic_int state;         /* code_state, changed under the jit's lock; all below is written before that */
     shape *shape;
+    mf_accessors accessors; /* the shape's, for this layout */
     mf_status failure;
     mf_diag diag;
 };

@@ -88,6 +88,8 @@ static void code_compile(mf_code *code) {
     mf_jit *jit = code->jit;
     pthread_mutex_lock(&jit->link_lock);
     code->failure = shape_acquire(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
+    if (code->failure == MF_OK)
+        code->accessors = shape_accessors(code->shape, code->layout);
     pthread_mutex_unlock(&jit->link_lock);
 }
 
@@ -190,6 +192,10 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,
                          mf_diag *diag) {
     mf_layout *layout;
+    mf_backend wanted = options == NULL ? MF_BACKEND_COPY : options->backend;
+    if (wanted != mf_memory_backend(memory))
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)wanted,
+                           "accessors for the other backend would not be exact for this memory");
     mf_status status = mf_memory_layout(memory, &layout, diag);
     if (status != MF_OK)
         return status;
@@ -209,7 +215,7 @@ void mf_code_release(mf_code *code) {
 }
 
 const mf_accessors *mf_code_accessors(const mf_code *code) {
-    return shape_accessors(code->shape);
+    return &code->accessors;
 }
 
 const mf_layout *mf_code_layout(const mf_code *code) {

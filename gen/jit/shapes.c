@@ -7,6 +7,7 @@
 struct shape {
     plan_set plans;
     mf_accessor_options options;
+    plan_fit fit; /* of the layout that it was made for first */
     size_t references;
     linked_set set;
 };
@@ -26,7 +27,7 @@ static void shape_destroy(shape *s) {
 static mf_status make_set(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
-    emit_input input = {&made->plans, &made->options, prefix};
+    emit_input input = {&made->plans, &made->options, made->fit, prefix};
     return linked_set_make(&all->tools, &input, &made->set, diag);
 }
 
@@ -52,6 +53,8 @@ mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *key, "no memory for code");
     key->options = *options;
     mf_status status = plan_set_make(layout, options, &key->plans, diag);
+    if (status == MF_OK)
+        key->fit = plan_fit_make(layout, options, &key->plans);
     void *known = status == MF_OK ? tfind(key, &all->root, compare_shapes) : NULL;
     if (status != MF_OK || known != NULL)
         shape_destroy(key);
@@ -72,6 +75,8 @@ void shape_release(shapes *all, shape *released) {
     shape_destroy(released);
 }
 
-const mf_accessors *shape_accessors(const shape *s) {
-    return s->set.accessors;
+mf_accessors shape_accessors(const shape *s, const mf_layout *layout) {
+    mf_accessors set = *s->set.accessors;
+    set.layout_stamp = plan_fit_make(layout, &s->options, &s->plans).layout_stamp;
+    return set;
 }

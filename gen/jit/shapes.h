@@ -28,6 +28,7 @@ mf_status shape_acquire(shapes *shapes, const mf_layout *layout, const mf_access
 /* Gives a reference back; at the last one the code is freed. */
 void shape_release(shapes *shapes, shape *shape);
 
-const mf_accessors *shape_accessors(const shape *shape);
+/* The accessors, which say of themselves that they are for `layout`: one that is planned like the shape. */
+mf_accessors shape_accessors(const shape *shape, const mf_layout *layout);
 
 #endif

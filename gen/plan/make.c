@@ -186,7 +186,7 @@ mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_
     maker m = {layout, reach, options, &made};
     mf_status status = MF_OK;
     if (options->stale == MF_STALE_CHECK)
-        plan_add_same_layout(&made, mf_layout_fingerprint(layout));
+        plan_add_same_layout(&made, MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), options->backend));
     if (options->policy == MF_POLICY_PERMS)
         status = make_perms(&m, diag);
     else if (options->policy == MF_POLICY_BOUNDS)

@@ -59,7 +59,7 @@ static void append_entry(line *l, const char *table, const char *at, uint32_t lo
 static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *step, const char *at) {
     switch ((mf_step_kind)step->kind) {
     case MF_STEP_SAME_LAYOUT:
-        append(l, "fingerprint = 0x%" PRIx64, step->start);
+        append(l, "layout stamp = 0x%" PRIx64, step->start);
         break;
     case MF_STEP_IN_WINDOW:
     case MF_STEP_IN_SPACE:

@@ -28,9 +28,9 @@ void plan_allow(mf_plan *plan) {
     plan->steps[plan->step_count - 1].on_pass = MF_EXIT_ALLOWED;
 }
 
-void plan_add_same_layout(mf_plan *plan, uint64_t fingerprint) {
+void plan_add_same_layout(mf_plan *plan, uint64_t stamp) {
     mf_plan_step *step = add(plan, MF_STEP_SAME_LAYOUT, MF_AT_FIRST);
-    step->start = fingerprint;
+    step->start = stamp;
     step->on_fail = MF_EXIT_PANIC;
 }
 

@@ -16,7 +16,7 @@ void plan_add_always(mf_plan *plan, mf_exit exit);
 void plan_allow(mf_plan *plan);
 
 /* The memory still has the layout that the code was made for. */
-void plan_add_same_layout(mf_plan *plan, uint64_t fingerprint);
+void plan_add_same_layout(mf_plan *plan, uint64_t stamp);
 
 /* The access faults by itself; with `traps` the fault handler takes it from there. */
 void plan_add_mmu(mf_plan *plan, bool traps);

@@ -112,21 +112,28 @@ struct mf_memory;
  * view.
  */
 typedef struct mf_view {
-    unsigned char *base;         /* host address of guest address 0; constant while attached */
-    const unsigned char *perms;  /* live permission table; the pointer is constant while attached */
-    uint64_t heap_end;           /* guest index where the live heap pages end, a multiple of 4096 */
-    uint64_t layout_fingerprint; /* of the memory's layout; 0 from a change until it is asked for again */
-    mf_fault fault;              /* last fault of an access through this view */
-    struct mf_guard *guard;      /* innermost guard frame, or NULL */
-    struct mf_memory *memory;    /* the memory this is a view of */
-    struct mf_view *next;        /* further views of the same memory */
+    unsigned char *base;        /* host address of guest address 0; constant while attached */
+    const unsigned char *perms; /* live permission table; the pointer is constant while attached */
+    uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096 */
+    uint64_t layout_stamp;    /* of the memory's layout and backend; 0 from a change until it is asked for */
+    mf_fault fault;           /* last fault of an access through this view */
+    struct mf_guard *guard;   /* innermost guard frame, or NULL */
+    struct mf_memory *memory; /* the memory this is a view of */
+    struct mf_view *next;     /* further views of the same memory */
 } mf_view;
 
 /* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
+/*
+ * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
+ * fingerprint, salted with the backend, so that accessors of one never pass for those of the other.
+ */
+#define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
+    ((uint64_t)(layout_fingerprint) ^ (uint64_t)(backend) * UINT64_C(0x9E3779B97F4A7C15))
+
 #define MF_VIEW_BASE_OFFSET 0
 #define MF_VIEW_PERMS_OFFSET 8
 #define MF_VIEW_HEAP_END_OFFSET 16
-#define MF_VIEW_LAYOUT_FINGERPRINT_OFFSET 24
+#define MF_VIEW_LAYOUT_STAMP_OFFSET 24
 #define MF_VIEW_FAULT_OFFSET 32
 #define MF_VIEW_GUARD_OFFSET 64
 #define MF_VIEW_BYTES 88
@@ -136,8 +143,7 @@ MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
 MF_STATIC_ASSERT(offsetof(mf_view, base) == MF_VIEW_BASE_OFFSET, "mf_view.base");
 MF_STATIC_ASSERT(offsetof(mf_view, perms) == MF_VIEW_PERMS_OFFSET, "mf_view.perms");
 MF_STATIC_ASSERT(offsetof(mf_view, heap_end) == MF_VIEW_HEAP_END_OFFSET, "mf_view.heap_end");
-MF_STATIC_ASSERT(offsetof(mf_view, layout_fingerprint) == MF_VIEW_LAYOUT_FINGERPRINT_OFFSET,
-                 "mf_view.layout_fingerprint");
+MF_STATIC_ASSERT(offsetof(mf_view, layout_stamp) == MF_VIEW_LAYOUT_STAMP_OFFSET, "mf_view.layout_stamp");
 MF_STATIC_ASSERT(offsetof(mf_view, fault) == MF_VIEW_FAULT_OFFSET, "mf_view.fault");
 MF_STATIC_ASSERT(offsetof(mf_view, guard) == MF_VIEW_GUARD_OFFSET, "mf_view.guard");
 MF_STATIC_ASSERT(sizeof(mf_view) == MF_VIEW_BYTES, "mf_view");

@@ -118,9 +118,13 @@ typedef struct mf_accessors {
 #define MF_X(ID, name, operation, width, sign) mf_store_fn *name;
     MF_STORE_ACCESSORS(MF_X)
 #undef MF_X
+    uint64_t
+        layout_stamp;  /* of the layout and backend they are exact for, MF_LAYOUT_STAMP; 0: every layout */
+    uint32_t backends; /* bit n: they serve memories of mf_backend n */
+    uint32_t policy;   /* mf_policy */
 } mf_accessors;
 
-MF_STATIC_ASSERT(sizeof(mf_accessors) == MF_ACCESSOR_COUNT * sizeof(void (*)(void)), "mf_accessors");
+MF_STATIC_ASSERT(sizeof(mf_accessors) == MF_ACCESSOR_COUNT * sizeof(void (*)(void)) + 16, "mf_accessors");
 
 /* Any accessor, as an untyped function pointer. */
 typedef void mf_accessor_fn(void);

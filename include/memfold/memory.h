@@ -44,6 +44,7 @@
 #define MEMFOLD_MEMORY_H
 
 #include <memfold/abi.h>
+#include <memfold/accessors.h>
 #include <memfold/layout.h>
 #include <memfold/options.h>
 #include <memfold/public.h>
@@ -186,6 +187,15 @@ mf_backend mf_memory_backend(const mf_memory *memory);
  * Counts as a change of the memory for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag);
+
+/*
+ * True if `accessors` answer exactly for the memory as it is now: they are for its backend, and for its
+ * layout or for every one. sbrk changes nothing of that; after map_region, protect, unmap or reset ask again.
+ * What cannot be seen is the policy none, whose accessors ask nothing: of them only the backend is compared.
+ * Emitted headers have <prefix>_accessors_for, which asks this. False as well if there is no host memory for
+ * the live layout. Counts as a change of the memory for the thread rule.
+ */
+bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory);
 
 /* ---- Accesses ------------------------------------------------------------------------------ */
 

@@ -16,6 +16,7 @@
 
 #include <memfold/accessors.h>
 #include <memfold/layout.h>
+#include <memfold/memory.h>
 #include <memfold/options.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
@@ -51,7 +52,7 @@ typedef enum mf_check {
  */
 #define MF_STEPS(X)                                                                                          \
     X(ALWAYS, "always")                      /* nothing: it passes */                                        \
-    X(SAME_LAYOUT, "same-layout")            /* the view's layout fingerprint is `start` */                  \
+    X(SAME_LAYOUT, "same-layout")            /* the view's layout_stamp is `start` */                        \
     X(MMU, "mmu")                            /* nothing: the access itself faults if it is not allowed */    \
     X(IN_WINDOW, "in-window")                /* at - start <= last */                                        \
     X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \
@@ -175,6 +176,18 @@ void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *b
  * terminator. The text is stable: tools may compare it. Any thread.
  */
 size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
+
+/*
+ * Writes whether accessors that are made for `layout` under `options` (NULL: the default) answer exactly for
+ * `memory` as it is now: for code that is compiled before there is the memory. Those that ask the memory
+ * itself (perm-table, paged) cover every one of their backend; others cover one whose layout is planned
+ * alike, such as the same layout at any heap top. False for a memory of another backend. Under the policy
+ * none nothing is asked and so nothing can be seen to be wrong: true. mf_accessors_fit (memory.h) asks the
+ * same of accessors that exist. Counts as a change of the memory for its thread rule. MF_INVALID_ARGUMENT,
+ * MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY.
+ */
+mf_status mf_accessors_cover(const mf_layout *layout, const mf_accessor_options *options, mf_memory *memory,
+                             bool *cover, mf_diag *diag);
 
 /* True if `options` are values of their types and go together; otherwise MF_INVALID_ARGUMENT. Any thread. */
 mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_diag *diag);

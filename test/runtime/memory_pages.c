@@ -119,13 +119,13 @@ static void ranges_are_checked(void) {
 static void size_zero_does_nothing(void) {
     const mf_region region = {0, PAGE, MF_READ_ONLY};
     mf_memory *m = memory_of(&region, 1, (mf_heap){0});
-    uint64_t fingerprint = mf_memory_view(m)->layout_fingerprint;
+    uint64_t fingerprint = mf_memory_view(m)->layout_stamp;
     for (size_t c = 0; c < sizeof page_calls / sizeof page_calls[0]; c++) {
         expect_ok(page_calls[c].call(m, 0, 0, NULL));
         expect_ok(page_calls[c].call(m, TOP, 0, NULL));
     }
     expect(mf_memory_perm_of(m, 0) == MF_PERM_RO && byte_at(m, 0) == 0);
-    expect(mf_memory_len(m) == PAGE && mf_memory_view(m)->layout_fingerprint == fingerprint);
+    expect(mf_memory_len(m) == PAGE && mf_memory_view(m)->layout_stamp == fingerprint);
     mf_memory_destroy(m);
 }
 
@@ -150,7 +150,7 @@ static void sbrk_grows_by_bytes(void) {
     mf_memory *m = memory_of(NULL, 0, (mf_heap){4 * PAGE, 3});
     mf_view further;
     mf_view_attach(&further, m);
-    uint64_t fingerprint = mf_memory_view(m)->layout_fingerprint;
+    uint64_t fingerprint = mf_memory_view(m)->layout_stamp;
     uint64_t old = 0;
     expect_ok(mf_memory_sbrk(m, 0, &old, NULL));
     expect(old == 4 * PAGE && mf_memory_perm_of(m, 4 * PAGE) == MF_PERM_NONE);
@@ -165,7 +165,7 @@ static void sbrk_grows_by_bytes(void) {
     expect(mf_memory_perm_of(m, 5 * PAGE) == MF_PERM_NONE);
     expect_ok(mf_memory_sbrk(m, 2 * PAGE, &old, NULL));
     expect(mf_memory_len(m) == 7 * PAGE && further.heap_end == 7 * PAGE);
-    expect(further.layout_fingerprint == fingerprint && fingerprint != 0);
+    expect(further.layout_stamp == fingerprint && fingerprint != 0);
     expect(mf_memory_heap_base(m) == 4 * PAGE && mf_memory_max_heap_pages(m) == 3);
     mf_view_detach(&further);
     mf_memory_destroy(m);

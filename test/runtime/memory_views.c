@@ -26,7 +26,7 @@ static void a_view_is_attached_as_the_memory_is_now(void) {
     mf_view_attach(&view, m);
     const mf_view *own = mf_memory_view(m);
     expect(view.base == own->base && view.perms == own->perms && view.memory == m);
-    expect(view.heap_end == 65 * PAGE && view.layout_fingerprint == own->layout_fingerprint);
+    expect(view.heap_end == 65 * PAGE && view.layout_stamp == own->layout_stamp);
     expect(view.fault.kind == 0 && view.fault.page == 0 && view.guard == NULL);
     mf_view_detach(&view);
     expect(view.base == NULL && view.memory == NULL && own->next == NULL);

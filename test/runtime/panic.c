@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "trap") == 0) {
         mf_rt_trap_v1(view, 0x100000fff, MF_ACCESS_CODE(MF_LOAD, 1), 0);
     } else if (strcmp(argv[1], "stale") == 0) {
-        view->layout_fingerprint = 0;
+        view->layout_stamp = 0;
         mf_rt_stale_v1(view, 0x1234);
     } else if (strcmp(argv[1], "hook-returns") == 0) {
         mf_panic_hook_set(tell);

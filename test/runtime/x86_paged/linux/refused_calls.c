@@ -45,7 +45,7 @@ static void prepare(void) {
 
 static void expect_unchanged(void) {
     expect(expect_host_agrees(memory) == mappings);
-    expect(mf_memory_view(memory)->layout_fingerprint == fingerprint);
+    expect(mf_memory_view(memory)->layout_stamp == fingerprint);
     expect(mf_memory_heap_top(memory) == 8 * PAGE && mf_memory_len(memory) == 3 * PAGE);
     expect(byte_at(memory, 0) == 'a' && byte_at(memory, 2 * PAGE + 2) == 'z');
 }

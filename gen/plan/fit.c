@@ -1,0 +1,71 @@
+/* Whether accessors fit a memory: the same question at run time (mf_accessors_fit) and before there is code.
+ */
+#include "plan/fit.h"
+
+/* The steps ask the memory itself, its MMU or its permission table, and nothing that only one layout says. */
+static bool asks_memory_only(const mf_plan *plan) {
+    if (plan->check == MF_CHECK_ALWAYS_ALLOWED || plan->check == MF_CHECK_ALWAYS_FAULT)
+        return false;
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        mf_step_kind kind = (mf_step_kind)plan->steps[i].kind;
+        if (kind != MF_STEP_MMU && kind != MF_STEP_PERMISSION && kind != MF_STEP_IN_GRANULE &&
+            kind != MF_STEP_MASK)
+            return false;
+    }
+    return true;
+}
+
+static bool is_for_any_layout(const plan_set *plans) {
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
+        if (!asks_memory_only(&plans->plans[id]))
+            return false;
+    return true;
+}
+
+/* Under the policy none nothing is asked, so nothing can be seen to be wrong: every layout fits. */
+plan_fit plan_fit_make(const mf_layout *layout, const mf_accessor_options *options, const plan_set *plans) {
+    bool any = options->policy == MF_POLICY_NONE || is_for_any_layout(plans);
+    uint64_t stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), options->backend);
+    return (plan_fit){any ? 0 : stamp, UINT32_C(1) << options->backend, options->policy};
+}
+
+/* Equal plans give equal answers, whatever else the layouts differ in. */
+static mf_status plans_agree(const mf_layout *layout, mf_memory *memory, const mf_accessor_options *options,
+                             bool *agree, mf_diag *diag) {
+    mf_layout *live;
+    plan_set made;
+    plan_set wanted;
+    mf_status status = mf_memory_layout(memory, &live, diag);
+    if (status != MF_OK)
+        return status;
+    status = plan_set_make(layout, options, &made, diag);
+    if (status == MF_OK) {
+        status = plan_set_make(live, options, &wanted, diag);
+        if (status == MF_OK) {
+            *agree = plan_set_compare(&made, &wanted) == 0 ||
+                     plan_fit_make(layout, options, &made).layout_stamp == 0;
+            plan_set_fini(&wanted);
+        } else if (status == MF_INEXACT_STRATEGY) {
+            *agree = false;
+            status = MF_OK;
+        }
+        plan_set_fini(&made);
+    }
+    mf_layout_release(live);
+    return status;
+}
+
+mf_status mf_accessors_cover(const mf_layout *layout, const mf_accessor_options *options, mf_memory *memory,
+                             bool *cover, mf_diag *diag) {
+    static const mf_accessor_options DEFAULT_OPTIONS;
+    if (options == NULL)
+        options = &DEFAULT_OPTIONS;
+    mf_status status = mf_accessor_options_validate(options, diag);
+    if (status != MF_OK)
+        return status;
+    if (options->backend != mf_memory_backend(memory)) {
+        *cover = false;
+        return MF_OK;
+    }
+    return plans_agree(layout, memory, options, cover, diag);
+}
