@@ -268,7 +268,7 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
 
 /* ---- Emitted objects ----------------------------------------------------------------------- */
 
-void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end) {
+void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end) {
     size_t count = (size_t)(end - begin);
     if (mf_exception_table_register(begin, count, NULL) != MF_OK) {
         panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
@@ -276,7 +276,7 @@ void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry
     }
 }
 
-void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_entry *end) {
+void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end) {
     if (begin != end)
         mf_exception_table_unregister(begin);
 }

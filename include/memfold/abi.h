@@ -47,8 +47,8 @@
 
 MF_PUBLIC_BEGIN
 
-/* The number of this contract: the `1` in `mf_rt_fault_v1`, and the value of the byte mf_abi_v1. */
-#define MF_ABI_VERSION 1
+/* The number of this contract: the `1` in `mf_rt_fault_v2`, and the value of the byte mf_abi_v2. */
+#define MF_ABI_VERSION 2
 
 /*
  * The guest's space: 2^20 pages of 4096 bytes, 2^32 bytes. A guest address is a uint32_t in it. A guest index
@@ -123,13 +123,6 @@ typedef struct mf_view {
 } mf_view;
 
 /* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
-/*
- * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
- * fingerprint, salted with the backend, so that accessors of one never pass for those of the other.
- */
-#define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
-    ((uint64_t)(layout_fingerprint) ^ (uint64_t)(backend) * UINT64_C(0x9E3779B97F4A7C15))
-
 #define MF_VIEW_BASE_OFFSET 0
 #define MF_VIEW_PERMS_OFFSET 8
 #define MF_VIEW_HEAP_END_OFFSET 16
@@ -137,6 +130,13 @@ typedef struct mf_view {
 #define MF_VIEW_FAULT_OFFSET 32
 #define MF_VIEW_GUARD_OFFSET 64
 #define MF_VIEW_BYTES 88
+
+/*
+ * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
+ * fingerprint, salted with the backend, so that accessors of one never pass for those of the other.
+ */
+#define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
+    ((uint64_t)(layout_fingerprint) ^ (uint64_t)(backend) * UINT64_C(0x9E3779B97F4A7C15))
 
 MF_STATIC_ASSERT(sizeof(void *) == 8, "memfold hosts are 64-bit");
 MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
@@ -173,12 +173,12 @@ typedef struct mf_load_result {
  * last two in exception_table.h. mf_runtime_symbols (embed.h) gives names and addresses, by mf_rt_entry.
  */
 #define MF_RT_ENTRIES(X)                                                                                     \
-    X(FAULT, mf_rt_fault_v1)                                                                                 \
-    X(TRAP, mf_rt_trap_v1)                                                                                   \
-    X(ACCESSIBLE, mf_rt_accessible_v1)                                                                       \
-    X(STALE, mf_rt_stale_v1)                                                                                 \
-    X(REGISTER, mf_rt_register_v1)                                                                           \
-    X(UNREGISTER, mf_rt_unregister_v1)
+    X(FAULT, mf_rt_fault_v2)                                                                                 \
+    X(TRAP, mf_rt_trap_v2)                                                                                   \
+    X(ACCESSIBLE, mf_rt_accessible_v2)                                                                       \
+    X(STALE, mf_rt_stale_v2)                                                                                 \
+    X(REGISTER, mf_rt_register_v2)                                                                           \
+    X(UNREGISTER, mf_rt_unregister_v2)
 
 /* The place of each in mf_runtime_symbols. */
 typedef enum mf_rt_entry {
@@ -188,20 +188,20 @@ typedef enum mf_rt_entry {
 } mf_rt_entry;
 
 /* Records the fault in the view and returns its kind, which is never 0. */
-uint32_t mf_rt_fault_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+uint32_t mf_rt_fault_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Records the fault and leaves through the innermost guard frame of the view; panics if there is none. */
-MF_NORETURN void mf_rt_trap_v1(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+MF_NORETURN void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Returns 1 if the live permissions allow all of the range, 0 if not. Writes nothing. */
-uint32_t mf_rt_accessible_v1(const mf_view *view, uint64_t index, uint64_t access);
+uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access);
 
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
-MF_NORETURN void mf_rt_stale_v1(mf_view *view, uint64_t fingerprint);
+MF_NORETURN void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
-extern const unsigned char mf_abi_v1;
-#define MF_ABI_STAMP_SYMBOL "mf_abi_v1"
+extern const unsigned char mf_abi_v2;
+#define MF_ABI_STAMP_SYMBOL "mf_abi_v2"
 
 MF_PUBLIC_END
 

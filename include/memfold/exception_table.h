@@ -73,8 +73,8 @@ uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
  * points of generated code): [begin, end) is registered, and unregistered. Registering panics if the host has
  * no memory. Nobody else calls them.
  */
-void mf_rt_register_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
-void mf_rt_unregister_v1(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
 
 MF_PUBLIC_END
 

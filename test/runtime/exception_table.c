@@ -152,15 +152,15 @@ static void entry_points_of_objects(void) {
     static mf_exception_entry entries[2];
     set_entry(&entries[0], 1);
     set_entry(&entries[1], 2);
-    mf_rt_register_v1(entries, entries);
-    mf_rt_unregister_v1(entries, entries);
-    mf_rt_register_v1(entries, entries + 2);
-    mf_rt_unregister_v1(entries + 1, entries + 1);
+    mf_rt_register_v2(entries, entries);
+    mf_rt_unregister_v2(entries, entries);
+    mf_rt_register_v2(entries, entries + 2);
+    mf_rt_unregister_v2(entries + 1, entries + 1);
     expect(is_found(1) && is_found(2));
-    mf_rt_unregister_v1(entries, entries + 2);
+    mf_rt_unregister_v2(entries, entries + 2);
     expect(!is_found(1) && !is_found(2));
-    mf_rt_register_v1(NULL, NULL);
-    mf_rt_unregister_v1(NULL, NULL);
+    mf_rt_register_v2(NULL, NULL);
+    mf_rt_unregister_v2(NULL, NULL);
 }
 
 /* More entries than there can be memory for; they are never looked at. */

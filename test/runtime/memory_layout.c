@@ -20,7 +20,7 @@
 static mf_layout *live(mf_memory *m) {
     mf_layout *layout;
     expect_ok(mf_memory_layout(m, &layout, NULL));
-    expect(mf_memory_view(m)->layout_stamp == mf_layout_fingerprint(layout));
+    expect(mf_memory_view(m)->layout_stamp == MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), backend));
     return layout;
 }
 
