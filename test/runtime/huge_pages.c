@@ -5,10 +5,12 @@
  * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime && %t | FileCheck %s
  *
  * CHECK: copy: used where a block is full
+ * CHECK-NEXT: copy: an open end
  * CHECK-NEXT: copy: never
  * CHECK-NEXT: copy: small regions
  * CHECK-NEXT: copy: grown together
  * CHECK-NEXT: x86_paged: used where a block is full
+ * CHECK-NEXT: x86_paged: an open end
  * CHECK-NEXT: x86_paged: never
  * CHECK-NEXT: x86_paged: small regions
  * CHECK-NEXT: x86_paged: grown together
@@ -87,6 +89,17 @@ static void used_where_full(void) {
     printf("%s: used where a block is full\n", BACKENDS[backend].name);
 }
 
+/* The first block is full and the last has one page: nothing makes the last one huge. */
+static void open_end(void) {
+    const mf_region region = {0, 4 * BLOCK + PAGE, MF_READ_WRITE};
+    mf_memory *m = memory_with(MF_HUGE_PAGES_ALLOWED, &region, 1);
+    touch_every_page(m, 0, region.size);
+    expect(use_of(m, 0, 4 * BLOCK).is_advised);
+    expect(kernel_says("[always]") || use_of(m, 0, TOP).resident_bytes == region.size);
+    mf_memory_destroy(m);
+    printf("%s: an open end\n", BACKENDS[backend].name);
+}
+
 static void never_used(void) {
     const mf_region region = {0, 16 * BLOCK, MF_READ_WRITE};
     mf_memory *m = memory_with(MF_HUGE_PAGES_NEVER, &region, 1), *clone;
@@ -135,6 +148,7 @@ static void grown_together(void) {
 
 static void check_all(void) {
     used_where_full();
+    open_end();
     never_used();
     small_regions();
     grown_together();
