@@ -13,6 +13,8 @@ Substitutions for RUN lines:
   %sanitize     the sanitizer flags alone, for a clang that links what this build has compiled
   %inputs       test/Inputs
   %reference    the reference and what compares engines with it, without a table of engines
+  %refuse-calls links a program whose calls of the host go through abuse/lib/refuse_calls.c
+  %refuse-llvm  the same for LLVM and abuse/lib/refuse_llvm.c
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
   %bare-lib     the directory of those files
   %bare-sets    emits the accessors of engines_bare.c into a directory
@@ -66,7 +68,24 @@ bare_cc = (
 lib = os.path.join(config.test_source_root, "lib")
 reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"
 
+# What abuse/lib/refuse_calls.c and refuse_llvm.c can let fail.
+refused_calls = (
+    "malloc calloc realloc strdup strndup free tsearch mmap munmap mprotect madvise open close read pread fstat ioctl "
+    "fopen sigaction pthread_atfork"
+)
+refused_llvm = (
+    "LLVMGetTargetFromTriple LLVMTargetMachineEmitToMemoryBuffer LLVMOrcCreateLLJIT LLVMOrcJITDylibDefine "
+    "LLVMOrcLLJITAddObjectFileWithRT LLVMOrcLLJITLookup"
+)
+
+
+def wrap(names):
+    return " ".join(f"-Wl,--wrap={name}" for name in names.split())
+
+
 config.substitutions += [
+    ("%refuse-calls", wrap(refused_calls)),
+    ("%refuse-llvm", wrap(refused_llvm)),
     ("%reference", reference),
     ("%bare-cc", bare_cc),
     ("%bare-lib", bare_lib),
