@@ -15,6 +15,7 @@ Substitutions for RUN lines:
   %reference    the reference and what compares engines with it, without a table of engines
   %refuse-calls links a program whose calls of the host go through abuse/lib/refuse_calls.c
   %refuse-llvm  the same for LLVM and abuse/lib/refuse_llvm.c
+  %llvm-include the headers of LLVM
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
   %bare-lib     the directory of those files
   %bare-sets    emits the accessors of engines_bare.c into a directory
@@ -86,6 +87,7 @@ def wrap(names):
 config.substitutions += [
     ("%refuse-calls", wrap(refused_calls)),
     ("%refuse-llvm", wrap(refused_llvm)),
+    ("%llvm-include", os.path.join(config.llvm_root, "include")),
     ("%reference", reference),
     ("%bare-cc", bare_cc),
     ("%bare-lib", bare_lib),

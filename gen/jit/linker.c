@@ -36,7 +36,11 @@ static LLVMErrorRef define_runtime_symbols(LLVMOrcLLJITRef lljit, LLVMOrcJITDyli
         pairs[i].Name = LLVMOrcLLJITMangleAndIntern(lljit, symbols[i].name);
         pairs[i].Sym = (LLVMJITEvaluatedSymbol){(uintptr_t)symbols[i].address, flags};
     }
-    return LLVMOrcJITDylibDefine(dylib, LLVMOrcAbsoluteSymbols(pairs, count));
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, count);
+    LLVMErrorRef error = LLVMOrcJITDylibDefine(dylib, unit);
+    if (error != NULL)
+        LLVMOrcDisposeMaterializationUnit(unit);
+    return error;
 }
 
 static mf_status linker_start(linker *l, mf_diag *diag) {

@@ -1,5 +1,6 @@
 #include "layout/readers.h"
 
+#include <errno.h>
 #include <gelf.h>
 #include <inttypes.h>
 #include <libelf.h>
@@ -19,6 +20,14 @@ static mf_status bad_file(const elf_reader *r, uint64_t value, const char *messa
     return mf_diag_set(r->diag, MF_BAD_INPUT, value, "%s", message);
 }
 
+/*
+ * libelf gives no answer: because the file is bad, or because it could not allocate, which only errno tells.
+ * Nobody else has set that since the reader began, because what fails otherwise ends the reading.
+ */
+static mf_status no_answer(const elf_reader *r, uint64_t value, const char *message) {
+    return errno == ENOMEM ? diag_out_of_memory(r->diag) : bad_file(r, value, message);
+}
+
 /* Extended numbering: a count that does not fit in the header stands in section 0. */
 static mf_status segment_count_of(const elf_reader *r, const GElf_Ehdr *header, uint64_t *count) {
     *count = header->e_phnum;
@@ -26,7 +35,7 @@ static mf_status segment_count_of(const elf_reader *r, const GElf_Ehdr *header, 
         return MF_OK;
     GElf_Shdr section;
     if (gelf_getshdr(elf_getscn(r->elf, 0), &section) == NULL)
-        return bad_file(r, 0, "the ELF file counts its segments in a section header that it does not have");
+        return no_answer(r, 0, "the ELF file counts its segments in a section header that it does not have");
     *count = section.sh_info;
     return MF_OK;
 }
@@ -109,7 +118,7 @@ static mf_status visit_segments(elf_reader *r, uint64_t count, visit_segment *vi
     for (uint64_t i = 0; i < count; i++) {
         GElf_Phdr segment;
         if (gelf_getphdr(r->elf, (int)i, &segment) == NULL)
-            return bad_file(r, i, "the ELF program headers cannot be read");
+            return no_answer(r, i, "the ELF program headers cannot be read");
         mf_status status = segment.p_type == PT_LOAD ? visit(r, &segment, i) : MF_OK;
         if (status != MF_OK)
             return status;
@@ -154,7 +163,7 @@ static mf_status map_segments(const elf_reader *r) {
 static mf_status read_program(elf_reader *r) {
     GElf_Ehdr header;
     if (elf_kind(r->elf) != ELF_K_ELF || gelf_getehdr(r->elf, &header) == NULL)
-        return bad_file(r, 0, "the ELF header is truncated or invalid");
+        return no_answer(r, 0, "the ELF header is truncated or invalid");
     uint64_t count = 0;
     mf_status status = check_type(r, &header);
     if (status == MF_OK)
@@ -170,6 +179,7 @@ mf_status layout_read_elf(const source *source, contents *contents, mf_diag *dia
     elf_reader r = {.source = source, .contents = contents, .diag = diag};
     if (!source_is_elf(source))
         return bad_file(&r, 0, "the file is not an ELF file");
+    errno = 0;
     elf_version(EV_CURRENT);
     r.elf = elf_memory((char *)source->bytes, source->byte_count);
     mf_status status = read_program(&r);
