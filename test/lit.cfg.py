@@ -16,6 +16,8 @@ Substitutions for RUN lines:
   %refuse-calls links a program whose calls of the host go through abuse/lib/refuse_calls.c
   %refuse-llvm  the same for LLVM and abuse/lib/refuse_llvm.c
   %llvm-include the headers of LLVM
+  %fuzz-cc      a clang that makes fuzzers, with the include paths of what is fuzzed
+  %fuzz         what is fuzzed
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
   %bare-lib     the directory of those files
   %bare-sets    emits the accessors of engines_bare.c into a directory
@@ -79,12 +81,22 @@ refused_llvm = (
     "LLVMOrcLLJITAddObjectFileWithRT LLVMOrcLLJITLookup"
 )
 
+fuzz_cc = (
+    f"{os.path.join(config.llvm_root, 'bin', 'clang')} -std=c11 -g -O1 -D_GNU_SOURCE {warnings} "
+    f"-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I{config.memfold_source}/include "
+    f"-I{config.memfold_source}/test/lib -iquote {config.memfold_source}/tools/memfold"
+)
+if not config.memfold_sanitize:
+    config.available_features.add("fuzz")
+
 
 def wrap(names):
     return " ".join(f"-Wl,--wrap={name}" for name in names.split())
 
 
 config.substitutions += [
+    ("%fuzz-cc", fuzz_cc),
+    ("%fuzz", f"{build}/test/abuse/libfuzz.a -lyaml -lelf -lpthread"),
     ("%refuse-calls", wrap(refused_calls)),
     ("%refuse-llvm", wrap(refused_llvm)),
     ("%llvm-include", os.path.join(config.llvm_root, "include")),
