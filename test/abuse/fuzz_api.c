@@ -5,7 +5,7 @@
  *
  * RUN: rm -rf %t.new && mkdir %t.new
  * RUN: %fuzz-cc %s %S/../gen/plan/lib/evaluate.c %reference -o %t %fuzz
- * RUN: %t -seed=1 -runs=300 -max_len=512 -artifact_prefix=%t. %t.new %S/corpus/api 2>&1 | FileCheck %s
+ * RUN: %t -seed=1 -runs=60 -max_len=512 -artifact_prefix=%t. %t.new %S/corpus/api 2>&1 | FileCheck %s
  *
  * REQUIRES: fuzz
  *

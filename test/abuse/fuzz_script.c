@@ -4,7 +4,7 @@
  *
  * RUN: rm -rf %t.new && mkdir %t.new
  * RUN: %fuzz-cc %s -o %t %fuzz
- * RUN: %t -seed=1 -runs=30000 -max_len=1024 -artifact_prefix=%t. %t.new %S/corpus/script 2>&1 | FileCheck %s
+ * RUN: %t -seed=1 -runs=20000 -max_len=1024 -artifact_prefix=%t. %t.new %S/corpus/script 2>&1 | FileCheck %s
  *
  * REQUIRES: fuzz
  *
