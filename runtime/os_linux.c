@@ -19,28 +19,38 @@ void os_free(void *object) {
     free(object);
 }
 
+size_t os_page_bytes(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* How far `at` lies below the next multiple of `alignment`, a power of two. */
+static size_t bytes_to_boundary(const unsigned char *at, size_t alignment) {
+    return (size_t)(-(uintptr_t)at & (alignment - 1));
+}
+
 static unsigned char *reserve_anywhere(size_t bytes) {
     void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return space == MAP_FAILED ? NULL : space;
 }
 
-static size_t bytes_to_boundary(const unsigned char *space, size_t alignment) {
-    return alignment == 0 ? 0 : (size_t)(-(uintptr_t)space & (alignment - 1));
-}
-
-/* The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back. */
+/*
+ * The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back, which
+ * begin at pages of the host.
+ */
 void *os_reserve(size_t bytes, size_t alignment) {
-    unsigned char *space = reserve_anywhere(bytes);
-    if (space == NULL || bytes_to_boundary(space, alignment) == 0)
+    size_t page_bytes = os_page_bytes();
+    size_t whole_bytes = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+    unsigned char *space = reserve_anywhere(whole_bytes);
+    if (space == NULL || alignment <= page_bytes || bytes_to_boundary(space, alignment) == 0)
         return space;
-    munmap(space, bytes);
-    space = reserve_anywhere(bytes + alignment);
+    munmap(space, whole_bytes);
+    space = reserve_anywhere(whole_bytes + alignment);
     if (space == NULL)
         return NULL;
     size_t head_bytes = bytes_to_boundary(space, alignment);
     if (head_bytes > 0)
         munmap(space, head_bytes);
-    munmap(space + head_bytes + bytes, alignment - head_bytes);
+    munmap(space + head_bytes + whole_bytes, alignment - head_bytes);
     return space + head_bytes;
 }
 
@@ -53,10 +63,51 @@ void os_release(void *space, size_t bytes) {
         munmap(space, bytes);
 }
 
-/* Locked pages and ranges that are not whole host pages cannot be given back; they are overwritten. */
+/* ---- Zeroing ------------------------------------------------------------------------------- */
+
+/* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
+#define DROP_LOCKED 24
+
+/* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
+static bool drop(void *pages, size_t bytes) {
+    return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
+}
+
+/* What is zero already is only read: that maps the kernel's page of zeros and takes no memory. */
+static void overwrite(unsigned char *at, size_t bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    unsigned char *end = at + bytes;
+    while (at < end) {
+        size_t count = MF_PAGE_SIZE - (uintptr_t)at % MF_PAGE_SIZE;
+        if (count > (size_t)(end - at))
+            count = (size_t)(end - at);
+        if (memcmp(at, zeros, count) != 0)
+            memset(at, 0, count);
+        at += count;
+    }
+}
+
+static bool overwrite_run(void *context, size_t offset, size_t bytes) {
+    overwrite((unsigned char *)context + offset, bytes);
+    return true;
+}
+
+/*
+ * The kernel rounds lengths up to its pages, so it is given only those that lie in the range as a whole. The
+ * rest, and what it does not take, is overwritten where it has been written.
+ */
 void os_zero(void *space, size_t bytes) {
-    if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0)
-        memset(space, 0, bytes);
+    size_t page_bytes = os_page_bytes();
+    unsigned char *at = space;
+    size_t head_bytes = bytes_to_boundary(at, page_bytes);
+    if (head_bytes > bytes)
+        head_bytes = bytes;
+    size_t whole_bytes = (bytes - head_bytes) / page_bytes * page_bytes;
+    unsigned char *whole = at + head_bytes;
+    overwrite(at, head_bytes);
+    if (whole_bytes > 0 && !drop(whole, whole_bytes))
+        os_visit_written(whole, whole_bytes, overwrite_run, whole);
+    overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
 }
 
 void os_allow_huge_pages(void *space, size_t bytes) {
