@@ -73,7 +73,7 @@ static bool drop(void *pages, size_t bytes) {
     return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
 }
 
-/* What is zero already is only read: that maps the kernel's page of zeros and takes no memory. */
+/* What is zero already is only read, so that the kernel need not find memory for it. */
 static void overwrite(unsigned char *at, size_t bytes) {
     static const unsigned char zeros[MF_PAGE_SIZE];
     unsigned char *end = at + bytes;

@@ -9,8 +9,8 @@
  *     mincore  needs no file; names resident pages, so it is believed only while nothing is swapped out
  *     rest     every page counts as written
  *
- * The last is slow, but takes no memory either: whoever visits pages reads them first, and reading private
- * pages that were never written maps the kernel's page of zeros.
+ * The last is slow. It takes no memory on kernels that map one page of zeros where private pages are read that
+ * were never written; a kernel without that page commits what is read.
  */
 #include "os.h"
 
