@@ -37,6 +37,10 @@
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
  * interrupted code is using; functions that change the memory do not run in a signal handler.
  *
+ * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
+ * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
+ * panics, any other allows what a store is allowed.
+ *
  * What returns neither a status nor a bool never fails; the pointers given are not NULL where nothing else is
  * said. A range ends at most at 2^32 where an mf_status is returned; where a bool is, what lies above faults.
  */
@@ -129,9 +133,9 @@ void mf_view_detach(mf_view *view);
 /*
  * The pages of [start, start + size) have `access` and keep their bytes, except that those from `start`
  * on become `init` (at most `size` of its `init_bytes`; NULL for none). Size 0 is legal and does nothing.
- * MF_UNALIGNED_START (the diagnostic's value is the start), MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past
- * 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for the kernel's limit of mappings. After a failure
- * nothing has changed.
+ * MF_INVALID_ARGUMENT for another access; MF_UNALIGNED_START (the diagnostic's value is the start),
+ * MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for
+ * the kernel's limit of mappings. After a failure nothing has changed.
  *
  * This, protect and unmap give the memory another layout if they change any permission: accessors made before
  * are for the old one, and are asked for again (mf_jit_get_for, or mf_memory_layout). Using the old ones is a
