@@ -63,53 +63,6 @@ void os_release(void *space, size_t bytes) {
         munmap(space, bytes);
 }
 
-/* ---- Zeroing ------------------------------------------------------------------------------- */
-
-/* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
-#define DROP_LOCKED 24
-
-/* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
-static bool drop(void *pages, size_t bytes) {
-    return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
-}
-
-/* What is zero already is only read, so that the kernel need not find memory for it. */
-static void overwrite(unsigned char *at, size_t bytes) {
-    static const unsigned char zeros[MF_PAGE_SIZE];
-    unsigned char *end = at + bytes;
-    while (at < end) {
-        size_t count = MF_PAGE_SIZE - (uintptr_t)at % MF_PAGE_SIZE;
-        if (count > (size_t)(end - at))
-            count = (size_t)(end - at);
-        if (memcmp(at, zeros, count) != 0)
-            memset(at, 0, count);
-        at += count;
-    }
-}
-
-static bool overwrite_run(void *context, size_t offset, size_t bytes) {
-    overwrite((unsigned char *)context + offset, bytes);
-    return true;
-}
-
-/*
- * The kernel rounds lengths up to its pages, so it is given only those that lie in the range as a whole. The
- * rest, and what it does not take, is overwritten where it has been written.
- */
-void os_zero(void *space, size_t bytes) {
-    size_t page_bytes = os_page_bytes();
-    unsigned char *at = space;
-    size_t head_bytes = bytes_to_boundary(at, page_bytes);
-    if (head_bytes > bytes)
-        head_bytes = bytes;
-    size_t whole_bytes = (bytes - head_bytes) / page_bytes * page_bytes;
-    unsigned char *whole = at + head_bytes;
-    overwrite(at, head_bytes);
-    if (whole_bytes > 0 && !drop(whole, whole_bytes))
-        os_visit_written(whole, whole_bytes, overwrite_run, whole);
-    overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
-}
-
 void os_allow_huge_pages(void *space, size_t bytes) {
     madvise(space, bytes, MADV_HUGEPAGE);
 }

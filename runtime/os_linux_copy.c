@@ -1,6 +1,6 @@
 /*
- * Copying sparse memory on Linux. Only the kernel knows which pages of a lazily committed range were ever
- * written: permissions do not tell it, because bytes stay where a page has lost its permission and
+ * Copying and zeroing sparse memory on Linux. Only the kernel knows which pages of a lazily committed range
+ * were ever written: permissions do not tell it, because bytes stay where a page has lost its permission and
  * accessors of the bounds policy write pages that never had one. So it is asked, by the first of these that
  * answers:
  *
@@ -9,8 +9,8 @@
  *     mincore  needs no file; names resident pages, so it is believed only while nothing is swapped out
  *     rest     every page counts as written
  *
- * The last is slow. It takes no memory on kernels that map one page of zeros where private pages are read that
- * were never written; a kernel without that page commits what is read.
+ * The last is slow. It takes no memory on kernels that map one page of zeros where private pages are read
+ * that were never written; a kernel without that page commits what is read.
  */
 #include "os.h"
 
@@ -199,6 +199,8 @@ bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *co
     return goes_on;
 }
 
+/* ---- Copying ------------------------------------------------------------------------------- */
+
 void os_copy_nonzero(void *to, const void *from, size_t bytes) {
     static const unsigned char zeros[MF_PAGE_SIZE];
     for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
@@ -223,4 +225,51 @@ static bool copy_run(void *context, size_t offset, size_t bytes) {
 
 void os_copy_written(void *to, const void *from, size_t bytes) {
     os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
+}
+
+/* ---- Zeroing ------------------------------------------------------------------------------- */
+
+/* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
+#define DROP_LOCKED 24
+
+/* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
+static bool drop(void *pages, size_t bytes) {
+    return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
+}
+
+/* What is zero already is only read, so that the kernel need not find memory for it. */
+static void overwrite(unsigned char *at, size_t bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    unsigned char *end = at + bytes;
+    while (at < end) {
+        size_t count = MF_PAGE_SIZE - (uintptr_t)at % MF_PAGE_SIZE;
+        if (count > (size_t)(end - at))
+            count = (size_t)(end - at);
+        if (memcmp(at, zeros, count) != 0)
+            memset(at, 0, count);
+        at += count;
+    }
+}
+
+static bool overwrite_run(void *context, size_t offset, size_t bytes) {
+    overwrite((unsigned char *)context + offset, bytes);
+    return true;
+}
+
+/*
+ * The kernel rounds lengths up to its pages, so it is given only those that lie in the range as a whole. The
+ * rest, and what it does not take, is overwritten where it has been written.
+ */
+void os_zero(void *space, size_t bytes) {
+    size_t page_bytes = os_page_bytes();
+    unsigned char *at = space;
+    size_t head_bytes = (size_t)(-(uintptr_t)at & (page_bytes - 1));
+    if (head_bytes > bytes)
+        head_bytes = bytes;
+    size_t whole_bytes = (bytes - head_bytes) / page_bytes * page_bytes;
+    unsigned char *whole = at + head_bytes;
+    overwrite(at, head_bytes);
+    if (whole_bytes > 0 && !drop(whole, whole_bytes))
+        os_visit_written(whole, whole_bytes, overwrite_run, whole);
+    overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
 }

@@ -80,7 +80,18 @@ typedef struct mf_memory_config {
  * fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
- * (bare.h) frames are taken for every page that can be accessed.
+ * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
+ * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
+ *
+ *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
+ *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
+ *     policy lets accesses through there; for x86_paged the read-write pages. MF_OUT_OF_MEMORY beyond them.
+ *   - mlockall(MCL_FUTURE) commits, and counts against RLIMIT_MEMLOCK, all of that at once; with MCL_ONFAULT
+ *     only what is touched.
+ *   - A clone without /proc/self/pagemap asks mincore. While anything is swapped out, or without both, it
+ * reads every page below the end, which takes time, and memory on kernels that have no page of zeros.
+ *   - copy works with host pages of any size up to 64 KiB, and commits whole ones; x86_paged is
+ *     MF_INVALID_ARGUMENT where they are not 4096 bytes.
  */
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
                            mf_memory **memory, mf_diag *diag);
