@@ -30,7 +30,7 @@ static uint64_t fault_page(const unsigned char *perms, uint64_t index, uint64_t 
 mf_fault classify_fault(const unsigned char *perms, uint64_t index, uint64_t length, mf_operation operation,
                         uint64_t limit) {
     uint64_t page = fault_page(perms, index, length, operation, limit);
-    bool is_protected = limit == 0 && operation == MF_STORE && page < MF_SPACE_BYTES &&
+    bool is_protected = limit == 0 && operation != MF_LOAD && page < MF_SPACE_BYTES &&
                         perms[page >> MF_PAGE_LOG2] == MF_PERM_RO;
     return (mf_fault){
         .kind = is_protected ? MF_WRITE_PROTECTED : MF_PAGE_FAULT,

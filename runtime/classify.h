@@ -7,9 +7,9 @@
 /* No page: every index of a range is accessible. Unlike any page it is not a multiple of 4096. */
 #define NO_PAGE UINT64_MAX
 
-/* The lowest permission that lets `operation` touch a page. */
+/* The lowest permission that lets `operation` touch a page. What is no operation gets what a store gets. */
 static inline mf_perm operation_least_perm(mf_operation operation) {
-    return operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
+    return operation == MF_LOAD ? MF_PERM_RO : MF_PERM_RW;
 }
 
 /*

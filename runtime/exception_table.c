@@ -131,7 +131,8 @@ static void sort(row *rows, size_t count) {
 }
 
 static table *table_create(const mf_exception_entry *entries, size_t count) {
-    table *t = os_allocate(sizeof *t + count * sizeof t->rows[0]);
+    bool fits = count <= (SIZE_MAX - sizeof(table)) / sizeof(row);
+    table *t = fits ? os_allocate(sizeof *t + count * sizeof t->rows[0]) : NULL;
     if (t == NULL)
         return NULL;
     t->entries = entries;

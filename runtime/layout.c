@@ -72,6 +72,8 @@ size_t mf_layout_region_count(const mf_layout *layout) {
 }
 
 mf_region mf_layout_region(const mf_layout *layout, size_t index) {
+    if (index >= layout->run_count)
+        return (mf_region){0};
     const layout_run *run = &layout->runs[index];
     return (mf_region){
         .start = page_bytes(run->first),
@@ -104,7 +106,7 @@ static size_t find_window(const page_run *windows, size_t count, uint32_t page) 
 
 bool mf_layout_window_lookup(const mf_layout *layout, mf_operation operation, uint64_t from,
                              mf_window *window) {
-    if (from >= MF_SPACE_BYTES)
+    if (from >= MF_SPACE_BYTES || (uint32_t)operation >= OPERATION_COUNT)
         return false;
     size_t count = layout->window_count[operation];
     size_t found = find_window(layout->windows[operation], count, (uint32_t)(from >> MF_PAGE_LOG2));

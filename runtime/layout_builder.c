@@ -138,7 +138,9 @@ static void splice(mf_layout_builder *builder, page_run run, mf_perm perm) {
 
 mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t start, uint64_t size,
                                        mf_access access, const void *init, size_t init_bytes, mf_diag *diag) {
-    mf_status status = page_range_check(start, size, diag);
+    mf_status status = access_check(access, diag);
+    if (status == MF_OK)
+        status = page_range_check(start, size, diag);
     if (status != MF_OK || size == 0)
         return status;
     size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;

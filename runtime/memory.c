@@ -56,15 +56,28 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     return MF_OK;
 }
 
-/* The live table, all NONE before, and the heap as created. */
-static void apply_creation(mf_memory *memory) {
-    const mf_layout *layout = memory->created;
+/* The runs of the layout that touch `pages` are in the live table. */
+static void apply_runs(mf_memory *memory, const mf_layout *layout, page_run pages) {
     for (size_t i = 0; i < layout->run_count; i++) {
         page_run run = {layout->runs[i].first, layout->runs[i].end};
-        perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
+        if (run.first < pages.end && pages.first < run.end)
+            perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
     }
-    memory->heap_top = layout->heap.base;
-    views_publish_heap_end(memory, layout->heap.base);
+}
+
+static const page_run every_page = {0, MF_SPACE_PAGES};
+
+/* The live table, all NONE before, and the heap as created. */
+static void apply_creation(mf_memory *memory, page_run pages) {
+    apply_runs(memory, memory->created, pages);
+    memory->heap_top = memory->created->heap.base;
+    views_publish_heap_end(memory, memory->heap_top);
+}
+
+/* The pages that a known layout leaves to the heap: RW, and the only ones that differ from its runs. */
+static page_run heap_pages(const mf_memory *memory, const mf_layout *layout) {
+    uint64_t base = layout->heap.base;
+    return base < memory->view.heap_end ? page_run_of(base, memory->view.heap_end - base) : (page_run){0, 0};
 }
 
 static mf_status create(const mf_layout *layout, const mf_image *image, mf_memory_config config,
@@ -77,7 +90,7 @@ static mf_status create(const mf_layout *layout, const mf_image *image, mf_memor
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
-    apply_creation(made);
+    apply_creation(made, every_page);
     made->current = mf_layout_retain(layout);
     made->view.layout_stamp = MF_LAYOUT_STAMP(layout->fingerprint, config.backend);
     *memory = made;
@@ -132,17 +145,25 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     return MF_OK;
 }
 
-/* The layout of creation is in force again. If that is a change, the fingerprint must be asked for. */
+/*
+ * The permissions and the layout of creation are in force again. Where only the heap has grown, nothing else
+ * of the table is touched; otherwise the fingerprint must be asked for again.
+ */
 static void restore_layout(mf_memory *memory) {
-    if (memory->current == NULL || !mf_layout_equal(memory->current, memory->created))
+    if (memory->current != NULL && mf_layout_equal(memory->current, memory->created)) {
+        page_run heap = heap_pages(memory, memory->created);
+        perm_table_set(&memory->table, heap, MF_PERM_NONE);
+        apply_creation(memory, heap);
+    } else {
+        perm_table_clear(&memory->table);
+        apply_creation(memory, every_page);
         live_layout_drop(memory);
+    }
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
     if (!memory->ops->rebuild(memory))
         return memory_exhausted(diag);
-    perm_table_clear(&memory->table);
-    apply_creation(memory);
     restore_layout(memory);
     views_clear_faults(memory);
     return MF_OK;

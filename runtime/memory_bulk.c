@@ -1,13 +1,26 @@
 /* Accesses by the runtime itself: check the whole range in the live table, then touch it directly. */
 #include "classify.h"
+#include "panic_impl.h"
 #include "views.h"
 
 #include <memfold/memory.h>
 
 #include <string.h>
 
+#ifdef NDEBUG
+static void operation_check(mf_operation operation) {
+    (void)operation;
+}
+#else
+static void operation_check(mf_operation operation) {
+    if (operation != MF_LOAD && operation != MF_STORE)
+        panic_values("there is no operation ", (uint32_t)operation, "; the greatest is ", MF_STORE, "");
+}
+#endif
+
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
     view_check(view);
+    operation_check(operation);
     return classify_find_page(view->perms, address, length, operation) == NO_PAGE;
 }
 

@@ -23,7 +23,9 @@ static mf_status change(mf_memory *memory, page_run run, mf_perm perm, const voi
 
 mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size, mf_access access,
                                const void *init, size_t init_bytes, mf_diag *diag) {
-    mf_status status = page_range_check(start, size, diag);
+    mf_status status = access_check(access, diag);
+    if (status == MF_OK)
+        status = page_range_check(start, size, diag);
     if (status != MF_OK || size == 0)
         return status;
     size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;
@@ -31,7 +33,9 @@ mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size,
 }
 
 mf_status mf_memory_protect(mf_memory *memory, uint64_t start, uint64_t size, mf_perm perm, mf_diag *diag) {
-    mf_status status = page_range_check(start, size, diag);
+    mf_status status = perm_check(perm, diag);
+    if (status == MF_OK)
+        status = page_range_check(start, size, diag);
     if (status != MF_OK || size == 0)
         return status;
     return change(memory, page_run_of(start, size), perm, NULL, 0, diag);

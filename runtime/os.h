@@ -15,16 +15,23 @@
 void *os_allocate(size_t bytes);
 void os_free(void *object);
 
+/* The size of the host's pages, a power of two and at least MF_PAGE_SIZE. */
+size_t os_page_bytes(void);
+
 /*
  * Address space: reserved space is inaccessible and costs nothing; committed space reads as zero and
  * costs only the pages that have been written. `bytes` is what was reserved. release(NULL) is fine.
- * `alignment` is a power of two, 0 for the host's own.
+ * `alignment` is a power of two, 0 for the host's own. Space begins at a page of the host; the last page of a
+ * reservation belongs to it as a whole.
  */
 void *os_reserve(size_t bytes, size_t alignment);
 bool os_commit(void *space, size_t bytes);
 void os_release(void *space, size_t bytes);
 
-/* Committed space reads as zero again, and its pages go back to the host where they can. */
+/*
+ * Exactly these bytes of committed space read as zero again, at any alignment; whole pages of the host among
+ * them go back to it where they can. Pages that have never been written stay so.
+ */
 void os_zero(void *space, size_t bytes);
 
 /* The host may use huge pages for this space, which is aligned to OS_HUGE_PAGE_BYTES. Only advice. */

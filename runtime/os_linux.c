@@ -19,28 +19,38 @@ void os_free(void *object) {
     free(object);
 }
 
+size_t os_page_bytes(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* How far `at` lies below the next multiple of `alignment`, a power of two. */
+static size_t bytes_to_boundary(const unsigned char *at, size_t alignment) {
+    return (size_t)(-(uintptr_t)at & (alignment - 1));
+}
+
 static unsigned char *reserve_anywhere(size_t bytes) {
     void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return space == MAP_FAILED ? NULL : space;
 }
 
-static size_t bytes_to_boundary(const unsigned char *space, size_t alignment) {
-    return alignment == 0 ? 0 : (size_t)(-(uintptr_t)space & (alignment - 1));
-}
-
-/* The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back. */
+/*
+ * The kernel often gives aligned space unasked; otherwise more is taken and both ends are given back, which
+ * begin at pages of the host.
+ */
 void *os_reserve(size_t bytes, size_t alignment) {
-    unsigned char *space = reserve_anywhere(bytes);
-    if (space == NULL || bytes_to_boundary(space, alignment) == 0)
+    size_t page_bytes = os_page_bytes();
+    size_t whole_bytes = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+    unsigned char *space = reserve_anywhere(whole_bytes);
+    if (space == NULL || alignment <= page_bytes || bytes_to_boundary(space, alignment) == 0)
         return space;
-    munmap(space, bytes);
-    space = reserve_anywhere(bytes + alignment);
+    munmap(space, whole_bytes);
+    space = reserve_anywhere(whole_bytes + alignment);
     if (space == NULL)
         return NULL;
     size_t head_bytes = bytes_to_boundary(space, alignment);
     if (head_bytes > 0)
         munmap(space, head_bytes);
-    munmap(space + head_bytes + bytes, alignment - head_bytes);
+    munmap(space + head_bytes + whole_bytes, alignment - head_bytes);
     return space + head_bytes;
 }
 
@@ -51,12 +61,6 @@ bool os_commit(void *space, size_t bytes) {
 void os_release(void *space, size_t bytes) {
     if (space != NULL)
         munmap(space, bytes);
-}
-
-/* Locked pages and ranges that are not whole host pages cannot be given back; they are overwritten. */
-void os_zero(void *space, size_t bytes) {
-    if (bytes != 0 && madvise(space, bytes, MADV_DONTNEED) != 0)
-        memset(space, 0, bytes);
 }
 
 void os_allow_huge_pages(void *space, size_t bytes) {

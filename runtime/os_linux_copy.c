@@ -1,9 +1,16 @@
 /*
- * Copying sparse memory on Linux. Only the kernel knows which pages of a lazily committed range were ever
- * written: permissions do not tell it, because bytes stay where a page has lost its permission and
- * accessors of the bounds policy write pages that never had one. So its page map is asked: by one system
- * call that lists runs (since 6.7), else by one word per page, else every page counts as written, which is
- * slower and copies the same bytes.
+ * Copying and zeroing sparse memory on Linux. Only the kernel knows which pages of a lazily committed range
+ * were ever written: permissions do not tell it, because bytes stay where a page has lost its permission and
+ * accessors of the bounds policy write pages that never had one. So it is asked, by the first of these that
+ * answers:
+ *
+ *     runs     one system call on the page map lists runs of written pages (since 6.7)
+ *     words    one word of the page map per page
+ *     mincore  needs no file; names resident pages, so it is believed only while nothing is swapped out
+ *     rest     every page counts as written
+ *
+ * The last is slow. It takes no memory on kernels that map one page of zeros where private pages are read
+ * that were never written; a kernel without that page commits what is read.
  */
 #include "os.h"
 
@@ -11,6 +18,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* A run of host addresses, [start, end). The first two fields of the kernel's struct page_region. */
@@ -22,11 +32,12 @@ typedef struct host_run {
 
 #define RUNS_PER_STEP 128
 #define PAGES_PER_STEP 1024
+#define RESIDENT_PER_STEP 8192
 
 /* A walk over the written runs of [at, end). */
 typedef struct page_walk {
-    int page_map;
-    bool lists_runs;
+    int page_map;         /* -1: cannot be opened */
+    unsigned next_source; /* the sources before it do not answer */
     uint64_t page_bytes;
     uint64_t at;
     uint64_t end;
@@ -67,7 +78,8 @@ static bool step_by_runs(page_walk *walk) {
         .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
         .return_mask = SCAN_PRESENT | SCAN_SWAPPED,
     };
-    int count = ioctl(walk->page_map, SCAN_REQUEST, &request);
+    /* Not ioctl(): C libraries do not agree on the type of its second parameter. */
+    long count = syscall(SYS_ioctl, walk->page_map, SCAN_REQUEST, &request);
     if (count < 0 || request.walk_end <= walk->at)
         return false;
     walk->run_count = (size_t)count;
@@ -82,14 +94,25 @@ static void append_page(page_walk *walk, uint64_t page) {
         walk->runs[walk->run_count++] = (host_run){page, page + walk->page_bytes, 0};
 }
 
+/*
+ * An emulator of other machines may pass the page map of its own process through, where pages have another
+ * size and other addresses. So the page that the walk itself is in must be there.
+ */
+static bool speaks_of_this_process(const page_walk *walk) {
+    uint64_t entry = 0;
+    off_t offset = (off_t)((uintptr_t)walk / walk->page_bytes * sizeof entry);
+    return pread(walk->page_map, &entry, sizeof entry, offset) == (ssize_t)sizeof entry &&
+           (entry & PAGE_MAP_PRESENT) != 0;
+}
+
 /* One word of the page map per page; the step ends early when the list of runs is full. */
-static bool step_by_pages(page_walk *walk) {
+static bool step_by_words(page_walk *walk) {
     uint64_t entries[PAGES_PER_STEP];
     uint64_t left = (walk->end - walk->at) / walk->page_bytes;
     size_t wanted = left < PAGES_PER_STEP ? (size_t)left : PAGES_PER_STEP;
     off_t offset = (off_t)(walk->at / walk->page_bytes * sizeof entries[0]);
-    if (pread(walk->page_map, entries, wanted * sizeof entries[0], offset) !=
-        (ssize_t)(wanted * sizeof entries[0])) {
+    if (!speaks_of_this_process(walk) || pread(walk->page_map, entries, wanted * sizeof entries[0], offset) !=
+                                             (ssize_t)(wanted * sizeof entries[0])) {
         return false;
     }
     walk->run_count = 0;
@@ -101,25 +124,63 @@ static bool step_by_pages(page_walk *walk) {
     return true;
 }
 
-static void step_over_the_rest(page_walk *walk) {
+/*
+ * Whether pages may be swapped out now: then mincore does not name them. Without swap space none is, and
+ * swap space cannot go before what was in it is resident.
+ */
+static bool pages_may_be_swapped(void) {
+    struct sysinfo info;
+    return sysinfo(&info) != 0 || info.totalswap != info.freeswap;
+}
+
+/*
+ * Residency is asked for between two looks at the swap space. Where the page map can be opened and yet
+ * answers nothing, the host is strange enough that mincore is not believed either.
+ */
+static bool step_by_residency(page_walk *walk) {
+    unsigned char resident[RESIDENT_PER_STEP];
+    uint64_t left = (walk->end - walk->at) / walk->page_bytes;
+    size_t wanted = left < RESIDENT_PER_STEP ? (size_t)left : RESIDENT_PER_STEP;
+    void *start = (void *)(uintptr_t)walk->at;
+    if (walk->page_map >= 0 || pages_may_be_swapped() ||
+        mincore(start, wanted * walk->page_bytes, resident) != 0 || pages_may_be_swapped()) {
+        return false;
+    }
+    walk->run_count = 0;
+    for (size_t i = 0; i < wanted && walk->run_count < RUNS_PER_STEP; i++) {
+        if ((resident[i] & 1) != 0)
+            append_page(walk, walk->at);
+        walk->at += walk->page_bytes;
+    }
+    return true;
+}
+
+static bool step_over_the_rest(page_walk *walk) {
     walk->runs[0] = (host_run){walk->at, walk->end, 0};
     walk->run_count = 1;
     walk->at = walk->end;
+    return true;
 }
+
+/* The best first; the last always answers. */
+static bool (*const sources[])(page_walk *walk) = {
+    step_by_runs,
+    step_by_words,
+    step_by_residency,
+    step_over_the_rest,
+};
 
 /* Fills walk->runs with the next runs that may hold bytes and moves walk->at behind them. */
 static void step(page_walk *walk) {
-    walk->lists_runs = walk->lists_runs && step_by_runs(walk);
-    if (!walk->lists_runs && !step_by_pages(walk))
-        step_over_the_rest(walk);
+    while (!sources[walk->next_source](walk))
+        walk->next_source++;
 }
 
 bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context) {
     uint64_t start = (uint64_t)(uintptr_t)space;
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t page_bytes = os_page_bytes();
     page_walk walk = {
         .page_map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
-        .lists_runs = true,
         .page_bytes = page_bytes,
         .at = start,
         .end = start + (bytes + page_bytes - 1) / page_bytes * page_bytes,
@@ -137,6 +198,8 @@ bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *co
         close(walk.page_map);
     return goes_on;
 }
+
+/* ---- Copying ------------------------------------------------------------------------------- */
 
 void os_copy_nonzero(void *to, const void *from, size_t bytes) {
     static const unsigned char zeros[MF_PAGE_SIZE];
@@ -162,4 +225,51 @@ static bool copy_run(void *context, size_t offset, size_t bytes) {
 
 void os_copy_written(void *to, const void *from, size_t bytes) {
     os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
+}
+
+/* ---- Zeroing ------------------------------------------------------------------------------- */
+
+/* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
+#define DROP_LOCKED 24
+
+/* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
+static bool drop(void *pages, size_t bytes) {
+    return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
+}
+
+/* What is zero already is only read, so that the kernel need not find memory for it. */
+static void overwrite(unsigned char *at, size_t bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    unsigned char *end = at + bytes;
+    while (at < end) {
+        size_t count = MF_PAGE_SIZE - (uintptr_t)at % MF_PAGE_SIZE;
+        if (count > (size_t)(end - at))
+            count = (size_t)(end - at);
+        if (memcmp(at, zeros, count) != 0)
+            memset(at, 0, count);
+        at += count;
+    }
+}
+
+static bool overwrite_run(void *context, size_t offset, size_t bytes) {
+    overwrite((unsigned char *)context + offset, bytes);
+    return true;
+}
+
+/*
+ * The kernel rounds lengths up to its pages, so it is given only those that lie in the range as a whole. The
+ * rest, and what it does not take, is overwritten where it has been written.
+ */
+void os_zero(void *space, size_t bytes) {
+    size_t page_bytes = os_page_bytes();
+    unsigned char *at = space;
+    size_t head_bytes = (size_t)(-(uintptr_t)at & (page_bytes - 1));
+    if (head_bytes > bytes)
+        head_bytes = bytes;
+    size_t whole_bytes = (bytes - head_bytes) / page_bytes * page_bytes;
+    unsigned char *whole = at + head_bytes;
+    overwrite(at, head_bytes);
+    if (whole_bytes > 0 && !drop(whole, whole_bytes))
+        os_visit_written(whole, whole_bytes, overwrite_run, whole);
+    overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
 }

@@ -1,5 +1,19 @@
-/* Range rules: which ranges are whole pages of the guest space. */
+/* Rules for arguments: which ranges are whole pages of the guest space, and what may be done with them. */
 #include "pages.h"
+
+mf_status access_check(mf_access access, mf_diag *diag) {
+    if (access == MF_READ_ONLY || access == MF_READ_WRITE)
+        return MF_OK;
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint32_t)access, "there is no access %u",
+                       (unsigned)access);
+}
+
+mf_status perm_check(mf_perm perm, mf_diag *diag) {
+    if (perm == MF_PERM_NONE || perm == MF_PERM_RO || perm == MF_PERM_RW)
+        return MF_OK;
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint32_t)perm, "there is no permission %u",
+                       (unsigned)perm);
+}
 
 mf_status space_range_check(uint64_t start, uint64_t size, mf_diag *diag) {
     uint64_t end = saturating_add(start, size);

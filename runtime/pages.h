@@ -3,6 +3,7 @@
 #define MEMFOLD_RUNTIME_PAGES_H
 
 #include <memfold/abi.h>
+#include <memfold/layout.h>
 #include <memfold/status.h>
 
 #include <stdbool.h>
@@ -33,6 +34,10 @@ static inline uint64_t saturating_add(uint64_t a, uint64_t b) {
 static inline page_run page_run_of(uint64_t start, uint64_t size) {
     return (page_run){(uint32_t)(start >> MF_PAGE_LOG2), (uint32_t)((start + size) >> MF_PAGE_LOG2)};
 }
+
+/* MF_INVALID_ARGUMENT with the value if `access`, or `perm`, is none of its enumerators. */
+mf_status access_check(mf_access access, mf_diag *diag);
+mf_status perm_check(mf_perm perm, mf_diag *diag);
 
 /* MF_OK if [start, start + size) is whole pages of the guest space; otherwise the first broken rule. */
 mf_status page_range_check(uint64_t start, uint64_t size, mf_diag *diag);

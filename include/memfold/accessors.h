@@ -70,7 +70,7 @@ typedef struct mf_accessor_info {
     uint32_t sign_extends;  /* 1: a load repeats the value's top bit upwards; 0: it fills with zeros */
 } mf_accessor_info;
 
-/* Borrows the description of `id`, which is below MF_ACCESSOR_COUNT; static storage. Any thread. */
+/* Borrows the description of `id`; static storage. NULL from MF_ACCESSOR_COUNT on. Any thread. */
 const mf_accessor_info *mf_accessor_info_get(mf_accessor_id id);
 
 /*
@@ -129,7 +129,8 @@ MF_STATIC_ASSERT(sizeof(mf_accessors) == MF_ACCESSOR_COUNT * sizeof(void (*)(voi
 /* Any accessor, as an untyped function pointer. */
 typedef void mf_accessor_fn(void);
 
-/* Borrows member `id` of `set`, to be cast to its type before the call. Never fails. Any thread. */
+/* Borrows member `id` of `set`, to be cast to its type before the call. NULL from MF_ACCESSOR_COUNT on. Any
+ * thread. */
 mf_accessor_fn *mf_accessors_member(const mf_accessors *set, mf_accessor_id id);
 
 MF_PUBLIC_END

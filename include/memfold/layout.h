@@ -85,8 +85,8 @@ void mf_layout_builder_destroy(mf_layout_builder *builder);
 /*
  * The pages of [start, start + size) have `access`, and the bytes from `start` on are `init` (copied; at
  * most `size` of its `init_bytes` are used; NULL for none). Size 0 is legal and does nothing.
- * MF_UNALIGNED_START (the diagnostic's value is the start), MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past
- * 2^32 (start + size, saturated), MF_OUT_OF_MEMORY.
+ * MF_INVALID_ARGUMENT for another access; MF_UNALIGNED_START (the diagnostic's value is the start),
+ * MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past 2^32 (start + size, saturated), MF_OUT_OF_MEMORY.
  */
 mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t start, uint64_t size,
                                        mf_access access, const void *init, size_t init_bytes, mf_diag *diag);
@@ -128,7 +128,7 @@ void mf_image_release(const mf_image *image);
 
 /*
  * The regions: the maximal runs of equal permission, sorted by address, not as they were mapped. `index` is
- * below the count.
+ * below the count; any other gives a region of size 0.
  */
 size_t mf_layout_region_count(const mf_layout *layout);
 mf_region mf_layout_region(const mf_layout *layout, size_t index);
@@ -145,8 +145,8 @@ uint64_t mf_layout_len(const mf_layout *layout);
 /*
  * Writes the first window of `operation` that ends above guest index `from`, not counting the heap: loads
  * merge read-only and read-write pages, stores see only read-write pages. False, and nothing is written, if
- * there is none. All windows: `for (from = 0; mf_layout_window_lookup(l, op, from, &w); from = w.start +
- * w.size)`.
+ * there is none, as for what is no operation. All windows: `for (from = 0; mf_layout_window_lookup(l, op,
+ * from, &w); from = w.start + w.size)`.
  */
 bool mf_layout_window_lookup(const mf_layout *layout, mf_operation operation, uint64_t from,
                              mf_window *window);

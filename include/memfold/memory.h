@@ -37,6 +37,10 @@
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
  * interrupted code is using; functions that change the memory do not run in a signal handler.
  *
+ * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
+ * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
+ * panics, any other allows what a store is allowed.
+ *
  * What returns neither a status nor a bool never fails; the pointers given are not NULL where nothing else is
  * said. A range ends at most at 2^32 where an mf_status is returned; where a bool is, what lies above faults.
  */
@@ -76,7 +80,18 @@ typedef struct mf_memory_config {
  * fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
- * (bare.h) frames are taken for every page that can be accessed.
+ * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
+ * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
+ *
+ *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
+ *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
+ *     policy lets accesses through there; for x86_paged the read-write pages. MF_OUT_OF_MEMORY beyond them.
+ *   - mlockall(MCL_FUTURE) commits, and counts against RLIMIT_MEMLOCK, all of that at once; with MCL_ONFAULT
+ *     only what is touched.
+ *   - A clone without /proc/self/pagemap asks mincore. While anything is swapped out, or without both, it
+ * reads every page below the end, which takes time, and memory on kernels that have no page of zeros.
+ *   - copy works with host pages of any size up to 64 KiB, and commits whole ones; x86_paged is
+ *     MF_INVALID_ARGUMENT where they are not 4096 bytes.
  */
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
                            mf_memory **memory, mf_diag *diag);
@@ -129,9 +144,9 @@ void mf_view_detach(mf_view *view);
 /*
  * The pages of [start, start + size) have `access` and keep their bytes, except that those from `start`
  * on become `init` (at most `size` of its `init_bytes`; NULL for none). Size 0 is legal and does nothing.
- * MF_UNALIGNED_START (the diagnostic's value is the start), MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past
- * 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for the kernel's limit of mappings. After a failure
- * nothing has changed.
+ * MF_INVALID_ARGUMENT for another access; MF_UNALIGNED_START (the diagnostic's value is the start),
+ * MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for
+ * the kernel's limit of mappings. After a failure nothing has changed.
  *
  * This, protect and unmap give the memory another layout if they change any permission: accessors made before
  * are for the old one, and are asked for again (mf_jit_get_for, or mf_memory_layout). Using the old ones is a

@@ -43,6 +43,10 @@ bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm) {
 }
 
 void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites) {
-    if (overwrites || !map_drop(memory->paged.map, run))
-        memset(memory->view.base + page_bytes(run.first), 0, page_bytes(run.end - run.first));
+    unsigned char *start = memory->view.base + page_bytes(run.first);
+    size_t bytes = page_bytes(run.end - run.first);
+    if (overwrites)
+        memset(start, 0, bytes);
+    else if (!map_drop(memory->paged.map, run))
+        os_zero(start, bytes);
 }

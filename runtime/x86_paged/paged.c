@@ -18,7 +18,13 @@
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
+/* With larger pages the host could not give two guest pages beside each other different permissions. */
 static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
+    if (os_page_bytes() != MF_PAGE_SIZE) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_BACKEND_X86_PAGED,
+                           "the x86_paged backend needs a host with pages of %d bytes, not %llu",
+                           MF_PAGE_SIZE, (unsigned long long)os_page_bytes());
+    }
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK)
         return status;

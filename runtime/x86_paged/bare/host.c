@@ -64,6 +64,10 @@ void os_free(void *object) {
         host.free(host.context, object);
 }
 
+size_t os_page_bytes(void) {
+    return MF_PAGE_SIZE;
+}
+
 /* A kernel gives memory, not space without it. Only permission tables are reserved here, at any alignment. */
 void *os_reserve(size_t bytes, size_t alignment) {
     (void)alignment;

@@ -7,9 +7,11 @@
  * CHECK-NEXT: full
  * CHECK-NEXT: touched pages come back
  * CHECK-NEXT: zeros are not cloned
+ * CHECK-NEXT: reset touches what has changed
  */
 #include "../support.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LIMIT_BYTES (20 << 20)
@@ -69,6 +71,31 @@ static void zeros_are_not_cloned(void) {
     mf_memory_destroy(clone);
 }
 
+static long page_faults(void) {
+    struct rusage usage;
+    expect(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
+}
+
+/* Only the heap's byte, and not the table of a map with far ends, is faulted in again after each reset. */
+static void reset_touches_what_has_changed(void) {
+    enum { LIVES = 100 };
+    const mf_region ends[] = {{0, PAGE, MF_READ_WRITE}, {0xfffff000, PAGE, MF_READ_WRITE}};
+    mf_memory *m = memory_of(ends, 2, (mf_heap){0x80000000, 16});
+    long before = 0;
+    for (int life = -1; life < LIVES; life++) {
+        uint64_t old;
+        before = life == 0 ? page_faults() : before;
+        expect_ok(mf_memory_sbrk(m, PAGE, &old, NULL));
+        expect(old == 0x80000000 && byte_at(m, 0x80000000) == 0);
+        set_byte(m, 0x80000000, 1);
+        expect_ok(mf_memory_reset(m, NULL));
+        expect(mf_memory_perm_of(m, 0x80000000) == MF_PERM_NONE && mf_memory_len(m) == TOP);
+    }
+    expect(page_faults() - before < 3 * LIVES);
+    mf_memory_destroy(m);
+}
+
 int main(void) {
     const mf_region sparse[] = {{0, PAGE, MF_READ_WRITE}, {0xfffff000, PAGE, MF_READ_WRITE}};
     create_clone_reset(sparse, 2, (mf_heap){0x10000, 0x80000});
@@ -79,5 +106,7 @@ int main(void) {
     puts("touched pages come back");
     zeros_are_not_cloned();
     puts("zeros are not cloned");
+    run_on_every_backend(reset_touches_what_has_changed);
+    puts("reset touches what has changed");
     return 0;
 }
