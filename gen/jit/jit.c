@@ -6,6 +6,7 @@
  */
 #include <memfold/jit.h>
 
+#include "emit/prefix.h"
 #include "jit/cache.h"
 
 #include <memfold/plan.h>
@@ -28,7 +29,10 @@ struct mf_jit {
 
 static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
     const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
-    jit->symbol_prefix = strndup(prefix, 128);
+    mf_status status = prefix_validate(prefix, diag);
+    if (status != MF_OK)
+        return status;
+    jit->symbol_prefix = strdup(prefix);
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
     jit->shapes.symbol_prefix = jit->symbol_prefix;
@@ -89,7 +93,7 @@ static void code_compile(mf_code *code) {
     pthread_mutex_lock(&jit->link_lock);
     code->failure = shape_acquire(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
     if (code->failure == MF_OK)
-        code->accessors = shape_accessors(code->shape, code->layout);
+        code->accessors = accessors_of_shape(code->shape, code->layout);
     pthread_mutex_unlock(&jit->link_lock);
 }
 

@@ -78,10 +78,11 @@ typedef struct mf_jit_config {
 } mf_jit_config;
 
 /*
- * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards;
- * of the prefix at most 128 bytes are used. The caller owns the jit and destroys it after it has released
- * every mf_code. MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM,
- * MF_IO (the perf map).
+ * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards.
+ * The caller owns the jit and destroys it after it has released every mf_code. MF_INVALID_ARGUMENT (the
+ * prefix is no C identifier of at most 128 bytes), MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine
+ * that code can be made for), MF_LLVM, MF_IO (the perf map cannot be opened, or what stands in its place is
+ * not a regular file of this user with one name).
  */
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag);
 
