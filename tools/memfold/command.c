@@ -72,12 +72,29 @@ error_t operands_take(command_operands *operands, int key, char *word, const str
     return ARGP_ERR_UNKNOWN;
 }
 
+static void print_shown(const char *text) {
+    for (const char *from = text; *text != '\0'; from = text)
+        if (mf_character_take(&text) == '?')
+            fputc('?', stderr);
+        else
+            fwrite(from, 1, (size_t)(text - from), stderr);
+}
+
+/* Words of the command line, names and paths are part of a message: they do not control the terminal. */
+__attribute__((format(printf, 1, 0))) static void vprint_message(const char *format, va_list arguments) {
+    char *message;
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    print_shown(message == NULL ? mf_status_message(MF_OUT_OF_MEMORY) : message);
+    fputc('\n', stderr);
+    free(message);
+}
+
 void usage_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "memfold: ");
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vprint_message(format, arguments);
     va_end(arguments);
     print_hint();
     exit(EXIT_BAD_USAGE);
@@ -85,15 +102,15 @@ void usage_error(const char *format, ...) {
 
 int fail_print(const char *file, uint64_t line, const char *format, ...) {
     fflush(stdout);
-    fprintf(stderr, "%s:", file == NULL ? "memfold" : file);
+    print_shown(file == NULL ? "memfold" : file);
+    fputc(':', stderr);
     if (line != 0)
         fprintf(stderr, "%ju:", (uintmax_t)line);
     fputc(' ', stderr);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vprint_message(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
     return EXIT_BAD_INPUT;
 }
 
