@@ -4,6 +4,7 @@
 #include "aot/header.h"
 #include "emit/prefix.h"
 #include "emit/set.h"
+#include "ir/entry.h"
 #include "ir/target.h"
 
 #include <memfold/exception_table.h>
@@ -221,13 +222,10 @@ static mf_status check_backend(LLVMTargetMachineRef machine, mf_backend backend,
     return status;
 }
 
-mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
-                      size_t *byte_count, mf_diag *diag) {
+static mf_status emit_for_target(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind,
+                                 char **bytes, size_t *byte_count, mf_diag *diag) {
     LLVMTargetMachineRef machine;
-    mf_status status = validate(options, kind, diag);
-    if (status != MF_OK)
-        return status;
-    status = target_create(options->target, &machine, diag);
+    mf_status status = target_create(options->target, &machine, diag);
     if (status != MF_OK)
         return status;
     status = check_backend(machine, options->accessors.backend, diag);
@@ -238,5 +236,18 @@ mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf
     status = kind == MF_EMIT_HEADER ? header_print(layout, options, bytes, byte_count, diag)
                                     : emit_module(machine, layout, options, kind, bytes, byte_count, diag);
     LLVMDisposeTargetMachine(machine);
+    return status;
+}
+
+mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
+                      size_t *byte_count, mf_diag *diag) {
+    mf_status status = validate(options, kind, diag);
+    if (status == MF_OK)
+        status = entry_foresee_memory(diag);
+    if (status != MF_OK)
+        return status;
+    entry_begin();
+    status = emit_for_target(layout, options, kind, bytes, byte_count, diag);
+    entry_end();
     return status;
 }
