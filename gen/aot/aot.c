@@ -2,7 +2,9 @@
 #include <memfold/aot.h>
 
 #include "aot/header.h"
+#include "emit/prefix.h"
 #include "emit/set.h"
+#include "ir/entry.h"
 #include "ir/target.h"
 
 #include <memfold/exception_table.h>
@@ -12,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void mf_aot_free(char *bytes) {
     free(bytes);
@@ -19,16 +22,19 @@ void mf_aot_free(char *bytes) {
 
 /* ---- Input ---- */
 
-static bool is_identifier(const char *text) {
-    static const char HEAD[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    static const char TAIL[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-    return text[0] != '\0' && strchr(HEAD, text[0]) != NULL && text[strspn(text, TAIL)] == '\0';
+/* What memfold itself defines, in objects and as macros of its headers, begins so, in either case. */
+static bool is_reserved(const char *prefix) {
+    return strncasecmp(prefix, "mf", 2) == 0 && (prefix[2] == '_' || prefix[2] == '\0');
 }
 
 static mf_status validate(const mf_aot_options *options, mf_emit_kind kind, mf_diag *diag) {
-    if (options->symbol_prefix == NULL || !is_identifier(options->symbol_prefix))
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "the symbol prefix '%s' is not a C identifier",
-                           options->symbol_prefix == NULL ? "" : options->symbol_prefix);
+    mf_status status = prefix_validate(options->symbol_prefix, diag);
+    if (status != MF_OK)
+        return status;
+    if (is_reserved(options->symbol_prefix))
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0,
+                           "the symbol prefix '%s' is refused: names that begin with mf_ are memfold's own",
+                           options->symbol_prefix);
     if ((int)kind < MF_EMIT_IR || kind > MF_EMIT_HEADER)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)kind, "there is no output of kind %d",
                            (int)kind);
@@ -216,13 +222,10 @@ static mf_status check_backend(LLVMTargetMachineRef machine, mf_backend backend,
     return status;
 }
 
-mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
-                      size_t *byte_count, mf_diag *diag) {
+static mf_status emit_for_target(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind,
+                                 char **bytes, size_t *byte_count, mf_diag *diag) {
     LLVMTargetMachineRef machine;
-    mf_status status = validate(options, kind, diag);
-    if (status != MF_OK)
-        return status;
-    status = target_create(options->target, &machine, diag);
+    mf_status status = target_create(options->target, &machine, diag);
     if (status != MF_OK)
         return status;
     status = check_backend(machine, options->accessors.backend, diag);
@@ -233,5 +236,18 @@ mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf
     status = kind == MF_EMIT_HEADER ? header_print(layout, options, bytes, byte_count, diag)
                                     : emit_module(machine, layout, options, kind, bytes, byte_count, diag);
     LLVMDisposeTargetMachine(machine);
+    return status;
+}
+
+mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
+                      size_t *byte_count, mf_diag *diag) {
+    mf_status status = validate(options, kind, diag);
+    if (status == MF_OK)
+        status = entry_foresee_memory(diag);
+    if (status != MF_OK)
+        return status;
+    entry_begin();
+    status = emit_for_target(layout, options, kind, bytes, byte_count, diag);
+    entry_end();
     return status;
 }

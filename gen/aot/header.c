@@ -20,23 +20,33 @@ typedef struct printer {
 
 /* ---- Parts of the header ---- */
 
+/*
+ * The guard is the prefix as it is: capitals would meet the guards of memfold's own headers, and one header
+ * would silently hide another whose prefix differs in case.
+ */
 static void print_opening(const printer *p) {
-    fprintf(p->out,
-            "/*\n"
-            " * %s: load and store functions for one guest memory layout, made by memfold " MF_VERSION ".\n"
-            " * Link the object of the same name and the memfold runtime library.\n"
-            " */\n"
-            "#ifndef %s_ACCESSORS_H\n"
-            "#define %s_ACCESSORS_H\n\n"
-            "#include <memfold/accessors.h>\n"
-            "#include <memfold/layout.h>\n"
-            "#include <memfold/memory.h>\n\n"
-            "MF_STATIC_ASSERT(MF_ABI_VERSION == %d, \"%s was made for another version of memfold\");\n"
-            "MF_STATIC_ASSERT(sizeof(mf_view) == %d, \"%s was made for another mf_view\");\n\n"
-            "#ifdef __cplusplus\n"
-            "extern \"C\" {\n"
-            "#endif\n\n",
-            p->prefix, p->capitals, p->capitals, MF_ABI_VERSION, p->prefix, MF_VIEW_BYTES, p->prefix);
+    fprintf(
+        p->out,
+        "/*\n"
+        " * %s: load and store functions for one guest memory layout, made by memfold " MF_VERSION ".\n"
+        " * Link the object of the same name and the memfold runtime library.\n"
+        " */\n"
+        "#ifndef %s_accessors_h\n"
+        "#define %s_accessors_h\n\n"
+        "#include <memfold/accessors.h>\n"
+        "#include <memfold/layout.h>\n"
+        "#include <memfold/memory.h>\n\n"
+        "#ifdef %s_FINGERPRINT\n"
+        "#error \"the macros %s_... are taken by another header; choose prefixes that differ in more than "
+        "case\"\n"
+        "#endif\n\n"
+        "MF_STATIC_ASSERT(MF_ABI_VERSION == %d, \"%s was made for another version of memfold\");\n"
+        "MF_STATIC_ASSERT(sizeof(mf_view) == %d, \"%s was made for another mf_view\");\n\n"
+        "#ifdef __cplusplus\n"
+        "extern \"C\" {\n"
+        "#endif\n\n",
+        p->prefix, p->prefix, p->prefix, p->capitals, p->capitals, MF_ABI_VERSION, p->prefix, MF_VIEW_BYTES,
+        p->prefix);
 }
 
 static void print_regions(const printer *p) {
@@ -128,11 +138,25 @@ static mf_status print_accessors(const printer *p, mf_diag *diag) {
     return MF_OK;
 }
 
+/* How to call a member of the set, whose type is that of the default options. */
+static void print_cast(const printer *p) {
+    const mf_accessor_options *options = p->options;
+    fprintf(p->out,
+            " Take a member untyped and cast it to its own type before the call:\n"
+            " * ((mf_load%s%s%s_fn *)mf_accessors_member(&%s_accessors, MF_LOAD_U32))(view, ...)",
+            options->on_fault == MF_ON_FAULT_TRAP ? "_trap" : "",
+            options->base == MF_BASE_ARGUMENT ? "_at" : "", options->index == MF_INDEX_U33 ? "_u33" : "",
+            p->prefix);
+}
+
 static void print_closing(const printer *p) {
     bool plain = p->options->on_fault == MF_ON_FAULT_RETURN && p->options->base != MF_BASE_ARGUMENT &&
                  p->options->index == MF_INDEX_U32;
+    fputs("/* All of them.", p->out);
+    if (!plain)
+        print_cast(p);
     fprintf(p->out,
-            "/* All of them%s. */\n"
+            " */\n"
             "extern const mf_accessors %s_accessors;\n\n"
             "/* The same if they answer exactly for the memory as it is now (mf_accessors_fit), otherwise "
             "NULL. */\n"
@@ -144,8 +168,7 @@ static void print_closing(const printer *p) {
             "}\n"
             "#endif\n\n"
             "#endif\n",
-            plain ? "" : "; cast each member to the type of its prototype above before the call", p->prefix,
-            p->prefix, p->prefix, p->prefix);
+            p->prefix, p->prefix, p->prefix, p->prefix);
 }
 
 /* ---- The whole ---- */

@@ -6,6 +6,8 @@
  */
 #include <memfold/jit.h>
 
+#include "emit/prefix.h"
+#include "ir/entry.h"
 #include "jit/cache.h"
 
 #include <memfold/plan.h>
@@ -22,16 +24,62 @@ struct mf_jit {
     pthread_mutex_t link_lock; /* guards all below */
     shapes shapes;
     char *symbol_prefix;
+    mf_jit *next; /* of the jits there are */
+    mf_jit *previous;
 };
+
+/* ---- The jits there are ---- */
+
+static pthread_mutex_t jits_lock = PTHREAD_MUTEX_INITIALIZER;
+static mf_jit *jits;
+
+/* In a child of fork the threads that were readers do not exist. Nobody held a lock: entry.h waited for them.
+ */
+static void forget_readers(void) {
+    for (mf_jit *jit = jits; jit != NULL; jit = jit->next)
+        epoch_forget_readers(&jit->cache.readers);
+}
+
+static void follow_forks(void) {
+    pthread_atfork(NULL, NULL, forget_readers);
+}
+
+static void jits_add(mf_jit *jit) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, follow_forks);
+    pthread_mutex_lock(&jits_lock);
+    jit->next = jits;
+    if (jits != NULL)
+        jits->previous = jit;
+    jits = jit;
+    pthread_mutex_unlock(&jits_lock);
+}
+
+static void jits_remove(mf_jit *jit) {
+    pthread_mutex_lock(&jits_lock);
+    if (jit->next != NULL)
+        jit->next->previous = jit->previous;
+    if (jit->previous != NULL)
+        jit->previous->next = jit->next;
+    else
+        jits = jit->next;
+    pthread_mutex_unlock(&jits_lock);
+}
 
 /* ---- The jit ---- */
 
 static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
     const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
-    jit->symbol_prefix = strndup(prefix, 128);
+    mf_status status = prefix_validate(prefix, diag);
+    if (status != MF_OK)
+        return status;
+    jit->symbol_prefix = strdup(prefix);
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
     jit->shapes.symbol_prefix = jit->symbol_prefix;
+    status = entry_foresee_memory(diag);
+    if (status != MF_OK)
+        return status;
     return toolchain_init(&jit->shapes.tools, config->perf_map, diag);
 }
 
@@ -43,7 +91,10 @@ mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag
     pthread_mutex_init(&made->cache_lock, NULL);
     pthread_cond_init(&made->compiled, NULL);
     pthread_mutex_init(&made->link_lock, NULL);
+    entry_begin();
+    jits_add(made);
     mf_status status = jit_start(made, config == NULL ? &DEFAULT_CONFIG : config, diag);
+    entry_end();
     if (status != MF_OK) {
         mf_jit_destroy(made);
         return status;
@@ -56,6 +107,8 @@ void mf_jit_destroy(mf_jit *jit) {
     if (jit == NULL)
         return;
     assert(jit->cache.count == 0 && "every mf_code is released before its jit is destroyed");
+    entry_begin();
+    jits_remove(jit);
     cache_fini(&jit->cache);
     toolchain_fini(&jit->shapes.tools);
     pthread_mutex_destroy(&jit->link_lock);
@@ -63,6 +116,7 @@ void mf_jit_destroy(mf_jit *jit) {
     pthread_mutex_destroy(&jit->cache_lock);
     free(jit->symbol_prefix);
     free(jit);
+    entry_end();
 }
 
 /* ---- Making code ---- */
@@ -89,7 +143,7 @@ static void code_compile(mf_code *code) {
     pthread_mutex_lock(&jit->link_lock);
     code->failure = shape_acquire(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
     if (code->failure == MF_OK)
-        code->accessors = shape_accessors(code->shape, code->layout);
+        code->accessors = accessors_of_shape(code->shape, code->layout);
     pthread_mutex_unlock(&jit->link_lock);
 }
 
@@ -97,6 +151,7 @@ static void code_compile(mf_code *code) {
 
 /* Frees code that has no references any more. */
 static void dispose(mf_jit *jit, mf_code *code) {
+    entry_begin();
     pthread_mutex_lock(&jit->cache_lock);
     cache_remove(&jit->cache, code);
     pthread_mutex_unlock(&jit->cache_lock);
@@ -106,6 +161,7 @@ static void dispose(mf_jit *jit, mf_code *code) {
         pthread_mutex_unlock(&jit->link_lock);
     }
     code_destroy(code);
+    entry_end();
 }
 
 /* Code that failed leaves the cache at once, so that the next request compiles again. Under the cache's lock.
@@ -153,6 +209,7 @@ static mf_status give_up(mf_code *code, mf_diag *diag) {
 static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                                 mf_code **code, mf_diag *diag) {
     bool is_new;
+    entry_begin();
     pthread_mutex_lock(&jit->cache_lock);
     mf_code *claimed = claim(jit, layout, options, &is_new);
     if (claimed != NULL && is_new) {
@@ -165,6 +222,7 @@ static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_a
         pthread_cond_wait(&jit->compiled, &jit->cache_lock);
     bool failed = claimed != NULL && atomic_load(&claimed->state) == CODE_FAILED;
     pthread_mutex_unlock(&jit->cache_lock);
+    entry_end();
     if (claimed == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     if (failed)

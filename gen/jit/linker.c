@@ -6,10 +6,15 @@
 #include <llvm-c/LLJIT.h>
 
 #include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct linker {
     LLVMOrcLLJITRef lljit;
+    char reported[256];       /* what the session reports of the work in hand, empty for nothing */
     LLVMOrcJITDylibRef dylib; /* the main one: every object has symbols of its own and a tracker of its own */
 };
 
@@ -20,6 +25,32 @@ static mf_status diag_take_error(mf_diag *diag, LLVMErrorRef error) {
     mf_status status = mf_diag_set(diag, MF_LLVM, 0, "LLVM: %s", message);
     LLVMDisposeErrorMessage(message);
     return status;
+}
+
+/* The session would print it. The first report is the cause of the others. */
+static void keep_report(void *into, LLVMErrorRef error) {
+    linker *l = into;
+    char *message = LLVMGetErrorMessage(error);
+    if (l->reported[0] == '\0')
+        snprintf(l->reported, sizeof l->reported, "%s", message);
+    LLVMDisposeErrorMessage(message);
+}
+
+static bool is_report_of(const linker *l, int error) {
+    char storage[128];
+    return strstr(l->reported, strerror_r(error, storage, sizeof storage)) != NULL;
+}
+
+/* Why an object could not be linked: the report if there is one, otherwise `error`. */
+static mf_status diag_take_link_error(mf_diag *diag, const linker *l, LLVMErrorRef error) {
+    if (error == NULL || l->reported[0] == '\0')
+        return diag_take_error(diag, error);
+    LLVMConsumeError(error);
+    if (is_report_of(l, ENOMEM))
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "the host gives no memory for code: %s", l->reported);
+    if (is_report_of(l, EACCES) || is_report_of(l, EPERM))
+        return mf_diag_set(diag, MF_LLVM, 0, "the host refuses to make memory executable: %s", l->reported);
+    return mf_diag_set(diag, MF_LLVM, 0, "LLVM: %s", l->reported);
 }
 
 /* ---- Life ---- */
@@ -47,6 +78,7 @@ static mf_status linker_start(linker *l, mf_diag *diag) {
     mf_status status = diag_take_error(diag, LLVMOrcCreateLLJIT(&l->lljit, NULL));
     if (status != MF_OK)
         return status;
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(l->lljit), keep_report, l);
     l->dylib = LLVMOrcLLJITGetMainJITDylib(l->lljit);
     return diag_take_error(diag, define_runtime_symbols(l->lljit, l->dylib));
 }
@@ -95,7 +127,8 @@ void linker_unlink(linker *l, LLVMOrcResourceTrackerRef tracker) {
 
 mf_status linker_lookup(linker *l, const char *symbol, uintptr_t *host, mf_diag *diag) {
     LLVMOrcExecutorAddress address;
-    mf_status status = diag_take_error(diag, LLVMOrcLLJITLookup(l->lljit, &address, symbol));
+    l->reported[0] = '\0';
+    mf_status status = diag_take_link_error(diag, l, LLVMOrcLLJITLookup(l->lljit, &address, symbol));
     if (status == MF_OK)
         *host = (uintptr_t)address;
     return status;

@@ -1,13 +1,17 @@
 #include "jit/set.h"
 
+#include "ir/entry.h"
 #include "ir/target.h"
 #include "jit/compile.h"
 #include "jit/perf.h"
+
+#include <unistd.h>
 
 /* ---- What sets are made with ---- */
 
 mf_status toolchain_init(toolchain *tools, bool perf_map, mf_diag *diag) {
     mf_status status = perf_map ? perf_map_open(&tools->perf_map, diag) : MF_OK;
+    tools->perf_process = getpid();
     if (status == MF_OK)
         status = target_create_host(&tools->machine, diag);
     return status == MF_OK ? linker_create(&tools->linker, diag) : status;
@@ -59,15 +63,28 @@ static mf_status link_set(toolchain *tools, LLVMMemoryBufferRef object, const em
     return status;
 }
 
+/* The map of a process that has forked this one is not this one's; without an own one there is none. */
+static void own_perf_map(toolchain *tools) {
+    if (tools->perf_map == NULL || tools->perf_process == getpid())
+        return;
+    fclose(tools->perf_map);
+    tools->perf_map = NULL;
+    tools->perf_process = getpid();
+    perf_map_open(&tools->perf_map, NULL);
+}
+
 /* gdb and perf read the object, whose buffer is gone once it is linked. */
 mf_status linked_set_make(toolchain *tools, const emit_input *input, linked_set *set, mf_diag *diag) {
     LLVMMemoryBufferRef object;
     uint64_t sizes_bytes[MF_ACCESSOR_COUNT];
     linked_set made = {0};
-    mf_status status = compile_set(tools->machine, input, &object, diag);
+    mf_status status = entry_foresee_memory(diag);
+    if (status == MF_OK)
+        status = compile_set(tools->machine, input, &object, diag);
     if (status != MF_OK)
         return status;
     made.gdb = gdb_entry_create(object);
+    own_perf_map(tools);
     if (tools->perf_map != NULL)
         perf_function_sizes(object, input->prefix, sizes_bytes);
     status = link_set(tools, object, input, &made, diag);

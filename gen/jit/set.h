@@ -16,12 +16,14 @@
 #include <llvm-c/TargetMachine.h>
 
 #include <stdio.h>
+#include <sys/types.h>
 
 /* What sets are made with; used by one thread at a time. */
 typedef struct toolchain {
     LLVMTargetMachineRef machine;
     linker *linker;
-    FILE *perf_map; /* NULL for none */
+    FILE *perf_map;     /* NULL for none */
+    pid_t perf_process; /* whose map that is */
 } toolchain;
 
 /* All zero at first, and to be given to fini also after a failure. MF_IO, MF_LLVM, MF_OUT_OF_MEMORY. */

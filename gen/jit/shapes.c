@@ -75,7 +75,7 @@ void shape_release(shapes *all, shape *released) {
     shape_destroy(released);
 }
 
-mf_accessors shape_accessors(const shape *s, const mf_layout *layout) {
+mf_accessors accessors_of_shape(const shape *s, const mf_layout *layout) {
     mf_accessors set = *s->set.accessors;
     set.layout_stamp = plan_fit_make(layout, &s->options, &s->plans).layout_stamp;
     return set;

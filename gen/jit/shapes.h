@@ -29,6 +29,6 @@ mf_status shape_acquire(shapes *shapes, const mf_layout *layout, const mf_access
 void shape_release(shapes *shapes, shape *shape);
 
 /* The accessors, which say of themselves that they are for `layout`: one that is planned like the shape. */
-mf_accessors shape_accessors(const shape *shape, const mf_layout *layout);
+mf_accessors accessors_of_shape(const shape *shape, const mf_layout *layout);
 
 #endif

@@ -51,7 +51,8 @@ typedef enum mf_emit_kind {
 /* For whom to emit. The strings are borrowed for the call. */
 typedef struct mf_aot_options {
     mf_accessor_options accessors;
-    const char *symbol_prefix; /* a C identifier; the functions are <prefix>_load_u8, ...; never NULL */
+    const char *symbol_prefix; /* the functions are <prefix>_load_u8, ...: a C identifier of at most 128
+                                  bytes, not "mf" and not beginning with "mf_" in either case; never NULL */
     const char *target; /* an LLVM triple of a 64-bit little-endian ELF target; NULL: this machine's. The
                            code runs on every CPU of the architecture */
 } mf_aot_options;
@@ -62,7 +63,7 @@ typedef struct mf_aot_options {
  * `<prefix>_accessors`, an mf_accessors with all of them; with paged accessors that return a status it also
  * registers its exception table before main and unregisters it at the end (exception_table.h).
  *
- * `options` is not NULL. MF_INVALID_ARGUMENT: the prefix is no identifier, the kind is none, options do not go
+ * `options` is not NULL. MF_INVALID_ARGUMENT: the prefix is not as above, the kind is none, options do not go
  * together, or the backend is x86_paged and the target another architecture. MF_UNKNOWN_TARGET, also where
  * only the header is asked for. MF_INEXACT_STRATEGY as mf_plan_make; MF_OUT_OF_MEMORY; MF_LLVM. Any thread;
  * not in a signal handler.

@@ -39,8 +39,14 @@
  * Thread rule: every function here may run in any thread, several at once on one mf_jit, except that
  * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler.
  *
- * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory. If LLVM cannot, it ends the
- * process: its bad-alloc handler prints "LLVM ERROR: out of memory" and aborts, or std::bad_alloc ends it by
+ * Fork. The child of a process goes on with its jits, known code and new code, whatever other threads were
+ * doing: fork waits until none of them is compiling or freeing code, or emitting (aot.h). It is not called in
+ * a signal handler. What the client itself does in LLVM in other threads is not waited for.
+ *
+ * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory, or that the host would not
+ * give 32 MiB before LLVM is entered, much more than it takes for usual layouts; so a limit such as RLIMIT_AS
+ * is met
+ * by a status. Where memory ends later, LLVM ends the process: its bad-alloc handler prints "LLVM ERROR: out of memory" and aborts, or std::bad_alloc ends it by
  * std::terminate. memfold installs no handler of LLVM's. Do not catch such an exception outside: it would
  * leave locks held behind it. mf_jit_create, mf_jit_destroy, a request for code that is not known yet and the
  * release of a last reference enter LLVM; a program that must go on without memory makes its code early or
@@ -78,10 +84,11 @@ typedef struct mf_jit_config {
 } mf_jit_config;
 
 /*
- * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards;
- * of the prefix at most 128 bytes are used. The caller owns the jit and destroys it after it has released
- * every mf_code. MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM,
- * MF_IO (the perf map).
+ * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards.
+ * The caller owns the jit and destroys it after it has released every mf_code. MF_INVALID_ARGUMENT (the
+ * prefix is no C identifier of at most 128 bytes), MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine
+ * that code can be made for), MF_LLVM, MF_IO (the perf map cannot be opened, or what stands in its place is
+ * not a regular file of this user with one name).
  */
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag);
 
@@ -93,8 +100,8 @@ void mf_jit_destroy(mf_jit *jit);
  * new ones. Two threads that ask for the same at once get the same: one makes it and the other waits. The
  * caller releases the reference; at the last one the code is freed. The code is never writable and executable
  * at once. `layout` and `options` are not needed afterwards. A request for known code takes no lock.
- * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM; a failed request
- * leaves nothing in the cache.
+ * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM (also where the host
+ * refuses to make memory executable, and the message says so); a failed request leaves nothing in the cache.
  */
 mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
                      mf_diag *diag);

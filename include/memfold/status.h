@@ -74,13 +74,23 @@ typedef struct mf_diag {
     uint64_t value;   /* the offending number, where there is one: a start, a size, an end, an address */
     uint32_t line;    /* 1-based line and column in `file`, or 0 */
     uint32_t column;
-    char file[4096];   /* the file as the caller named it, or empty */
-    char message[512]; /* one line, no full stop; cut if it is longer */
+    char file[4096];   /* the file as the caller named it, or empty: to be opened, not to be shown */
+    char message[512]; /* one line of UTF-8 that can be shown, no full stop; cut if it is longer */
 } mf_diag;
 
 /*
+ * Takes the next character of the UTF-8 text `*text`, moves `*text` behind it and returns it; 0 at the end.
+ * What is no character that can be shown comes out as '?': malformed bytes, control characters (U+0000 to
+ * U+001F, U+007F to U+009F), those that change the direction or the layout of the text around them (such as
+ * U+061C, U+200E, U+202E, U+2066), and noncharacters. Names and paths from outside are shown by it, in every
+ * message of memfold. Never fails. Any thread; async-signal-safe.
+ */
+uint32_t mf_character_take(const char **text);
+
+/*
  * Fills `diag` (if not NULL) with `status`, `value`, a message formatted as by printf, and no place; returns
- * `status`. For clients that report failures of their own in the same way. Never fails. Any thread.
+ * `status`. What cannot be shown is replaced as by mf_character_take. For clients that report failures of
+ * their own in the same way. Never fails. Any thread.
  */
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
@@ -91,7 +101,8 @@ mf_diag_set(mf_diag *diag, mf_status status, uint64_t value, const char *format,
 /*
  * Writes "file:line:column: message" (as much of the place as is known) to `text`, of which it uses at most
  * `text_bytes` bytes, terminated if there is at least one, and returns the length it needs without the
- * terminator, as snprintf does. `diag` has been written by a function that failed. Never fails. Any thread.
+ * terminator, as snprintf does. What cannot be shown is replaced as by mf_character_take. `diag` has been
+ * written by a function that failed. Never fails. Any thread.
  */
 size_t mf_diag_print(const mf_diag *diag, char *text, size_t text_bytes);
 

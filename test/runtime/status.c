@@ -7,6 +7,7 @@
  * CHECK-NEXT: diag_set
  * CHECK-NEXT: diag_print_says_what_is_known
  * CHECK-NEXT: diag_print_cuts_and_counts
+ * CHECK-NEXT: messages_can_be_shown
  * CHECK-NEXT: options_are_equal_field_by_field
  * CHECK-NEXT: on copy
  * CHECK-NEXT: on x86_paged
@@ -72,6 +73,37 @@ static void diag_print_cuts_and_counts(void) {
     }
 }
 
+static void expect_shown(const char *text, const char *want) {
+    mf_diag diag;
+    char printed[100];
+    mf_diag_set(&diag, MF_IO, 0, "%s", text);
+    expect(strcmp(diag.message, want) == 0);
+    strcpy(diag.message, text);
+    strcpy(diag.file, text);
+    size_t length = mf_diag_print(&diag, printed, sizeof printed);
+    size_t part = strlen(want);
+    expect(length == 2 * part + 2 && strlen(printed) == length);
+    expect(memcmp(printed, want, part) == 0 && strcmp(printed + part + 2, want) == 0);
+}
+
+static void messages_can_be_shown(void) {
+    expect_shown("plain é 漢 \U0001f600 ~", "plain é 漢 \U0001f600 ~");
+    expect_shown("\x01\t\n\x1b[31m\x7f", "????[31m?");
+    expect_shown("\xc2\x80 \xc2\x9b \xc2\x9f \xc2\xa0", "? ? ? \xc2\xa0");
+    expect_shown("\u061c \u200b \u200e \u200f \u202a \u202e \u2066 \u2069 \ufeff", "? ? ? ? ? ? ? ? ?");
+    expect_shown("\u2028 \u2029 \ufff9 \U000e0041 \U000e0080", "? ? ? ? \U000e0080");
+    expect_shown("\xff \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82", "? ?? ? ? ??");
+    mf_diag diag;
+    char longer[sizeof diag.message + 8];
+    memset(longer, 'a', sizeof longer);
+    memcpy(longer + sizeof diag.message - 3, "\u20ac", 4);
+    mf_diag_set(&diag, MF_IO, 0, "%s", longer);
+    expect(strlen(diag.message) == sizeof diag.message - 3); /* no part of a character */
+    char cut[4];
+    strcpy(diag.file, "a\u20ac");
+    expect(mf_diag_print(&diag, cut, sizeof cut) > 4 && strcmp(cut, "a") == 0);
+}
+
 static void options_are_equal_field_by_field(void) {
     const mf_accessor_options zero = {0};
     const mf_accessor_options others[] = {
@@ -95,6 +127,7 @@ static const test tests[] = {
     TEST(diag_set),
     TEST(diag_print_says_what_is_known),
     TEST(diag_print_cuts_and_counts),
+    TEST(messages_can_be_shown),
     TEST(options_are_equal_field_by_field),
 };
 

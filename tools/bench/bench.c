@@ -170,7 +170,7 @@ static void add_layout(bench_layouts *layouts, mf_layout *layout, uint64_t regio
         usage_error("more than %d layouts", BENCH_LAYOUTS_MAX);
     bench_layout *added = &layouts->all[layouts->count++];
     *added = (bench_layout){.layout = layout, .regions = regions, .large = large};
-    snprintf(added->name, sizeof added->name, "%s", name);
+    text_clip(name, sizeof added->name, false, added->name, sizeof added->name);
 }
 
 static void add_regions(bench_layouts *layouts, const char *words) {

@@ -34,3 +34,7 @@ bench_summary bench_samples_summarise(bench_samples *samples, double unit_ns) {
 const char *bench_backend_name(mf_backend backend) {
     return backend == MF_BACKEND_COPY ? "copy" : "paged";
 }
+
+mf_status bench_out_of_memory(mf_diag *diag) {
+    return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "%s", mf_status_message(MF_OUT_OF_MEMORY));
+}

@@ -5,6 +5,7 @@
 #include "bench/summary.h"
 
 #include <memfold/options.h>
+#include <memfold/status.h>
 
 #include <stddef.h>
 
@@ -38,6 +39,9 @@ void bench_samples_add(bench_samples *samples, double start, double times);
 
 /* In units of `unit_ns`; what the samples are is lost. */
 bench_summary bench_samples_summarise(bench_samples *samples, double unit_ns);
+
+/* Fills `diag` and returns MF_OUT_OF_MEMORY. */
+mf_status bench_out_of_memory(mf_diag *diag);
 
 /* "copy" or "paged", as the command line says. */
 const char *bench_backend_name(mf_backend backend);

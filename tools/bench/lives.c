@@ -56,7 +56,7 @@ static mf_status measure_life(bench_costs *costs, mf_backend backend, uint64_t b
                               const char *size, mf_diag *diag) {
     bench_samples lives[LIFE_COUNT];
     mf_layout *layout = bench_layout_block(0, bytes);
-    mf_status status = layout == NULL ? MF_OUT_OF_MEMORY : MF_OK;
+    mf_status status = layout == NULL ? bench_out_of_memory(diag) : MF_OK;
     memset(lives, 0, sizeof lives);
     for (int i = 0; status == MF_OK && i < times; i++)
         status = live_once(layout, backend, lives, diag);

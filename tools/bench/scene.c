@@ -1,6 +1,8 @@
 /* The scene of a layout: its two memories, filled, with their bytes and windows open to the engines. */
 #include "bench/scene.h"
 
+#include "bench/costs.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,7 +63,7 @@ mf_status bench_scene_init(bench_scene *scene, const bench_layout *layout, mf_di
         return status;
     ask_huge_pages(scene);
     bool listed = list_windows(scene, MF_LOAD) && list_windows(scene, MF_STORE);
-    return listed ? MF_OK : MF_OUT_OF_MEMORY;
+    return listed ? MF_OK : bench_out_of_memory(diag);
 }
 
 void bench_scene_fini(bench_scene *scene) {

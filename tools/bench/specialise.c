@@ -77,7 +77,7 @@ static mf_status time_new_code(mf_jit *jit, const mf_layout *layout, bench_sampl
 static mf_status measure_new(bench_costs *costs, mf_jit *jit, uint64_t regions, bool quick, mf_diag *diag) {
     bench_samples samples = {.count = 0};
     mf_layout *layout = bench_layout_regions(regions);
-    mf_status status = layout == NULL ? MF_OUT_OF_MEMORY : MF_OK;
+    mf_status status = layout == NULL ? bench_out_of_memory(diag) : MF_OK;
     for (int i = 0; status == MF_OK && i < (quick ? 3 : BENCH_SAMPLES); i++)
         status = time_new_code(jit, layout, &samples, diag);
     mf_layout_release(layout);
@@ -119,7 +119,7 @@ static mf_status measure_stages(bench_costs *costs, uint64_t regions, bool quick
     static const char *const names[] = {"plans", "plans and IR", "plans, IR and object"};
     bench_samples stages[3] = {{.count = 0}, {.count = 0}, {.count = 0}};
     mf_layout *layout = bench_layout_regions(regions);
-    mf_status status = layout == NULL ? MF_OUT_OF_MEMORY : MF_OK;
+    mf_status status = layout == NULL ? bench_out_of_memory(diag) : MF_OK;
     for (int i = 0; status == MF_OK && i < (quick ? 3 : BENCH_SAMPLES); i++)
         status = time_stages(layout, stages, diag);
     mf_layout_release(layout);
@@ -173,13 +173,16 @@ static mf_status measure_repeat(bench_costs *costs, mf_jit *jit, unsigned thread
     bench_samples samples = {.count = 0};
     mf_layout *layout = bench_layout_regions(16);
     mf_code *held;
-    mf_status status = mf_jit_get(jit, layout, NULL, &held, diag);
-    if (status != MF_OK)
+    mf_status status =
+        layout == NULL ? bench_out_of_memory(diag) : mf_jit_get(jit, layout, NULL, &held, diag);
+    if (status != MF_OK) {
+        mf_layout_release(layout);
         return status;
+    }
     code_asker asker = {.jit = jit, .layout = layout, .times = quick ? 10000 : 100000};
     for (int i = 0; status == MF_OK && i < BENCH_SAMPLES; i++) {
         code_asker askers[2] = {asker, asker};
-        status = ask_together(askers, threads, &samples) ? MF_OK : MF_OUT_OF_MEMORY;
+        status = ask_together(askers, threads, &samples) ? MF_OK : bench_out_of_memory(diag);
     }
     mf_code_release(held);
     mf_layout_release(layout);

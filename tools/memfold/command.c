@@ -4,8 +4,11 @@
 #include <memfold/version.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
 
 /* One command runs per process: its full name, for help and messages. */
 static const char *command_name = "memfold";
@@ -14,11 +17,48 @@ static void print_hint(void) {
     fprintf(stderr, "try '%s --help'\n", command_name);
 }
 
+/* Writes text[0, count), with what cannot be shown replaced; lines may end in it. */
+static void write_shown(const char *text, size_t count, FILE *to) {
+    for (const char *from = text, *end = text + count; text < end; from = text) {
+        bool is_replaced = mf_character_take(&text) == '?';
+        if (*from == '\n')
+            fputc('\n', to);
+        else if (is_replaced)
+            fputc('?', to);
+        else
+            fwrite(from, 1, (size_t)(text - from), to);
+    }
+}
+
+/* A write of the stream below: `bytes` has no terminator. */
+static ssize_t take_message(void *to, const char *bytes, size_t count) {
+    char *text = strndup(bytes, count);
+    if (text != NULL)
+        write_shown(text, strlen(text), to);
+    free(text);
+    return (ssize_t)count;
+}
+
+/* getopt prints words of the command line as they are, to standard error: it gets this stream instead. */
+static FILE *shown_stream(FILE *to) {
+    FILE *stream = fopencookie(to, "w", (cookie_io_functions_t){.write = take_message});
+    if (stream != NULL)
+        setvbuf(stream, NULL, _IOLBF, 0);
+    return stream;
+}
+
 /* ARGP_NO_HELP: argp's own --help would name the program, not the command. */
 void command_parse(const struct argp *argp, const char *name, unsigned flags, int argc, char **argv,
                    void *input) {
+    FILE *plain = stderr;
+    FILE *shown = shown_stream(plain);
     command_name = name;
-    if (argp_parse(argp, argc, argv, flags | ARGP_NO_HELP, NULL, input) != 0) {
+    stderr = shown != NULL ? shown : plain;
+    error_t error = argp_parse(argp, argc, argv, flags | ARGP_NO_HELP, NULL, input);
+    stderr = plain;
+    if (shown != NULL)
+        fclose(shown);
+    if (error != 0) {
         print_hint();
         exit(EXIT_BAD_USAGE);
     }
@@ -72,12 +112,33 @@ error_t operands_take(command_operands *operands, int key, char *word, const str
     return ARGP_ERR_UNKNOWN;
 }
 
+/* Lines do not end in it either. */
+static void print_line_part(const char *text) {
+    for (size_t count; *text != '\0'; text += count) {
+        count = strcspn(text, "\n");
+        write_shown(text, count, stderr);
+        if (text[count] == '\n') {
+            fputc('?', stderr);
+            count++;
+        }
+    }
+}
+
+/* Words of the command line, names and paths are part of a message: they do not control the terminal. */
+__attribute__((format(printf, 1, 0))) static void vprint_message(const char *format, va_list arguments) {
+    char *message;
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    print_line_part(message == NULL ? mf_status_message(MF_OUT_OF_MEMORY) : message);
+    fputc('\n', stderr);
+    free(message);
+}
+
 void usage_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "memfold: ");
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vprint_message(format, arguments);
     va_end(arguments);
     print_hint();
     exit(EXIT_BAD_USAGE);
@@ -85,15 +146,15 @@ void usage_error(const char *format, ...) {
 
 int fail_print(const char *file, uint64_t line, const char *format, ...) {
     fflush(stdout);
-    fprintf(stderr, "%s:", file == NULL ? "memfold" : file);
+    print_line_part(file == NULL ? "memfold" : file);
+    fputc(':', stderr);
     if (line != 0)
         fprintf(stderr, "%ju:", (uintmax_t)line);
     fputc(' ', stderr);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vprint_message(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
     return EXIT_BAD_INPUT;
 }
 

@@ -53,7 +53,7 @@ static char *prefix_from_name(const char *name) {
     size_t at = 0;
     if (*name == '\0' || (*name >= '0' && *name <= '9'))
         prefix[at++] = '_';
-    for (uint32_t character; (character = character_take(&name)) != 0;)
+    for (uint32_t character; (character = mf_character_take(&name)) != 0;)
         prefix[at++] = is_word_character(character) ? (char)character : '_';
     prefix[at] = '\0';
     return prefix;

@@ -69,8 +69,8 @@ static const struct argp main_argp = {NULL, main_parse, "COMMAND ...", main_doc,
 int main(int argc, char **argv) {
     static char program_name[] = "memfold";
     command_invocation invocation = {0};
+    standard_streams_watch();
     setlocale(LC_CTYPE, "");
-    standard_output_watch();
     if (argc > 0)
         argv[0] = program_name;
     command_parse(&main_argp, "memfold", ARGP_IN_ORDER, argc, argv, &invocation);

@@ -40,7 +40,14 @@ static const struct argp_option accessor_options[] = {
     {"stale", KEY_STALE, "trust|check", 0, "Whether accessors compare their layout with the memory's", 1},
     {0}};
 
+/* Its name until it was told apart from the CPU's page tables. */
+static void refuse_former_name(const char *name, const char *word) {
+    if (strcmp(name, "strategy") == 0 && strcmp(word, "page-table") == 0)
+        usage_error("--strategy=page-table is called perm-table now");
+}
+
 int choice_take(const char *name, const char *choices, const char *word) {
+    refuse_former_name(name, word);
     int choice = choice_find(choices, word);
     if (choice < 0)
         usage_error("unknown value '%s' for --%s (%s)", word, name, choices);
@@ -100,12 +107,6 @@ static void choice_store(mf_accessor_options *options, int key, int choice) {
     }
 }
 
-/* Its name until it was told apart from the CPU's page tables. */
-static void refuse_former_name(int key, const char *word) {
-    if (key == KEY_STRATEGY && strcmp(word, "page-table") == 0)
-        usage_error("--strategy=page-table is called perm-table now");
-}
-
 static void accessor_options_check(const mf_accessor_options *options) {
     mf_diag diag = {0};
     if (options->base_address != 0 && options->base != MF_BASE_CONSTANT)
@@ -121,7 +122,6 @@ static bool is_choice(int key) {
 
 static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     mf_accessor_options *options = state->input;
-    refuse_former_name(key, word);
     if (key == KEY_BASE_ADDRESS)
         options->base_address = base_address_take(word);
     else if (key == KEY_HOT)

@@ -15,15 +15,20 @@ typedef struct output_file {
 
 /*
  * Opens `path` ("-": standard output) for writing. A regular file, or one that is not there yet, keeps its
- * content until output_finish; anything else, such as /dev/null, is written directly. On failure prints
- * why and returns false. `path` stays borrowed.
+ * content until output_finish; anything else, such as /dev/null, is written directly, and so is the file that
+ * standard output is. The new file has the mode of the old one without its set-ID bits, and its owner where
+ * that is allowed. A link is followed, and one that leads nowhere is refused. On failure prints why and
+ * returns false. `path` stays borrowed. A signal that ends the command leaves no trace; one file at a time.
  */
 bool output_open(output_file *output, const char *path);
 
 /* Puts the written file in its place. On failure prints why, leaves no trace and returns false. */
 bool output_finish(output_file *output);
 
-/* From now on a write error on standard output ends the process with EXIT_BAD_INPUT. */
-void standard_output_watch(void);
+/*
+ * To be called first. From now on a write error on standard output ends the process with EXIT_BAD_INPUT; and
+ * a standard stream that was closed stays useless: no file that is opened later takes its number.
+ */
+void standard_streams_watch(void);
 
 #endif

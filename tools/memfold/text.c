@@ -1,6 +1,8 @@
 /* Words and numbers as people read and write them: parsing, UTF-8, sizes. */
 #include "text.h"
 
+#include <memfold/status.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,48 +51,6 @@ int choice_find(const char *choices, const char *word) {
     }
 }
 
-/* Bytes of the UTF-8 sequence that `first` begins, 0 if it begins none, and the bits it contributes. */
-static unsigned begin_sequence(unsigned char first, uint32_t *bits) {
-    unsigned length = first < 0x80                    ? 1
-                      : first >= 0xc2 && first < 0xe0 ? 2
-                      : first >= 0xe0 && first < 0xf0 ? 3
-                      : first >= 0xf0 && first < 0xf5 ? 4
-                                                      : 0;
-    *bits = length <= 1 ? first : first & (0xffu >> (length + 1));
-    return length;
-}
-
-/* Overlong forms, surrogates and values above the last plane are malformed. */
-static bool scalar_is_valid(uint32_t scalar, unsigned length) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    return scalar >= least[length] && scalar <= 0x10ffff && (scalar < 0xd800 || scalar > 0xdfff);
-}
-
-static bool scalar_is_shown(uint32_t scalar) {
-    bool control = scalar < 0x20 || (scalar >= 0x7f && scalar < 0xa0);
-    bool direction = (scalar >= 0x200b && scalar <= 0x200f) || (scalar >= 0x2028 && scalar <= 0x202e) ||
-                     (scalar >= 0x2060 && scalar <= 0x206f);
-    bool not_a_character = scalar == 0xfeff || (scalar & 0xfffe) == 0xfffe;
-    return !control && !direction && !not_a_character;
-}
-
-uint32_t character_take(const char **text) {
-    const unsigned char *bytes = (const unsigned char *)*text;
-    if (bytes[0] == '\0')
-        return 0;
-    uint32_t scalar;
-    unsigned length = begin_sequence(bytes[0], &scalar);
-    for (unsigned i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
-            length = 0;
-            break;
-        }
-        scalar = scalar << 6 | (bytes[i] & 0x3f);
-    }
-    *text += length == 0 ? 1 : length;
-    return length != 0 && scalar_is_valid(scalar, length) && scalar_is_shown(scalar) ? scalar : '?';
-}
-
 /* A terminal shows these scripts two columns wide and marks that combine in none. */
 static unsigned scalar_columns(uint32_t scalar) {
     static const struct {
@@ -107,7 +67,7 @@ static unsigned scalar_columns(uint32_t scalar) {
 
 unsigned text_columns(const char *text) {
     unsigned columns = 0;
-    for (uint32_t scalar; (scalar = character_take(&text)) != 0;)
+    for (uint32_t scalar; (scalar = mf_character_take(&text)) != 0;)
         columns += scalar_columns(scalar);
     return columns;
 }
@@ -131,7 +91,7 @@ unsigned text_clip(const char *text, unsigned columns, bool ascii_only, char *to
     unsigned room = whole ? columns : columns > ellipsis_columns ? columns - ellipsis_columns : 0;
     unsigned used = 0;
     size_t at = 0;
-    for (uint32_t scalar; (scalar = character_take(&text)) != 0;) {
+    for (uint32_t scalar; (scalar = mf_character_take(&text)) != 0;) {
         unsigned width = scalar_columns(scalar);
         if (used + width > room || at + sizeof ellipsis + 4 > to_bytes)
             break;

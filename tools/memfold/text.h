@@ -14,12 +14,6 @@ number_result number_parse(const char *word, uint64_t max, uint64_t *number);
 /* The place of `word` in "first|second|...", or -1. */
 int choice_find(const char *choices, const char *word);
 
-/*
- * Takes the next character of UTF-8 text and moves on. Malformed, control and direction-changing
- * characters come out as '?', so that the result can be shown anywhere. 0 at the end.
- */
-uint32_t character_take(const char **text);
-
 /* Terminal columns of `text`. */
 unsigned text_columns(const char *text);
 
