@@ -27,6 +27,23 @@ static size_t padded(size_t bytes) {
     return (bytes + 3) & ~(size_t)3;
 }
 
+/* Without a call of the C library, which the loader might have to bind first. */
+static bool is_name(const unsigned char *found, size_t found_bytes, const char *name) {
+    for (size_t i = 0; i < found_bytes; i++) {
+        if (found[i] != (unsigned char)name[i])
+            return false;
+        if (name[i] == '\0')
+            return i + 1 == found_bytes;
+    }
+    return false;
+}
+
+static bool is_elf64(const Elf64_Ehdr *header) {
+    return header->e_ident[EI_MAG0] == ELFMAG0 && header->e_ident[EI_MAG1] == ELFMAG1 &&
+           header->e_ident[EI_MAG2] == ELFMAG2 && header->e_ident[EI_MAG3] == ELFMAG3 &&
+           header->e_ident[EI_CLASS] == ELFCLASS64;
+}
+
 /* Notes follow each other at multiples of four bytes. Those of segments aligned to eight are not ours. */
 static const void *find_in_segment(const unsigned char *at, size_t bytes, const char *name, uint32_t type,
                                    size_t description_bytes) {
@@ -37,8 +54,8 @@ static const void *find_in_segment(const unsigned char *at, size_t bytes, const 
         size_t note_bytes = sizeof note + name_bytes + padded(note.n_descsz);
         if (note_bytes > bytes)
             return NULL;
-        if (note.n_type == type && note.n_descsz == description_bytes && note.n_namesz == strlen(name) + 1 &&
-            memcmp(at + sizeof note, name, note.n_namesz) == 0)
+        if (note.n_type == type && note.n_descsz == description_bytes &&
+            is_name(at + sizeof note, note.n_namesz, name))
             return at + sizeof note + name_bytes;
         at += note_bytes;
         bytes -= note_bytes;
@@ -57,7 +74,7 @@ static uintptr_t distance_of(uintptr_t start, const Elf64_Phdr *segments, size_t
 static const void *find_in_object(const unsigned char *start, const char *name, uint32_t type,
                                   size_t description_bytes) {
     const Elf64_Ehdr *header = (const void *)start;
-    if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64)
+    if (!is_elf64(header))
         return NULL;
     const Elf64_Phdr *segments = (const void *)(start + header->e_phoff);
     uintptr_t distance = distance_of((uintptr_t)start, segments, header->e_phnum);

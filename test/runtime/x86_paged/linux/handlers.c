@@ -195,6 +195,11 @@ static void case_nested(void) {
     expect(calls == 1);
 }
 
+static void load_byte(mf_view *view, void *unused) {
+    (void)unused;
+    (void)*(volatile unsigned char *)(view->base + 0x5000);
+}
+
 static void *guest_on_thread(void *bytes) {
     size_t size = (size_t)bytes;
     void *space = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -202,8 +207,10 @@ static void *guest_on_thread(void *bytes) {
     mf_view view;
     expect(space != MAP_FAILED && sigaltstack(&stack, NULL) == 0);
     mf_view_attach(&view, memory);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         expect(asm_load_u8(&view, 0x5000).status == MF_PAGE_FAULT);
+        expect(!mf_guard_run(&view, load_byte, NULL, NULL));
+    }
     mf_view_detach(&view);
     expect(sigaltstack(NULL, &after) == 0 && after.ss_sp == space && (after.ss_flags & SS_ONSTACK) == 0);
     return NULL;
@@ -456,15 +463,10 @@ static void jump_out_of_lookup(void) {
 
 /* ---- The rest -------------------------------------------------------------------------------- */
 
-/* What the header states; AT_MINSIGSTKSZ, where the C library does not know it. */
+/* What the header states. 51 is AT_MINSIGSTKSZ, which older C libraries do not name. */
 static void small_stack(void) {
     open_memory();
     run_on_thread(getauxval(51) + 1024);
-}
-
-static void load_byte(mf_view *view, void *unused) {
-    (void)unused;
-    (void)*(volatile unsigned char *)(view->base + 0x5000);
 }
 
 static volatile bool was_handled;
