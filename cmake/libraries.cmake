@@ -9,7 +9,8 @@ function(memfold_add_library half)
 
   set(shared memfold_${half}_shared)
   add_library(${shared} SHARED ${objects})
-  target_link_options(${shared} PRIVATE LINKER:--version-script=${version_script} LINKER:-z,defs)
+  target_link_options(${shared} PRIVATE LINKER:--version-script=${version_script} LINKER:-z,defs
+    LINKER:-z,now) # a fault handler has no stack for binding at the first call
   set_target_properties(${shared} PROPERTIES
     EXPORT_NAME ${half} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
     LINK_DEPENDS ${version_script} OUTPUT_NAME memfold-${half}

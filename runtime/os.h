@@ -60,6 +60,23 @@ void os_wait(unsigned attempt);
 void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 /*
+ * No signal handler runs on this thread until the signals are unblocked again but for those that were
+ * blocked before, which is what the first gives and the second takes.
+ */
+uint64_t os_block_signals(void);
+void os_unblock_signals(uint64_t blocked_before);
+
+/*
+ * The description of a note (`name`, `type`) in the executable or shared object that has loaded `address`, or
+ * NULL if it has none or the host does not know its objects. Async-signal-safe, at any time between the
+ * loading and the unloading of the object.
+ */
+const void *os_find_note(uintptr_t address, const char *name, uint32_t type, size_t description_bytes);
+
+/* Whether threads may still be in the code of an object whose end functions have run. */
+bool os_code_outlives_its_end(void);
+
+/*
  * setjmp and longjmp in one pair of verbs. os_call calls body(argument) and returns true when that returns;
  * or false as soon as os_leave is given `*place`, which is set before the call and means nothing after it.
  * The calls in between are abandoned.

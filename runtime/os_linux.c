@@ -2,12 +2,13 @@
 #include "os.h"
 
 #include <pthread.h>
-#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,18 +82,17 @@ void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_ch
     pthread_atfork(before, in_parent, in_child);
 }
 
-/* setjmp and longjmp; the underscored ones leave the signal mask alone and so make no system call. */
-bool os_call(void **place, void (*body)(void *argument), void *argument) {
-    jmp_buf here;
-    *place = &here;
-    if (_setjmp(here) != 0)
-        return false;
-    body(argument);
-    return true;
+/* By the system call, because the C library leaves two signals of its own open, and sets may be larger there.
+ */
+uint64_t os_block_signals(void) {
+    const uint64_t all = UINT64_MAX;
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    return before;
 }
 
-void os_leave(void *place) {
-    _longjmp(*(jmp_buf *)place, 1);
+void os_unblock_signals(uint64_t blocked_before) {
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked_before, NULL, sizeof blocked_before);
 }
 
 /* Allocated with the thread, not at the first use: a fault handler reads it. */

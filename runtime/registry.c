@@ -4,38 +4,39 @@
 /* Words, because not every machine can exchange a byte atomically. */
 static atomic_uint locked;
 static atomic_uint follows_forks;
+static atomic_ulong current_version;
 
-epoch registry_readers;
+/* Under the lock: the signals that were blocked before. */
+static uint64_t blocked_before;
 
-/* The child has one thread, which called fork and so is in no fault handler: it has no readers. */
-static void restart_in_child(void) {
-    epoch_forget_readers(&registry_readers);
-    registry_unlock();
-}
-
+/* The signals are blocked first: os_follow_forks takes a lock of the host that fork takes too. */
 void registry_lock(void) {
+    uint64_t blocked = os_block_signals();
     if (atomic_exchange(&follows_forks, 1) == 0)
-        os_follow_forks(registry_lock, registry_unlock, restart_in_child);
+        os_follow_forks(registry_lock, registry_unlock, registry_unlock);
     for (unsigned attempt = 0; atomic_exchange_explicit(&locked, 1, memory_order_acquire) != 0; attempt++)
         os_wait(attempt);
+    blocked_before = blocked;
 }
 
 void registry_unlock(void) {
+    uint64_t blocked = blocked_before;
     atomic_store_explicit(&locked, 0, memory_order_release);
+    os_unblock_signals(blocked);
 }
 
 /*
- * All readers share one shard: a signal handler cannot ask which thread it is in, and a shared cache line is
- * cheap beside the page fault that brought it here.
+ * Everything here and in what readers read is acquire and release at least: a reader that has seen a byte of
+ * a change has seen the version that was counted before it.
  */
-epoch_reader registry_enter(void) {
-    return epoch_enter(&registry_readers, 0);
+void registry_change(void) {
+    atomic_fetch_add(&current_version, 1);
 }
 
-void registry_leave(epoch_reader self) {
-    epoch_leave(self);
+unsigned long registry_version(void) {
+    return atomic_load(&current_version);
 }
 
-void registry_drain(void) {
-    epoch_drain(&registry_readers, os_wait);
+bool registry_has_changed(unsigned long version) {
+    return atomic_load(&current_version) != version;
 }

@@ -151,18 +151,57 @@ static LLVMValueRef define_table_hook(const ir *ir, const char *name, mf_rt_entr
     return f_hook;
 }
 
+/* How far `v_target` is from the field of `v_note` that says so. */
+static LLVMValueRef distance_from_field(const ir *ir, LLVMTypeRef t_note, LLVMValueRef v_note, unsigned field,
+                                        LLVMValueRef v_target) {
+    LLVMValueRef v_path[] = {ir_const(ir->t_i32, 0), ir_const(ir->t_i32, field)};
+    LLVMValueRef v_field = LLVMConstInBoundsGEP2(t_note, v_note, v_path, 2);
+    return LLVMConstSub(LLVMConstPtrToInt(v_target, ir->t_i64), LLVMConstPtrToInt(v_field, ir->t_i64));
+}
+
 /*
- * The object registers its exception table before main, or when it is loaded, and unregisters it at its end.
- * llvm.global_ctors would be lowered to .ctors here, which lld does not merge into .init_array, so nobody
- * would run it; pointers in .init_array and .fini_array are run with every linker.
+ * The note that leads a fault handler to the table of the executable or shared object, also before the table
+ * is registered and after that: name bytes, description bytes, type, name, description.
+ */
+static mf_status define_note(const ir *ir, LLVMValueRef *v_bounds, mf_diag *diag) {
+    static const char NAME[] = MF_EXCEPTION_NOTE_NAME;
+    LLVMContextRef context = LLVMGetModuleContext(ir->module);
+    LLVMTypeRef t_fields[] = {ir->t_i32, ir->t_i32, ir->t_i32, LLVMArrayType2(ir->t_i8, sizeof NAME),
+                              ir->t_i64, ir->t_i64};
+    LLVMTypeRef t_note = LLVMStructTypeInContext(context, t_fields, 6, true);
+    LLVMValueRef v_note = LLVMAddGlobal(ir->module, t_note, "memfold.note");
+    LLVMValueRef v_fields[] = {
+        ir_const(ir->t_i32, sizeof NAME),
+        ir_const(ir->t_i32, sizeof(mf_exception_note)),
+        ir_const(ir->t_i32, MF_EXCEPTION_NOTE_TYPE),
+        LLVMConstStringInContext2(context, NAME, sizeof NAME, true),
+        distance_from_field(ir, t_note, v_note, 4, v_bounds[0]),
+        distance_from_field(ir, t_note, v_note, 5, v_bounds[1]),
+    };
+    LLVMSetInitializer(v_note, LLVMConstStructInContext(context, v_fields, 6, true));
+    LLVMSetGlobalConstant(v_note, true);
+    LLVMSetLinkage(v_note, LLVMInternalLinkage);
+    LLVMSetAlignment(v_note, 4);
+    LLVMSetSection(v_note, MF_EXCEPTION_NOTE_SECTION);
+    return ir_retain(ir->module, v_note) ? MF_OK
+                                         : mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a module");
+}
+
+/*
+ * The object registers its exception table before any constructor of its program, or when it is loaded, and
+ * unregisters it at its end. llvm.global_ctors would be lowered to .ctors here, which lld does not merge into
+ * .init_array, so nobody would run it; pointers in .init_array and .fini_array are run with every linker. The
+ * number is the priority: 0 to 100 come before what programs may ask for.
  */
 static mf_status define_registration(const ir *ir, bool is_machine_code, mf_diag *diag) {
     LLVMValueRef v_bounds[] = {declare_table_bound(ir, "__start_" MF_EXCEPTION_SECTION, is_machine_code),
                                declare_table_bound(ir, "__stop_" MF_EXCEPTION_SECTION, is_machine_code)};
     LLVMValueRef f_register = define_table_hook(ir, "memfold.register", MF_RT_REGISTER, v_bounds);
     LLVMValueRef f_unregister = define_table_hook(ir, "memfold.unregister", MF_RT_UNREGISTER, v_bounds);
-    mf_status status = define_link(ir, f_register, "memfold.init", ".init_array", diag);
-    return status == MF_OK ? define_link(ir, f_unregister, "memfold.fini", ".fini_array", diag) : status;
+    mf_status status = define_link(ir, f_register, "memfold.init", ".init_array.0", diag);
+    if (status == MF_OK)
+        status = define_link(ir, f_unregister, "memfold.fini", ".fini_array.0", diag);
+    return status == MF_OK ? define_note(ir, v_bounds, diag) : status;
 }
 
 static mf_status verify(LLVMModuleRef module, mf_diag *diag) {

@@ -5,8 +5,8 @@
 #ifndef MEMFOLD_GEN_JIT_CACHE_H
 #define MEMFOLD_GEN_JIT_CACHE_H
 
+#include "jit/epoch.h"
 #include "jit/shapes.h"
-#include "runtime/epoch.h"
 
 #include <memfold/jit.h>
 

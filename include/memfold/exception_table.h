@@ -47,6 +47,23 @@ typedef struct mf_exception_entry {
 MF_STATIC_ASSERT(sizeof(mf_exception_entry) == 8, "mf_exception_entry");
 
 /*
+ * The description of a note in each emitted object: where the section begins and ends in the executable or
+ * shared object that the note is loaded with, each relative to the field itself. Through it a fault handler
+ * finds the entries without anybody having registered them (on Linux with glibc 2.35 or newer).
+ */
+typedef struct mf_exception_note {
+    int64_t begin;
+    int64_t end;
+} mf_exception_note;
+
+/* The name and the type of the note, and its section. */
+#define MF_EXCEPTION_NOTE_NAME "memfold"
+#define MF_EXCEPTION_NOTE_TYPE 1
+#define MF_EXCEPTION_NOTE_SECTION ".note.memfold"
+
+MF_STATIC_ASSERT(sizeof(mf_exception_note) == 16, "mf_exception_note");
+
+/*
  * The `count` entries from `entries` on are in force, until they are unregistered as often as they were
  * registered. They are copied, but their address is their name, and the code they speak of stays where it is:
  * so entries are not moved meanwhile. Registering the same address again only counts. A count of 0 does
@@ -55,23 +72,27 @@ MF_STATIC_ASSERT(sizeof(mf_exception_entry) == 8, "mf_exception_entry");
 mf_status mf_exception_table_register(const mf_exception_entry *entries, size_t count, mf_diag *diag);
 
 /*
- * At the last of as many calls as there were registrations: no thread uses the entries any more when this
- * returns, and the code they speak of may be freed. It waits for fault handlers that are running, and needs
- * no memory. Entries that are not registered are ignored. Any thread; not in a signal handler.
+ * At the last of as many calls as there were registrations: no lookup that begins from here on finds the
+ * entries, and the code they speak of may be freed; as always, no thread is in it then. It waits for no fault
+ * handler and needs no memory. Entries that are not registered are ignored. Any thread; not in a signal
+ * handler.
  */
 void mf_exception_table_unregister(const mf_exception_entry *entries);
 
 /*
  * Returns the host address where the instruction at `host_pc` continues after a fault, or 0 if no entry names
- * it. Any thread; async-signal-safe: no lock, no allocation. A signal handler that may be left by a jump
- * blocks all signals around it, because unregister waits until it has returned.
+ * it. Entries of an emitted object are found for as long as the object is loaded, also before its
+ * constructors and after its destructors have run. Any thread; async-signal-safe: no lock, no allocation, and
+ * nothing is left behind by a handler that interrupts it and jumps away.
  */
 uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
 
 /*
- * What an emitted object calls before main and at its end (under a name with the ABI version, as all entry
- * points of generated code): [begin, end) is registered, and unregistered. Registering panics if the host has
- * no memory. Nobody else calls them.
+ * What an emitted object calls before the constructors of its program and at its end (under a name with the
+ * ABI version, as all entry points of generated code): [begin, end) is registered, and unregistered. At the
+ * end of a process other threads may still run code of the object. So the entries stay in force for as long
+ * as the object is loaded, where the host can tell; where it cannot, until others are registered in their
+ * place. Registering panics if the host has no memory. Nobody else calls them.
  */
 void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
 void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end);

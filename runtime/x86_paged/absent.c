@@ -12,3 +12,15 @@ mf_status mf_fault_handler_install(mf_diag *diag) {
 
 void mf_fault_handler_uninstall(void) {
 }
+
+mf_status mf_fault_handler_mode(mf_fault_handler_owner owner, mf_diag *diag) {
+    (void)owner;
+    return mf_fault_handler_install(diag);
+}
+
+bool mf_fault_handle(int signal, const void *siginfo, void *ucontext) {
+    (void)signal;
+    (void)siginfo;
+    (void)ucontext;
+    return false;
+}

@@ -203,12 +203,13 @@ bool paged_rebuild(mf_memory *memory) {
     if (memory->paged.only_grown)
         return rebuild_grown(memory);
     page_run all = pages_of_host(memory);
+    unsigned long changes = map_changes(memory->paged.map);
     if (!reserve_created(memory)) {
         map_unreserve(memory->paged.map, all);
         return false;
     }
     if (!try_created_perms(memory) || !map_drop(memory->paged.map, all)) {
-        host_pages_restore(memory, all);
+        host_pages_restore_since(memory, all, changes);
         map_unreserve(memory->paged.map, all);
         return false;
     }

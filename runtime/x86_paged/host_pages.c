@@ -35,10 +35,16 @@ void host_pages_restore(const mf_memory *memory, page_run run) {
     }
 }
 
+void host_pages_restore_since(const mf_memory *memory, page_run run, unsigned long changes) {
+    if (map_changes(memory->paged.map) != changes)
+        host_pages_restore(memory, run);
+}
+
 bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm) {
+    unsigned long changes = map_changes(memory->paged.map);
     if (host_pages_try(memory, run, perm))
         return true;
-    host_pages_restore(memory, run);
+    host_pages_restore_since(memory, run, changes);
     return false;
 }
 

@@ -21,6 +21,12 @@ bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm);
 void host_pages_restore(const mf_memory *memory, page_run run);
 
 /*
+ * The same if any page of the memory may have changed since map_changes was `changes`. Else nothing is asked
+ * of the host: one that refuses every change would refuse that too.
+ */
+void host_pages_restore_since(const mf_memory *memory, page_run run, unsigned long changes);
+
+/*
  * The pages have `perm`, which they still have or had a moment before. True, like host_pages_try, as it
  * panics if the host refuses: to go on would let accesses through that the contract refuses, or the other way
  * round.

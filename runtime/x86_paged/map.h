@@ -18,6 +18,9 @@ unsigned char *map_base(const map *map);
 /* The CPU lets these pages be accessed by `perm`. If not all could be set, some may have been. */
 bool map_protect(map *map, page_run run, mf_perm perm);
 
+/* Grows with each map_protect that has, or may have, changed a page. */
+unsigned long map_changes(const map *map);
+
 /*
  * The host has all that it may run out of when these pages get permissions, or false. Unreserve takes back
  * what has not been used since.

@@ -48,8 +48,11 @@ static void paged_close(mf_memory *memory) {
 
 static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count) {
     bool opens = count > 0 && perm != MF_PERM_RW;
-    if (!host_pages_set(memory, run, perm) || (opens && !host_pages_set(memory, run, MF_PERM_RW)))
+    unsigned long changes = map_changes(memory->paged.map);
+    if (!host_pages_try(memory, run, perm) || (opens && !host_pages_try(memory, run, MF_PERM_RW))) {
+        host_pages_restore_since(memory, run, changes);
         return false;
+    }
     if (count > 0)
         memcpy(memory->view.base + page_bytes(run.first), bytes, count);
     if (opens)

@@ -3,10 +3,11 @@
  * hashed to chains. A reservation is one page longer than a bucket, so it ends in its own bucket or in the
  * next one, and an address lies in a reservation that begins in the address's bucket or in the one before.
  *
- * Fault handlers read the chains without a lock, inside the registry. Adding links a reservation that is
- * complete; removing unlinks it and then drains the readers, so that its owner may free it.
+ * Fault handlers read the chains as registry.h says. So the links of the chains are copies of what their
+ * owners have, and one that is taken out is kept for the next reservation.
  */
 #include "x86_paged/reservations.h"
+#include "os.h"
 #include "registry.h"
 
 #include <stddef.h>
@@ -17,26 +18,50 @@
 MF_STATIC_ASSERT(RESERVATION_BYTES <= (UINT64_C(1) << BUCKET_LOG2) + MF_PAGE_SIZE,
                  "a reservation begins with a page, so it ends in the next bucket at most");
 
-typedef _Atomic(reservation *) link;
+typedef struct link {
+    _Atomic(uintptr_t) start;
+    _Atomic(uint64_t) bytes;
+    _Atomic(uint64_t) space;
+    _Atomic(uint32_t) is_user;
+    _Atomic(struct link *) next;
+} link;
 
-static link chains[CHAIN_COUNT];
+typedef _Atomic(link *) chain;
 
-static link *chain_of(uintptr_t bucket) {
+static chain chains[CHAIN_COUNT];
+
+/* Under the lock: links that are not in use, and how many of the first ones have been. */
+static link *unused;
+static link first_links[64];
+static size_t first_links_used;
+
+static chain *chain_of(uintptr_t bucket) {
     return &chains[bucket % CHAIN_COUNT];
 }
 
-static bool overlap(const reservation *a, const reservation *b) {
-    uintptr_t a_last = a->start + (a->bytes - 1);
+static reservation content_of(const link *l) {
+    return (reservation){
+        .start = atomic_load(&l->start),
+        .bytes = atomic_load(&l->bytes),
+        .space = atomic_load(&l->space),
+        .is_user = atomic_load(&l->is_user) != 0,
+    };
+}
+
+/* ---- Changing, under the lock -------------------------------------------------------------- */
+
+static bool overlap(reservation a, const reservation *b) {
+    uintptr_t a_last = a.start + (a.bytes - 1);
     uintptr_t b_last = b->start + (b->bytes - 1);
-    return a->space == b->space && a->start <= b_last && b->start <= a_last;
+    return a.space == b->space && a.start <= b_last && b->start <= a_last;
 }
 
 /* What overlaps a reservation begins in its bucket or in one beside it. */
 static bool overlaps_any(const reservation *r) {
     uintptr_t bucket = (r->start >> BUCKET_LOG2) - 1;
     for (unsigned i = 0; i < 3; i++) {
-        const reservation *at = atomic_load(chain_of(bucket + i));
-        while (at != NULL && !overlap(at, r))
+        const link *at = atomic_load(chain_of(bucket + i));
+        while (at != NULL && !overlap(content_of(at), r))
             at = atomic_load(&at->next);
         if (at != NULL)
             return true;
@@ -44,74 +69,119 @@ static bool overlaps_any(const reservation *r) {
     return false;
 }
 
-bool reservation_add(reservation *r) {
-    link *chain = chain_of(r->start >> BUCKET_LOG2);
-    registry_lock();
-    bool is_alone = !overlaps_any(r);
-    if (is_alone) {
-        atomic_store(&r->next, atomic_load(chain));
-        atomic_store(chain, r);
+static link *take_link(void) {
+    if (unused != NULL) {
+        link *taken = unused;
+        unused = atomic_load(&taken->next);
+        return taken;
     }
-    registry_unlock();
-    return is_alone;
+    if (first_links_used < sizeof first_links / sizeof first_links[0])
+        return &first_links[first_links_used++];
+    return os_allocate(sizeof(link));
 }
 
-void reservation_remove(reservation *r) {
-    link *at = chain_of(r->start >> BUCKET_LOG2);
-    registry_lock();
-    while (atomic_load(at) != r)
-        at = &atomic_load(at)->next;
-    atomic_store(at, atomic_load(&r->next));
-    registry_drain();
-    registry_unlock();
-}
-
-static bool contains(const reservation *r, uintptr_t host_address) {
-    return host_address - r->start < r->bytes;
-}
-
-typedef bool reservation_test(const reservation *r, uint64_t space);
-
-static bool is_any(const reservation *r, uint64_t space) {
-    (void)r;
-    (void)space;
+static bool put_in(const reservation *r) {
+    chain *head = chain_of(r->start >> BUCKET_LOG2);
+    registry_change();
+    link *l = take_link();
+    if (l == NULL)
+        return false;
+    atomic_store(&l->start, r->start);
+    atomic_store(&l->bytes, r->bytes);
+    atomic_store(&l->space, r->space);
+    atomic_store(&l->is_user, r->is_user);
+    atomic_store(&l->next, atomic_load(head));
+    atomic_store(head, l);
     return true;
 }
 
-static bool is_of_user(const reservation *r, uint64_t space) {
-    return r->is_user && r->space == space;
+bool reservation_overlaps(const reservation *r) {
+    registry_lock();
+    bool overlaps = overlaps_any(r);
+    registry_unlock();
+    return overlaps;
 }
 
-static bool bucket_contains(uintptr_t bucket, uintptr_t host_address, reservation_test *test,
-                            uint64_t space) {
-    const reservation *at = atomic_load(chain_of(bucket));
-    while (at != NULL && !(contains(at, host_address) && test(at, space)))
+bool reservation_add(const reservation *r) {
+    registry_lock();
+    bool done = !overlaps_any(r) && put_in(r);
+    registry_unlock();
+    return done;
+}
+
+/* In one space there is one reservation that begins there. The link's own next is overwritten in a change of
+ * its own, because readers may stand on it. */
+void reservation_remove(const reservation *r) {
+    chain *at = chain_of(r->start >> BUCKET_LOG2);
+    registry_lock();
+    link *l = atomic_load(at);
+    while (atomic_load(&l->start) != r->start || atomic_load(&l->space) != r->space) {
+        at = &l->next;
+        l = atomic_load(at);
+    }
+    atomic_store(at, atomic_load(&l->next));
+    registry_change();
+    atomic_store(&l->next, unused);
+    unused = l;
+    registry_unlock();
+}
+
+/* ---- Reading ------------------------------------------------------------------------------- */
+
+static bool contains(reservation r, uintptr_t host_address) {
+    return host_address - r.start < r.bytes;
+}
+
+/* What is looked for: a reservation that contains the address and is of a kind. */
+typedef struct question {
+    uintptr_t host_address;
+    uintptr_t start; /* where it begins, if that is asked for */
+    uint64_t space;  /* whose user's it is, if that is asked for */
+} question;
+
+typedef bool reservation_test(reservation r, const question *q);
+
+static bool is_any(reservation r, const question *q) {
+    (void)r;
+    (void)q;
+    return true;
+}
+
+static bool is_of_user(reservation r, const question *q) {
+    return r.is_user && r.space == q->space;
+}
+
+static bool begins_there(reservation r, const question *q) {
+    return r.start == q->start;
+}
+
+static bool bucket_contains(uintptr_t bucket, const question *q, reservation_test *test) {
+    const link *at = atomic_load(chain_of(bucket));
+    while (at != NULL && !(contains(content_of(at), q->host_address) && test(content_of(at), q)))
         at = atomic_load(&at->next);
     return at != NULL;
 }
 
-static bool find(uintptr_t host_address, reservation_test *test, uint64_t space) {
-    uintptr_t bucket = host_address >> BUCKET_LOG2;
-    epoch_reader self = registry_enter();
-    bool found = bucket_contains(bucket, host_address, test, space) ||
-                 bucket_contains(bucket - 1, host_address, test, space);
-    registry_leave(self);
+/* In the bucket of the address or in the one before. */
+static bool find(const question *q, reservation_test *test) {
+    uintptr_t bucket = q->host_address >> BUCKET_LOG2;
+    unsigned long version;
+    bool found;
+    do {
+        version = registry_version();
+        found = bucket_contains(bucket, q, test) || bucket_contains(bucket - 1, q, test);
+    } while (registry_has_changed(version));
     return found;
 }
 
 bool reservation_contains(uintptr_t host_address) {
-    return find(host_address, is_any, 0);
+    return find(&(question){.host_address = host_address}, is_any);
 }
 
 bool reservation_of_user_contains(uintptr_t host_address, uint64_t space) {
-    return find(host_address, is_of_user, space);
+    return find(&(question){.host_address = host_address, .space = space}, is_of_user);
 }
 
 bool reservation_at_contains(uintptr_t start, uintptr_t host_address) {
-    epoch_reader self = registry_enter();
-    const reservation *at = atomic_load(chain_of(start >> BUCKET_LOG2));
-    while (at != NULL && !(at->start == start && contains(at, host_address)))
-        at = atomic_load(&at->next);
-    registry_leave(self);
-    return at != NULL;
+    return find(&(question){.host_address = host_address, .start = start}, begins_there);
 }

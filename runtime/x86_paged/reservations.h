@@ -15,27 +15,26 @@
 
 #include <memfold/abi.h>
 
-#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define RESERVATION_BYTES ((uint64_t)MF_PERM_TABLE_PAGES * MF_PAGE_SIZE)
 
-/* Its owner sets all but the link. */
 typedef struct reservation {
     uintptr_t start;
     uint64_t bytes; /* at most RESERVATION_BYTES */
     uint64_t space; /* which address space; 0 where there is one */
     bool is_user;   /* code of less privilege than the host's may access it */
-    _Atomic(struct reservation *) next;
 } reservation;
 
 /*
- * Reservations of different address spaces may overlap; add is false, and does nothing, if this one would
- * overlap another of its own space. When remove returns nobody reads it any more. Any thread; not in a signal
- * handler.
+ * Reservations of different address spaces may overlap. Add is false, and does nothing, if this one would
+ * overlap another of its own space, or without memory. Remove takes what was added. Any thread; not in a
+ * signal handler.
  */
-bool reservation_add(reservation *r);
-void reservation_remove(reservation *r);
+bool reservation_overlaps(const reservation *r);
+bool reservation_add(const reservation *r);
+void reservation_remove(const reservation *r);
 
 /*
  * Whether a host address lies in any reservation; in one of this space that is the user's; and in one that

@@ -3,7 +3,7 @@
 #ifndef MEMFOLD_TEST_EPOCH_THREADS_H
 #define MEMFOLD_TEST_EPOCH_THREADS_H
 
-#include "runtime/epoch.h"
+#include "jit/epoch.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -14,6 +14,7 @@
  * CHECK-NEXT: interleaved_tables
  * CHECK-NEXT: many_tables_in_any_order
  * CHECK-NEXT: entry_points_of_objects
+ * CHECK-NEXT: ended_and_replaced
  * CHECK-NEXT: without_memory
  */
 #include "support.h"
@@ -157,10 +158,44 @@ static void entry_points_of_objects(void) {
     mf_rt_register_v2(entries, entries + 2);
     mf_rt_unregister_v2(entries + 1, entries + 1);
     expect(is_found(1) && is_found(2));
+    mf_rt_register_v2(entries, entries + 2);
     mf_rt_unregister_v2(entries, entries + 2);
+    mf_rt_unregister_v2(entries, entries + 2);
+    mf_rt_unregister_v2(entries, entries + 2);
+    expect(is_found(1) && is_found(2));
+    mf_rt_register_v2(entries, entries + 2);
+    expect(is_found(1) && is_found(2));
+    mf_exception_table_unregister(entries);
     expect(!is_found(1) && !is_found(2));
     mf_rt_register_v2(NULL, NULL);
     mf_rt_unregister_v2(NULL, NULL);
+}
+
+/* Threads may be in the code of an object that has ended. When other code is in its place they are not. */
+static void ended_and_replaced(void) {
+    static mf_exception_entry ended[2], beside[1], other[1];
+    set_entry(&ended[0], 10);
+    set_entry(&ended[1], 20);
+    set_entry(&beside[0], 30);
+    set_entry(&other[0], 15);
+    mf_rt_register_v2(ended, ended + 2);
+    mf_rt_unregister_v2(ended, ended + 2);
+    expect_ok(mf_exception_table_register(beside, 1, NULL));
+    expect(is_found(10) && is_found(20) && is_found(30));
+    mf_exception_table_unregister(ended);
+    expect(is_found(10));
+    expect_ok(mf_exception_table_register(other, 1, NULL));
+    expect(!is_found(10) && is_found(15) && !is_found(20) && is_found(30));
+    mf_exception_table_unregister(other);
+    mf_exception_table_unregister(beside);
+    mf_rt_register_v2(ended, ended + 2);
+    mf_rt_unregister_v2(ended, ended + 2);
+    set_entry(&ended[0], 40);
+    set_entry(&ended[1], 50);
+    mf_rt_register_v2(ended, ended + 2);
+    expect(!is_found(10) && is_found(40) && is_found(50));
+    mf_exception_table_unregister(ended);
+    expect(!is_found(10) && !is_found(40));
 }
 
 /* More entries than there can be memory for; they are never looked at. */
@@ -183,6 +218,7 @@ static const test tests[] = {
     TEST(interleaved_tables),
     TEST(many_tables_in_any_order),
     TEST(entry_points_of_objects),
+    TEST(ended_and_replaced),
     TEST(without_memory),
 };
 

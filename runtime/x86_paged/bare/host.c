@@ -52,6 +52,18 @@ mf_status mf_fault_handler_install(mf_diag *diag) {
 void mf_fault_handler_uninstall(void) {
 }
 
+mf_status mf_fault_handler_mode(mf_fault_handler_owner owner, mf_diag *diag) {
+    (void)owner;
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "there are no signal handlers here");
+}
+
+bool mf_fault_handle(int signal, const void *siginfo, void *ucontext) {
+    (void)signal;
+    (void)siginfo;
+    (void)ucontext;
+    return false;
+}
+
 /* ---- Memory of the kernel ------------------------------------------------------------------ */
 
 void *os_allocate(size_t bytes) {
@@ -110,6 +122,28 @@ void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_ch
     (void)before;
     (void)in_parent;
     (void)in_child;
+}
+
+/* A kernel has no signals, and its interrupts do not come back into the library. */
+uint64_t os_block_signals(void) {
+    return 0;
+}
+
+void os_unblock_signals(uint64_t blocked_before) {
+    (void)blocked_before;
+}
+
+/* The kernel's loader calls .init_array and, when nothing runs there any more, .fini_array. */
+const void *os_find_note(uintptr_t address, const char *name, uint32_t type, size_t description_bytes) {
+    (void)address;
+    (void)name;
+    (void)type;
+    (void)description_bytes;
+    return NULL;
+}
+
+bool os_code_outlives_its_end(void) {
+    return false;
 }
 
 struct mf_guard **os_thread_guard_frame(void) {

@@ -11,7 +11,8 @@
 #include <string.h>
 
 struct map {
-    reservation reservation; /* what fault handlers read */
+    reservation reservation;
+    unsigned long changes;
     mf_bare_reservation place;
     frame_source frames;
     page_tables tables;
@@ -79,17 +80,18 @@ static bool is_empty(const map *map) {
 
 /* A wrong reservation is the kernel's mistake: what pages there would replace is its own or another guest's.
  */
-static void register_reservation(map *map) {
+static bool register_reservation(map *map) {
     map->reservation = (reservation){
         .start = map->place.base,
         .bytes = map->place.bytes,
         .space = map->place.root,
         .is_user = map->place.is_user,
     };
-    if (!is_sound(&map->place) || !is_empty(map) || !reservation_add(&map->reservation)) {
+    if (!is_sound(&map->place) || !is_empty(map) || reservation_overlaps(&map->reservation)) {
         panic_values("reserve gave a range that cannot be one, is not empty or overlaps another: ",
                      map->place.base, ", ", map->place.bytes, " bytes");
     }
+    return reservation_add(&map->reservation);
 }
 
 static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
@@ -112,7 +114,11 @@ map *map_open(bool allow_huge_pages) {
         return NULL;
     }
     connect(map, host, allow_huge_pages);
-    register_reservation(map);
+    if (!register_reservation(map)) {
+        host->release(host->context, &map->place);
+        os_free(map);
+        return NULL;
+    }
     return map;
 }
 
@@ -137,8 +143,13 @@ unsigned char *map_base(const map *map) {
 bool map_protect(map *map, page_run run, mf_perm perm) {
     lock(map);
     bool is_done = page_tables_protect(&map->tables, run_of(map, run), perm);
+    map->changes++;
     unlock(map);
     return is_done;
+}
+
+unsigned long map_changes(const map *map) {
+    return map->changes;
 }
 
 bool map_reserve(map *map, page_run run) {

@@ -1,9 +1,13 @@
 /*
  * SIGSEGV and SIGBUS on Linux: guest faults are resolved, all others go to the action that was there before.
  *
- * Every signal is blocked while the handler decides. Otherwise another handler could interrupt it inside the
- * registry and leave by longjmp, and the registry would wait for that reader for ever. Before the handler
- * that was there before is called, the mask that the kernel would have given it is set.
+ * Handlers of others come and go, above ours and below. A library that goes puts back the action that it
+ * found, which may be ours, and expects what it had been then. So ours is not one handler but several, called
+ * layers: each has an entry function of its own and remembers the action that it was put on top of. Wherever
+ * in a chain of handlers a layer is called, and whoever has put it back, it passes on to that action.
+ *
+ * No signal is blocked here, and others may interrupt, run guests of their own, and jump away: what the
+ * handler reads of the process it reads as registry.h says, and it leaves nothing behind.
  */
 #include <memfold/fault_handler.h>
 
@@ -11,6 +15,7 @@
 #include "guard_impl.h"
 #include "registry.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,47 +33,81 @@
 #define RED_ZONE_BYTES 128
 #define STACK_ALIGNMENT 16
 
+/* The kernel's masks have 64 bits; what follows them in a set of the C library is not part of them. */
+typedef struct action {
+    uintptr_t handler;
+    int flags;
+    uint64_t mask;
+} action;
+
 /*
- * The action before ours. Handlers in other threads may be reading it while it is replaced. So there are two
- * places, used in turn: the new action is written into the free one, published, and the registry drained,
- * after which the other place is free.
+ * One entry function on one signal. What it passes on to changes only when it is put on top of another
+ * action, which readers notice by the version.
  */
+typedef struct layer {
+    _Atomic(uintptr_t) handler;
+    atomic_int flags;
+    _Atomic(uint64_t) mask;
+    atomic_bool is_spent; /* a previous SA_RESETHAND action has been taken */
+    bool is_used;         /* it may stand somewhere in a chain; under the lock */
+} layer;
+
+#define LAYER_COUNT 8
+
 typedef struct chain {
     int signal;
-    struct sigaction places[2];
-    _Atomic(const struct sigaction *) previous;
-    atomic_bool is_spent; /* a previous SA_RESETHAND action has been taken */
-    bool is_buried;       /* at the last uninstall another handler was on top of ours */
+    layer layers[LAYER_COUNT];
 } chain;
 
 static chain chains[] = {{.signal = SIGSEGV}, {.signal = SIGBUS}};
 #define CHAIN_COUNT (sizeof chains / sizeof chains[0])
 
+/* Under the lock. */
 static size_t install_count;
+static mf_fault_handler_owner owner;
 
-/* ---- Somebody else's fault ----------------------------------------------------------------- */
+/* ---- Actions ------------------------------------------------------------------------------- */
 
-static struct sigaction previous_of(const chain *c) {
-    epoch_reader self = registry_enter();
-    struct sigaction action = *atomic_load(&c->previous);
-    registry_leave(self);
-    return action;
-}
-
-/* The kernel's masks have 64 bits; what follows them in a saved context is not part of them. */
 static uint64_t mask_bits(const sigset_t *mask) {
     uint64_t bits;
     memcpy(&bits, mask, sizeof bits);
     return bits;
 }
 
-/* As the kernel sets it for a handler with this action. */
-static void set_mask_of(const struct sigaction *action, int signal, const ucontext_t *machine) {
-    bool stays_open = (action->sa_flags & (int)SA_NODEFER) != 0;
-    uint64_t own = stays_open ? 0 : UINT64_C(1) << (signal - 1);
-    uint64_t bits = mask_bits(&machine->uc_sigmask) | mask_bits(&action->sa_mask) | own;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &bits, NULL, sizeof bits);
+static uint64_t bit_of(int signal) {
+    return UINT64_C(1) << (signal - 1);
 }
+
+static action action_of(const struct sigaction *from) {
+    return (action){(uintptr_t)from->sa_sigaction, from->sa_flags, mask_bits(&from->sa_mask)};
+}
+
+static struct sigaction to_sigaction(action from) {
+    struct sigaction to = {.sa_flags = from.flags};
+    to.sa_sigaction = (void (*)(int, siginfo_t *, void *))from.handler;
+    memcpy(&to.sa_mask, &from.mask, sizeof from.mask);
+    return to;
+}
+
+static bool are_same(action a, action b) {
+    return a.handler == b.handler && a.flags == b.flags && a.mask == b.mask;
+}
+
+static bool is_function(action a) {
+    return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN;
+}
+
+static action previous_of(const layer *l) {
+    action previous;
+    unsigned long version;
+    do {
+        version = registry_version();
+        previous = (action){atomic_load(&l->handler), atomic_load(&l->flags), atomic_load(&l->mask)};
+    } while (registry_has_changed(version));
+    return previous;
+}
+
+/* ---- Somebody else's fault ----------------------------------------------------------------- */
 
 /* Whether the instruction, when it is executed again, raises the same signal. */
 static bool comes_again(const siginfo_t *info) {
@@ -83,30 +122,97 @@ static bool comes_again(const siginfo_t *info) {
  */
 static void act_by_default(int signal, siginfo_t *info, bool is_ignored) {
     bool was_sent = info->si_code <= 0;
+    int host_errno = errno;
     if (is_ignored && was_sent)
         return;
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    sigaction(signal, &action, NULL);
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     if (!comes_again(info))
         syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signal, info);
+    errno = host_errno;
 }
 
-static void pass_on(chain *c, siginfo_t *info, ucontext_t *machine) {
+/*
+ * The signal that this thread is passing on, by its saved context, which is its own, and by what faulted. The
+ * handlers below may leave by a jump; then this is still here when the next signal comes, with its context
+ * perhaps in the same place. But whoever comes back is deeper in the stack than whoever has passed on.
+ */
+typedef struct passage {
+    const void *context;
+    const void *host_address;
+    uintptr_t host_pc;
+    uintptr_t depth;  /* the stack where the last layer was entered */
+    unsigned layers;  /* those that have passed it on, by bit */
+    unsigned returns; /* how often it came back to one of them */
+} passage;
+
+static _Thread_local passage passing __attribute__((tls_model("initial-exec")));
+
+static passage continued(unsigned place, const siginfo_t *info, const ucontext_t *machine, uintptr_t depth) {
+    passage next = passing;
+    uintptr_t pc = (uintptr_t)machine->uc_mcontext.gregs[REG_RIP];
+    bool is_same = next.context == machine && next.host_address == info->si_addr && next.host_pc == pc;
+    if (!is_same || depth >= next.depth)
+        next = (passage){.context = machine, .host_address = info->si_addr, .host_pc = pc};
+    next.depth = depth;
+    next.returns += (next.layers >> place) & 1;
+    next.layers |= 1U << place;
+    return next;
+}
+
+/*
+ * Handlers that call each other in a circle do not know who was there first; the first layer does. If that
+ * does not help either, nobody wants the fault.
+ */
+static action action_for(const chain *c, unsigned place, unsigned returns) {
+    if (returns > 1)
+        return (action){.handler = (uintptr_t)SIG_DFL};
+    return previous_of(&c->layers[returns == 0 ? place : 0]);
+}
+
+static bool is_taken_once(chain *c, unsigned place, action taken) {
+    return (taken.flags & (int)SA_RESETHAND) != 0 && atomic_exchange(&c->layers[place].is_spent, true);
+}
+
+/*
+ * The kernel has blocked for us what it would have blocked for the action below, except this signal; a
+ * handler above ours has set the mask that it wants to be kept. So only this signal is added to what there
+ * is.
+ */
+static bool block(int signal) {
+    uint64_t added = bit_of(signal);
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &added, &before, sizeof added);
+    return (before & added) == 0;
+}
+
+static void unblock(int signal) {
+    uint64_t removed = bit_of(signal);
+    syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &removed, NULL, sizeof removed);
+}
+
+static void call(action taken, int signal, siginfo_t *info, ucontext_t *machine) {
+    bool stays_open = (taken.flags & (int)SA_NODEFER) != 0 && (taken.mask & bit_of(signal)) == 0;
     int host_errno = errno;
-    struct sigaction action = previous_of(c);
-    bool is_once = (action.sa_flags & (int)SA_RESETHAND) != 0;
-    bool is_ignored = action.sa_handler == SIG_IGN;
-    if (action.sa_handler == SIG_DFL || is_ignored || (is_once && atomic_exchange(&c->is_spent, true))) {
-        act_by_default(c->signal, info, is_ignored);
-        errno = host_errno;
-        return;
-    }
-    set_mask_of(&action, c->signal, machine);
+    bool was_open = !stays_open && block(signal);
     errno = host_errno;
-    if ((action.sa_flags & SA_SIGINFO) != 0)
-        action.sa_sigaction(c->signal, info, machine);
+    if ((taken.flags & SA_SIGINFO) != 0)
+        ((void (*)(int, siginfo_t *, void *))taken.handler)(signal, info, machine);
     else
-        action.sa_handler(c->signal);
+        ((void (*)(int))taken.handler)(signal);
+    if (was_open)
+        unblock(signal);
+}
+
+static void pass_on(chain *c, unsigned place, siginfo_t *info, ucontext_t *machine) {
+    passage before = passing;
+    passage now = continued(place, info, machine, (uintptr_t)__builtin_frame_address(0));
+    action taken = action_for(c, place, now.returns);
+    passing = now;
+    if (!is_function(taken) || is_taken_once(c, place, taken))
+        act_by_default(c->signal, info, taken.handler == (uintptr_t)SIG_IGN);
+    else
+        call(taken, c->signal, info, machine);
+    passing = before;
 }
 
 /* ---- The guest's fault --------------------------------------------------------------------- */
@@ -147,81 +253,126 @@ static bool recover(const siginfo_t *info, greg_t *registers) {
     return true;
 }
 
-static void on_fault(int signal, siginfo_t *info, void *context) {
-    ucontext_t *machine = context;
-    if (!recover(info, machine->uc_mcontext.gregs))
-        pass_on(&chains[signal == SIGBUS], info, machine);
+bool mf_fault_handle(int signal, const void *siginfo, void *ucontext) {
+    ucontext_t *machine = ucontext;
+    return (signal == SIGSEGV || signal == SIGBUS) && recover(siginfo, machine->uc_mcontext.gregs);
+}
+
+static void on_fault(unsigned place, int signal, siginfo_t *info, void *context) {
+    if (!mf_fault_handle(signal, info, context))
+        pass_on(&chains[signal == SIGBUS], place, info, context);
+}
+
+/* ---- Layers -------------------------------------------------------------------------------- */
+
+#define ENTRY(place)                                                                                         \
+    static void enter_##place(int signal, siginfo_t *info, void *context) {                                  \
+        on_fault(place, signal, info, context);                                                              \
+    }
+
+ENTRY(0)
+ENTRY(1)
+ENTRY(2)
+ENTRY(3)
+ENTRY(4)
+ENTRY(5)
+ENTRY(6)
+ENTRY(7)
+
+static void (*const entries[])(int, siginfo_t *, void *) = {enter_0, enter_1, enter_2, enter_3,
+                                                            enter_4, enter_5, enter_6, enter_7};
+
+MF_STATIC_ASSERT(sizeof entries / sizeof entries[0] == LAYER_COUNT, "each layer has an entry");
+
+/* The layer whose entry the action is, or NULL. */
+static layer *layer_of(chain *c, action a) {
+    for (unsigned i = 0; i < LAYER_COUNT; i++)
+        if ((a.flags & SA_SIGINFO) != 0 && a.handler == (uintptr_t)entries[i])
+            return &c->layers[i];
+    return NULL;
+}
+
+/*
+ * The layer for an action to go on top of: one that stands on it already, or the first free one. With none
+ * left the last one changes its place; then faults that are not the guest's may miss handlers in between.
+ */
+static layer *choose_layer(chain *c, action below) {
+    for (unsigned i = 0; i < LAYER_COUNT; i++)
+        if (c->layers[i].is_used && are_same(previous_of(&c->layers[i]), below))
+            return &c->layers[i];
+    for (unsigned i = 0; i < LAYER_COUNT; i++)
+        if (!c->layers[i].is_used)
+            return &c->layers[i];
+    return &c->layers[LAYER_COUNT - 1];
+}
+
+static void put_on_top_of(layer *l, action below) {
+    registry_change();
+    atomic_store(&l->handler, below.handler);
+    atomic_store(&l->flags, below.flags);
+    atomic_store(&l->mask, below.mask);
+    atomic_store(&l->is_spent, false);
+}
+
+/*
+ * The kernel blocks for us what it would block for the action below, but not this signal: whoever interrupts
+ * us may run guests too. System calls are restarted exactly if they were before, because signals can also be
+ * sent.
+ */
+static struct sigaction our_action(const chain *c, const layer *l, action below) {
+    bool restarts = !is_function(below) || (below.flags & SA_RESTART) != 0;
+    action ours = {
+        .handler = (uintptr_t)entries[l - c->layers],
+        .flags = SA_SIGINFO | SA_ONSTACK | (int)SA_NODEFER | (restarts ? SA_RESTART : 0),
+        .mask = is_function(below) ? below.mask & ~bit_of(c->signal) : 0,
+    };
+    return to_sigaction(ours);
 }
 
 /* ---- Installing ---------------------------------------------------------------------------- */
 
-static bool is_ours(const struct sigaction *action) {
-    return (action->sa_flags & SA_SIGINFO) != 0 && action->sa_sigaction == on_fault;
-}
-
-static bool is_function(const struct sigaction *action) {
-    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
-}
-
-static bool are_same(const struct sigaction *a, const struct sigaction *b) {
-    return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags &&
-           mask_bits(&a->sa_mask) == mask_bits(&b->sa_mask);
-}
-
-static void publish_previous(chain *c, const struct sigaction *action) {
-    struct sigaction *free_place = &c->places[atomic_load(&c->previous) == &c->places[0]];
-    *free_place = *action;
-    atomic_store(&c->previous, free_place);
-    registry_drain();
-}
-
-/* System calls are restarted exactly if they were before, because signals can also be sent. */
-static struct sigaction our_action(const struct sigaction *previous) {
-    struct sigaction action = {.sa_sigaction = on_fault};
-    bool restarts = !is_function(previous) || (previous->sa_flags & SA_RESTART) != 0;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | (restarts ? SA_RESTART : 0);
-    memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
-    return action;
-}
-
-/* Whoever is on top of ours passes on to us, and would call itself through us if we went on top again. */
-static bool is_reached_through(const chain *c, const struct sigaction *current) {
-    return c->is_buried && is_function(current) && !are_same(current, atomic_load(&c->previous));
-}
-
-/* The previous action is known before ours is there, because our handler may run at once. */
+/*
+ * The action below is known before our layer is there, because it may be called at once. A policy that
+ * forbids to look also forbids to install, so where ours has been installed it is there.
+ */
 static bool install(chain *c) {
     struct sigaction current;
     struct sigaction replaced;
     if (sigaction(c->signal, NULL, &current) != 0)
-        return false;
-    if (is_ours(&current) || is_reached_through(c, &current))
+        return install_count > 0;
+    action below = action_of(&current);
+    if (layer_of(c, below) != NULL)
         return true;
-    publish_previous(c, &current);
-    atomic_store(&c->is_spent, false);
-    struct sigaction ours = our_action(&current);
+    layer *l = choose_layer(c, below);
+    put_on_top_of(l, below);
+    struct sigaction ours = our_action(c, l, below);
     if (sigaction(c->signal, &ours, &replaced) != 0)
         return false;
-    if (!are_same(&current, &replaced))
-        publish_previous(c, &replaced);
-    c->is_buried = false;
+    l->is_used = true;
+    if (!are_same(below, action_of(&replaced)) && layer_of(c, action_of(&replaced)) == NULL)
+        put_on_top_of(l, action_of(&replaced));
     return true;
 }
 
+/* A layer that is on top is taken off; one under another handler may still be called by that. */
 static void uninstall(chain *c) {
     struct sigaction current;
-    struct sigaction previous = *atomic_load(&c->previous);
-    if (atomic_load(&c->is_spent))
-        previous = (struct sigaction){.sa_handler = SIG_DFL};
-    c->is_buried = sigaction(c->signal, NULL, &current) != 0 || !is_ours(&current);
-    if (!c->is_buried)
-        sigaction(c->signal, &previous, NULL);
+    if (sigaction(c->signal, NULL, &current) != 0)
+        return;
+    layer *l = layer_of(c, action_of(&current));
+    if (l == NULL)
+        return;
+    struct sigaction below = to_sigaction(previous_of(l));
+    if (atomic_load(&l->is_spent))
+        below = (struct sigaction){.sa_handler = SIG_DFL};
+    if (sigaction(c->signal, &below, NULL) == 0)
+        l->is_used = false;
 }
 
 static bool install_all(void) {
     for (size_t i = 0; i < CHAIN_COUNT; i++) {
         if (!install(&chains[i])) {
-            while (i > 0)
+            while (install_count == 0 && i > 0)
                 uninstall(&chains[--i]);
             return false;
         }
@@ -229,11 +380,36 @@ static bool install_all(void) {
     return true;
 }
 
+#pragma weak dladdr
+#pragma weak dlsym
+
+/*
+ * The shared object that has the handler stays for ever, because others may have saved its address. Not under
+ * the lock, because the loader calls constructors under a lock of its own and those register tables. Weak,
+ * because a program that is linked statically has no loader, and nothing to unload; and dlopen by its name,
+ * because linkers warn of it there.
+ */
+static void pin_own_object(void) {
+    void *(*open)(const char *path, int mode) = NULL;
+    Dl_info own;
+    if (&dladdr == NULL || &dlsym == NULL || dladdr(chains, &own) == 0)
+        return;
+    void *found = dlsym(RTLD_DEFAULT, "dlopen");
+    memcpy(&open, &found, sizeof open);
+    if (open != NULL)
+        (void)open(own.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 mf_status mf_fault_handler_install(mf_diag *diag) {
+    static atomic_bool is_pinned;
+    if (!atomic_load(&is_pinned)) {
+        pin_own_object();
+        atomic_store(&is_pinned, true);
+    }
     registry_lock();
-    bool is_there = install_count > 0 || install_all();
-    install_count += is_there;
+    bool is_there = owner == MF_FAULT_HANDLER_HOST || install_all();
     int reason = errno;
+    install_count += is_there;
     registry_unlock();
     if (!is_there) {
         return mf_diag_set(diag, MF_IO, (uint64_t)reason, "the fault handler cannot be installed: error %d",
@@ -244,8 +420,28 @@ mf_status mf_fault_handler_install(mf_diag *diag) {
 
 void mf_fault_handler_uninstall(void) {
     registry_lock();
-    if (--install_count == 0)
+    if (install_count > 0 && --install_count == 0 && owner == MF_FAULT_HANDLER_OWN)
         for (size_t i = 0; i < CHAIN_COUNT; i++)
             uninstall(&chains[i]);
     registry_unlock();
+}
+
+static bool set_owner(mf_fault_handler_owner wanted) {
+    registry_lock();
+    bool is_free = install_count == 0 || owner == wanted;
+    if (is_free)
+        owner = wanted;
+    registry_unlock();
+    return is_free;
+}
+
+mf_status mf_fault_handler_mode(mf_fault_handler_owner wanted, mf_diag *diag) {
+    if (wanted != MF_FAULT_HANDLER_OWN && wanted != MF_FAULT_HANDLER_HOST)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)wanted, "there is no handler mode %d",
+                           (int)wanted);
+    if (!set_owner(wanted))
+        return mf_diag_set(
+            diag, MF_INVALID_ARGUMENT, (uint64_t)wanted,
+            "the fault handler is in use already; its mode comes before the first paged memory");
+    return MF_OK;
 }

@@ -3,6 +3,7 @@
 #include "os.h"
 #include "x86_paged/reservations.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,8 +20,9 @@ MF_STATIC_ASSERT(MAPPING_BYTES - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >=
 MF_STATIC_ASSERT(MF_PAGE_SIZE == 4096, "guest pages are the pages of the CPU");
 
 struct map {
-    reservation reservation; /* what the fault handler reads */
+    reservation reservation;
     unsigned char *base;
+    unsigned long changes;
 };
 
 /* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
@@ -40,14 +42,15 @@ static unsigned char *reserve_space(bool allow_huge_pages) {
 map *map_open(bool allow_huge_pages) {
     map *map = os_allocate(sizeof *map);
     unsigned char *space = map != NULL ? reserve_space(allow_huge_pages) : NULL;
-    if (space == NULL) {
-        os_free(map);
-        return NULL;
+    if (space != NULL) {
+        map->base = space + GUARD_PAGES_BEFORE_BYTES;
+        map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES};
+        if (reservation_add(&map->reservation))
+            return map;
     }
-    map->base = space + GUARD_PAGES_BEFORE_BYTES;
-    map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES};
-    (void)reservation_add(&map->reservation); /* the system's mappings do not overlap */
-    return map;
+    os_release(space, MAPPING_BYTES);
+    os_free(map);
+    return NULL;
 }
 
 void map_close(map *map) {
@@ -62,14 +65,28 @@ unsigned char *map_base(const map *map) {
     return map->base;
 }
 
+/*
+ * The kernel stops in the middle of a change for want of memory or mappings only, and never refuses what
+ * changes nothing. So any other error, and a refusal of that, is a policy's, which looks at the whole call.
+ */
+static bool refused_wholly(const map *map, int error) {
+    return error != ENOMEM || mprotect(map->base - MF_PAGE_SIZE, MF_PAGE_SIZE, PROT_NONE) != 0;
+}
+
 bool map_protect(map *map, page_run run, mf_perm perm) {
     static const int protections[] = {
         [MF_PERM_NONE] = PROT_NONE,
         [MF_PERM_RO] = PROT_READ,
         [MF_PERM_RW] = PROT_READ | PROT_WRITE,
     };
-    return mprotect(map->base + page_bytes(run.first), page_bytes(run.end - run.first), protections[perm]) ==
-           0;
+    bool done =
+        mprotect(map->base + page_bytes(run.first), page_bytes(run.end - run.first), protections[perm]) == 0;
+    map->changes += done || !refused_wholly(map, errno);
+    return done;
+}
+
+unsigned long map_changes(const map *map) {
+    return map->changes;
 }
 
 /* One line of the kernel's list: addresses and, in the first two of four letters, what may be done. */

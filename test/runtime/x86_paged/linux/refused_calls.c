@@ -8,6 +8,7 @@
  * CHECK-NEXT: mprotect to none
  * CHECK-NEXT: mprotect to read-only
  * CHECK-NEXT: mprotect to read-write
+ * CHECK-NEXT: mprotect and files
  * CHECK-NEXT: madvise
  * CHECK-NEXT: huge pages
  * CHECK-NEXT: sigaction
@@ -89,6 +90,37 @@ static void without_mprotect(void) {
     expect(is_exhausted(mf_memory_map_region(memory, 0, PAGE, MF_READ_ONLY, "b", 1, NULL)));
     expect(is_exhausted(mf_memory_sbrk(memory, 1, &old, NULL)));
     expect(is_exhausted(mf_memory_reset(memory, NULL)));
+}
+
+/*
+ * Nobody can say what the pages have, but nothing has changed. With another error the kernel says so itself;
+ * one that is the kernel's own is refused for a change that changes nothing, too.
+ */
+static void without_mprotect_and_files(int error) {
+    uint64_t old;
+    prepare();
+    refuse(SYS_mprotect, ANY, ANY, error);
+    refuse(SYS_openat, ANY, ANY, EPERM);
+    expect(mf_memory_protect(memory, 0, PAGE, MF_PERM_RW, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_protect(memory, PAGE, 3 * PAGE, MF_PERM_NONE, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_unmap(memory, 2 * PAGE, PAGE, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_map_region(memory, 5 * PAGE, PAGE, MF_READ_WRITE, "b", 1, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_map_region(memory, 0, PAGE, MF_READ_ONLY, "b", 1, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_sbrk(memory, 1, &old, NULL) == MF_OUT_OF_MEMORY);
+    expect(mf_memory_reset(memory, NULL) == MF_OUT_OF_MEMORY);
+    mf_memory *made = NULL;
+    expect(mf_memory_clone(memory, &made, NULL) == MF_OUT_OF_MEMORY && made == NULL);
+    expect(byte_at(memory, 0) == 'a' && byte_at(memory, 2 * PAGE + 2) == 'z');
+    set_byte(memory, 2 * PAGE, 'y');
+    expect(mf_memory_perm_of(memory, 3 * PAGE) == MF_PERM_NONE);
+}
+
+static void without_permission_and_files(void) {
+    without_mprotect_and_files(EPERM);
+}
+
+static void without_mappings_and_files(void) {
+    without_mprotect_and_files(ENOMEM);
 }
 
 static void without_none(void) {
@@ -200,6 +232,8 @@ int main(void) {
     passes("mprotect to none", succeeds(without_none));
     passes("mprotect to read-only", succeeds(without_read_only));
     passes("mprotect to read-write", succeeds(without_read_write));
+    passes("mprotect and files",
+           succeeds(without_permission_and_files) && succeeds(without_mappings_and_files));
     passes("madvise", succeeds(without_madvise));
     passes("huge pages", succeeds(without_huge_pages));
     passes("sigaction", succeeds(without_sigaction));

@@ -9,18 +9,17 @@
  * need not share one. Entering and leaving are async-signal-safe: which shard it is is the caller's to say,
  * and nothing here looks at thread-local storage.
  *
- * All operations are sequentially consistent, and so is the exchange of the pointer. All of it is inline,
- * because the runtime and the generator are separate libraries that hide their inner names from each other.
+ * All operations are sequentially consistent, and so is the exchange of the pointer.
  */
-#ifndef MEMFOLD_RUNTIME_EPOCH_H
-#define MEMFOLD_RUNTIME_EPOCH_H
+#ifndef MEMFOLD_GEN_JIT_EPOCH_H
+#define MEMFOLD_GEN_JIT_EPOCH_H
 
 #include <memfold/abi.h>
 
 #include <stdatomic.h>
 
 MF_STATIC_ASSERT(ATOMIC_LONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_POINTER_LOCK_FREE == 2,
-                 "signal handlers are readers");
+                 "signal handlers may be readers");
 
 #define EPOCH_SHARDS 16
 #define EPOCH_SHARD_BYTES 128
@@ -79,14 +78,6 @@ static inline void epoch_drain(epoch *e, void (*wait)(unsigned attempt)) {
         for (unsigned shard = 0; shard < EPOCH_SHARDS; shard++)
             for (unsigned attempt = 0; atomic_load(&e->shards[shard].count[phase]) != 0; attempt++)
                 wait(attempt);
-    }
-}
-
-/* No thread is a reader any more: for a process in which the readers' threads do not exist. */
-static inline void epoch_forget_readers(epoch *e) {
-    for (unsigned shard = 0; shard < EPOCH_SHARDS; shard++) {
-        atomic_store(&e->shards[shard].count[0], 0);
-        atomic_store(&e->shards[shard].count[1], 0);
     }
 }
 
