@@ -81,4 +81,12 @@ static inline void epoch_drain(epoch *e, void (*wait)(unsigned attempt)) {
     }
 }
 
+/* No thread is a reader any more: for a child of fork, in which the readers' threads do not exist. */
+static inline void epoch_forget_readers(epoch *e) {
+    for (unsigned shard = 0; shard < EPOCH_SHARDS; shard++) {
+        atomic_store(&e->shards[shard].count[0], 0);
+        atomic_store(&e->shards[shard].count[1], 0);
+    }
+}
+
 #endif
