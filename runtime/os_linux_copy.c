@@ -232,6 +232,23 @@ void os_copy_written(void *to, const void *from, size_t bytes) {
 /* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
 #define DROP_LOCKED 24
 
+/* The largest pages that a Linux host has. */
+#define LARGEST_PAGE_BYTES ((size_t)1 << 16)
+
+/*
+ * The pages that madvise works in. It is asked itself, with no byte to drop, because what is told as the page
+ * size need not be what rounds lengths up: it refuses a start that is not at a page. Where madvise is refused
+ * altogether the answer does not matter.
+ */
+static size_t droppable_bytes(uintptr_t start, uintptr_t end) {
+    size_t page_bytes = os_page_bytes();
+    if (((start | end) & (LARGEST_PAGE_BYTES - 1)) == 0)
+        return LARGEST_PAGE_BYTES;
+    while (page_bytes < LARGEST_PAGE_BYTES && madvise((void *)page_bytes, 0, MADV_DONTNEED) != 0)
+        page_bytes *= 2;
+    return page_bytes;
+}
+
 /* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
 static bool drop(void *pages, size_t bytes) {
     return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
@@ -261,8 +278,8 @@ static bool overwrite_run(void *context, size_t offset, size_t bytes) {
  * rest, and what it does not take, is overwritten where it has been written.
  */
 void os_zero(void *space, size_t bytes) {
-    size_t page_bytes = os_page_bytes();
     unsigned char *at = space;
+    size_t page_bytes = droppable_bytes((uintptr_t)at, (uintptr_t)at + bytes);
     size_t head_bytes = (size_t)(-(uintptr_t)at & (page_bytes - 1));
     if (head_bytes > bytes)
         head_bytes = bytes;

@@ -11,10 +11,13 @@
  * CHECK-NEXT: pages of 4096 bytes: no answer
  * CHECK-NEXT: pages of 4096 bytes: locked
  * CHECK-NEXT: pages of 4096 bytes: locked on an old kernel
+ * CHECK-NEXT: pages of 4096 bytes: another page size is told
  * CHECK-NEXT: pages of 16384 bytes: page map
  * CHECK: pages of 16384 bytes: locked on an old kernel
+ * CHECK-NEXT: pages of 16384 bytes: another page size is told
  * CHECK-NEXT: pages of 65536 bytes: page map
  * CHECK: pages of 65536 bytes: locked on an old kernel
+ * CHECK-NEXT: pages of 65536 bytes: another page size is told
  * CHECK-NEXT: the paged backend needs pages of 4096 bytes
  */
 #include "../support.h"
@@ -187,6 +190,7 @@ static const strange_host hosts[] = {
      .refuses_locked = true},
     {.name = "locked", .refuses_drop = true},
     {.name = "locked on an old kernel", .refuses_drop = true, .refuses_locked = true, .lists_no_runs = true},
+    {.name = "another page size is told", .tells_small_pages = true},
 };
 
 int main(void) {
@@ -199,6 +203,7 @@ int main(void) {
         }
     }
     mf_diag diag = {0};
+    host.tells_small_pages = false;
     expect(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &memory, &diag) == MF_INVALID_ARGUMENT);
     expect(diag.value == MF_BACKEND_X86_PAGED && strstr(diag.message, "65536") != NULL);
     puts("the paged backend needs pages of 4096 bytes");

@@ -24,12 +24,13 @@
 
 typedef struct strange_host {
     const char *name;
-    size_t page_bytes;     /* a multiple of the real one */
-    bool refuses_drop;     /* MADV_DONTNEED, as for locked pages */
-    bool refuses_locked;   /* MADV_DONTNEED_LOCKED, as kernels before 5.18 */
-    bool lists_no_runs;    /* ioctl, as kernels before 6.7 */
-    bool has_no_page_map;  /* /proc is not there, or no descriptor is left */
-    bool has_no_residency; /* mincore */
+    size_t page_bytes;      /* a multiple of the real one */
+    bool tells_small_pages; /* sysconf names the real ones */
+    bool refuses_drop;      /* MADV_DONTNEED, as for locked pages */
+    bool refuses_locked;    /* MADV_DONTNEED_LOCKED, as kernels before 5.18 */
+    bool lists_no_runs;     /* ioctl, as kernels before 6.7 */
+    bool has_no_page_map;   /* /proc is not there, or no descriptor is left */
+    bool has_no_residency;  /* mincore */
 } strange_host;
 
 static strange_host host = {.page_bytes = REAL_PAGE_BYTES};
@@ -58,7 +59,7 @@ static size_t round_up(size_t bytes) {
 }
 
 long __wrap_sysconf(int name) {
-    return name == _SC_PAGESIZE ? (long)host.page_bytes : __real_sysconf(name);
+    return name == _SC_PAGESIZE && !host.tells_small_pages ? (long)host.page_bytes : __real_sysconf(name);
 }
 
 void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
