@@ -29,6 +29,12 @@ static size_t bytes_to_boundary(const unsigned char *at, size_t alignment) {
     return (size_t)(-(uintptr_t)at & (alignment - 1));
 }
 
+/* What the host takes and gives back for so many bytes. */
+static size_t whole_pages(size_t bytes) {
+    size_t page_bytes = os_page_bytes();
+    return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
+
 static unsigned char *reserve_anywhere(size_t bytes) {
     void *space = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return space == MAP_FAILED ? NULL : space;
@@ -39,10 +45,9 @@ static unsigned char *reserve_anywhere(size_t bytes) {
  * begin at pages of the host.
  */
 void *os_reserve(size_t bytes, size_t alignment) {
-    size_t page_bytes = os_page_bytes();
-    size_t whole_bytes = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+    size_t whole_bytes = whole_pages(bytes);
     unsigned char *space = reserve_anywhere(whole_bytes);
-    if (space == NULL || alignment <= page_bytes || bytes_to_boundary(space, alignment) == 0)
+    if (space == NULL || alignment <= os_page_bytes() || bytes_to_boundary(space, alignment) == 0)
         return space;
     munmap(space, whole_bytes);
     space = reserve_anywhere(whole_bytes + alignment);
@@ -61,7 +66,7 @@ bool os_commit(void *space, size_t bytes) {
 
 void os_release(void *space, size_t bytes) {
     if (space != NULL)
-        munmap(space, bytes);
+        munmap(space, whole_pages(bytes));
 }
 
 void os_allow_huge_pages(void *space, size_t bytes) {
