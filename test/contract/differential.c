@@ -220,8 +220,9 @@ static void choose_layout(round_state *w) {
     add_edge(w, 0);
     add_edge(w, MF_SPACE_BYTES);
     add_regions(w, random_between(&w->random, 1, REGIONS_MAX - 4));
-    if (random_one_in(&w->random, 3))
-        w->region_count = random_between(&w->random, 1, 3);
+    size_t few = random_between(&w->random, 1, 3);
+    if (few < w->region_count && random_one_in(&w->random, 3))
+        w->region_count = few;
     add_special_regions(w);
     if (!random_one_in(&w->random, 3))
         add_heap(w);
