@@ -22,9 +22,13 @@ static bool is_for_any_layout(const plan_set *plans) {
     return true;
 }
 
-/* Under the policy none nothing is asked, so nothing can be seen to be wrong: every layout fits. */
+/*
+ * Under the policy none nothing is asked, so nothing can be seen to be wrong: every layout fits. Code that
+ * compares its layout with the memory's (stale = check) fits no other.
+ */
 plan_fit plan_fit_make(const mf_layout *layout, const mf_accessor_options *options, const plan_set *plans) {
-    bool any = options->policy == MF_POLICY_NONE || is_for_any_layout(plans);
+    bool asks_nothing = options->policy == MF_POLICY_NONE && options->stale == MF_STALE_TRUST;
+    bool any = asks_nothing || is_for_any_layout(plans);
     uint64_t stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), options->backend);
     return (plan_fit){any ? 0 : stamp, UINT32_C(1) << options->backend, options->policy};
 }
