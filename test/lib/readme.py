@@ -4,12 +4,22 @@ readme.py c README           the C example, and so for other languages
 readme.py commands README    one line for each `$ memfold` command: the command, then its lines as the README has them
 """
 
-import re
 import sys
 
 
 def blocks(text, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+    """The fenced blocks of one language, in order: a fence closes the block that is open, whatever stands on it."""
+    found, lines, opened = [], [], None
+    for line in text.splitlines(keepends=True):
+        if not line.startswith("```"):
+            lines.append(line)
+        elif opened is None:
+            opened, lines = line[3:].strip(), []
+        else:
+            if opened == language:
+                found.append("".join(lines))
+            opened = None
+    return found
 
 
 def main():
