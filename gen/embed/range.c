@@ -48,6 +48,10 @@ static LLVMValueRef step_holds(const range *r, const mf_plan_step *step) {
 /* Each step that passes allows, and if none does it is a fault: one condition, so that loops can hoist it. */
 static LLVMValueRef range_holds(const range *r) {
     const mf_plan *plan = r->site->plan;
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        assert(plan->steps[i].on_pass == MF_EXIT_ALLOWED);
+        assert(plan->steps[i].on_fail == (i + 1 == plan->step_count ? MF_EXIT_FAULT : MF_EXIT_NEXT));
+    }
     LLVMValueRef v_ok = step_holds(r, &plan->steps[0]);
     for (uint32_t i = 1; i < plan->step_count; i++) {
         LLVMValueRef v_next = step_holds(r, &plan->steps[i]);

@@ -244,6 +244,23 @@ static void branch(const ir *ir, const mf_plan_step *step, LLVMValueRef v_ok, LL
         ir_branch_likely(ir, v_ok, b_pass, b_fail);
 }
 
+static LLVMBasicBlockRef block_of(uint32_t exit, LLVMBasicBlockRef b_next, LLVMBasicBlockRef b_access,
+                                  LLVMBasicBlockRef b_fault) {
+    switch ((mf_exit)exit) {
+    case MF_EXIT_NEXT:
+        return b_next;
+    case MF_EXIT_ALLOWED:
+        return b_access;
+    case MF_EXIT_FAULT:
+        return b_fault;
+    case MF_EXIT_HANDLER:
+    case MF_EXIT_PANIC:
+        break;
+    }
+    assert(false && "a comparison leads to the next step, the access or the fault");
+    return b_fault;
+}
+
 static bool is_mask(const mf_plan_step *step) {
     return step->kind == MF_STEP_MASK;
 }
@@ -263,8 +280,8 @@ emit_check emit_check_steps(const ir *ir, const emit_site *site, uint32_t first,
         LLVMValueRef v_ok = emit_comparison_holds(ir, &comparison);
         if (b_next == NULL)
             b_next = follow_step(ir, step + 1);
-        LLVMBasicBlockRef b_pass = step->on_pass == MF_EXIT_ALLOWED ? b_access : b_next;
-        LLVMBasicBlockRef b_fail = step->on_fail == MF_EXIT_FAULT ? b_fault : b_next;
+        LLVMBasicBlockRef b_pass = block_of(step->on_pass, b_next, b_access, b_fault);
+        LLVMBasicBlockRef b_fail = block_of(step->on_fail, b_next, b_access, b_fault);
         branch(ir, step, v_ok, b_pass, b_fail);
         ir_block_enter(ir, b_next);
     }

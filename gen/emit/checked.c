@@ -12,11 +12,14 @@
 #include "emit/mask.h"
 #include "emit/paged.h"
 
+#include <assert.h>
+
 /* The first step that is about the access; the layout is compared before. */
 static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
     const mf_plan_step *step = &site->plan->steps[0];
     if (step->kind != MF_STEP_SAME_LAYOUT)
         return 0;
+    assert(step->on_pass == MF_EXIT_NEXT && step->on_fail == MF_EXIT_PANIC);
     emit_same_layout(ir, site->v_view, step->start);
     return 1;
 }
@@ -74,7 +77,7 @@ emit_cold emit_checked_enter_fault(const ir *ir, const emit_site *site, const em
     emit_cold cold = checked->cold;
     emit_site again = *site;
     ir_block_enter(ir, b_fault);
-    if (site->plan->check == MF_CHECK_PAGED && site->v_address != NULL)
+    if (mf_plan_has_step(site->plan, MF_STEP_MMU) && site->v_address != NULL)
         again.v_address = ir_launder(ir, site->v_address, "address.again");
     if (cold.v_index == NULL)
         cold.v_index = emit_index(ir, &again);

@@ -39,7 +39,7 @@ mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef fun
 
 /* A paged access with a fault edge in the code has an entry. */
 static bool has_entry(const mf_plan *plan) {
-    return plan->check == MF_CHECK_PAGED && mf_plan_has_fault_edge(plan);
+    return mf_plan_has_step(plan, MF_STEP_MMU) && mf_plan_has_fault_edge(plan);
 }
 
 size_t emit_entry_count(const emit_input *input) {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 /*
- * Open addressing with linear probing. A slot is NULL, a code, or REMOVED (a tombstone), and never goes back to NULL: so
- * a probe that has passed it still finds what lies behind. A table that is half full, tombstones counted, is
- * replaced. What readers without a lock load is sequentially consistent, as epoch_drain needs it.
+ * Open addressing with linear probing. A slot is NULL, a code, or REMOVED (a tombstone), and never goes back
+ * to NULL: so a probe that has passed it still finds what lies behind. A table that is half full, tombstones
+ * counted, is replaced. What readers without a lock load is sequentially consistent, as epoch_drain needs it.
  */
 struct cache_table {
     size_t mask; /* slots - 1 */

@@ -93,14 +93,10 @@ static void make_hot(const maker *m, mf_strategy strategy) {
 /* Where a mispredicted access goes: the first byte that the operation may touch, or 0 by a table in memory.
  */
 static uint64_t mask_start(const maker *m) {
-    switch ((mf_check)m->plan->check) {
-    case MF_CHECK_GRANULE_TABLE:
-    case MF_CHECK_GRANULE_BITMAP:
-    case MF_CHECK_PERM_TABLE:
-        return 0;
-    default:
-        return plan_reach_start(m->reach);
-    }
+    bool reads_table = mf_plan_has_step(m->plan, MF_STEP_TABLE_BYTE) ||
+                       mf_plan_has_step(m->plan, MF_STEP_TABLE_BIT) ||
+                       mf_plan_has_step(m->plan, MF_STEP_PERMISSION);
+    return reads_table ? 0 : plan_reach_start(m->reach);
 }
 
 /* An access that is compared with anything gets its mask, and then it is allowed. */

@@ -56,10 +56,11 @@ static void append_entry(line *l, const char *table, const char *at, uint32_t lo
     append(l, is_sum ? "%s[(%s) >> %" PRIu32 "]" : "%s[%s >> %" PRIu32 "]", table, at, log2);
 }
 
+/* One line of text a kind of step: longer than a function should be, and nothing to be cut out of it. */
 static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *step, const char *at) {
     switch ((mf_step_kind)step->kind) {
     case MF_STEP_SAME_LAYOUT:
-        append(l, "layout stamp = 0x%" PRIx64, step->start);
+        append(l, "layout stamp = 0x%" PRIx64 ", else panic", step->start);
         break;
     case MF_STEP_IN_WINDOW:
     case MF_STEP_IN_SPACE:

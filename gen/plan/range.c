@@ -59,6 +59,7 @@ mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,
     if (status != MF_OK)
         return status;
     if (options->policy == MF_POLICY_NONE) {
+        made.check = MF_CHECK_ALWAYS_ALLOWED;
         plan_add_always(&made, MF_EXIT_ALLOWED);
         *plan = made;
         return MF_OK;

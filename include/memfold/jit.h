@@ -46,11 +46,11 @@
  * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory, or that the host would not
  * give 32 MiB before LLVM is entered, much more than it takes for usual layouts; so a limit such as RLIMIT_AS
  * is met
- * by a status. Where memory ends later, LLVM ends the process: its bad-alloc handler prints "LLVM ERROR: out of memory" and aborts, or std::bad_alloc ends it by
- * std::terminate. memfold installs no handler of LLVM's. Do not catch such an exception outside: it would
- * leave locks held behind it. mf_jit_create, mf_jit_destroy, a request for code that is not known yet and the
- * release of a last reference enter LLVM; a program that must go on without memory makes its code early or
- * ahead of time (aot.h), or uses generic.h.
+ * by a status. Where memory ends later, LLVM ends the process: its bad-alloc handler prints "LLVM ERROR: out
+ * of memory" and aborts, or std::bad_alloc ends it by std::terminate. memfold installs no handler of LLVM's.
+ * Do not catch such an exception outside: it would leave locks held behind it. mf_jit_create, mf_jit_destroy,
+ * a request for code that is not known yet and the release of a last reference enter LLVM; a program that
+ * must go on without memory makes its code early or ahead of time (aot.h), or uses generic.h.
  *
  * Assertions. A library that was built with them (without NDEBUG, as in CMake's build type Debug) makes all
  * code of a jit with stale = check, whatever the options say, so that accessors made for another layout panic

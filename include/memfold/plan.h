@@ -160,6 +160,9 @@ void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t inde
 /* True if some step leads to MF_EXIT_FAULT: the code has a fault edge. Pure; any thread. */
 bool mf_plan_has_fault_edge(const mf_plan *plan);
 
+/* True if some step is of this kind. Pure; any thread. */
+bool mf_plan_has_step(const mf_plan *plan, mf_step_kind kind);
+
 /* The bytes of the plan's constant table: at most 128 KiB, and 0 if no step reads one. Pure; any thread. */
 size_t mf_plan_table_bytes(const mf_plan *plan);
 
@@ -171,9 +174,9 @@ void mf_plan_fill_table(const mf_layout *layout, const mf_plan *plan, uint8_t *b
 
 /*
  * Writes one line without a newline, always terminated: the accessor, the name of its check, and its steps
- * separated by "; ". A step that is not passed leads to the fault; "allowed if" begins one that leads to the
- * access where it is passed, and to the next where it is not. Returns the length it needs without the
- * terminator. The text is stable: tools may compare it. Any thread.
+ * separated by "; ". A step that is not passed leads to the fault, or to a panic where it says so; "allowed
+ * if" begins one that leads to the access where it is passed, and to the next where it is not. Returns the
+ * length it needs without the terminator. The text is stable: tools may compare it. Any thread.
  */
 size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
 
@@ -182,7 +185,9 @@ size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
  * `memory` as it is now: for code that is compiled before there is the memory. Those that ask the memory
  * itself (perm-table, paged) cover every one of their backend; others cover one whose layout is planned
  * alike, such as the same layout at any heap top. False for a memory of another backend. Under the policy
- * none nothing is asked and so nothing can be seen to be wrong: true. mf_accessors_fit (memory.h) asks the
+ * none nothing is asked and so nothing can be seen to be wrong: true. It speaks of whole accessors: code that
+ * mf_embed_load and its kind emit (embed.h) decides constant addresses and ranges by the layout, and is for
+ * memories of that layout only. mf_accessors_fit (memory.h) asks the
  * same of accessors that exist. Counts as a change of the memory for its thread rule. MF_INVALID_ARGUMENT,
  * MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY.
  */

@@ -115,9 +115,12 @@ static void accessor_options_check(const mf_accessor_options *options) {
         usage_error("%s", diag.message);
 }
 
-/* The options that are told by a word of a list. */
+/* The options that are told by a word of a list, "a|b". */
 static bool is_choice(int key) {
-    return key >= KEY_BACKEND && key <= KEY_STALE;
+    const struct argp_option *option = accessor_options;
+    while (option->key != key && (option->name != NULL || option->doc != NULL))
+        option++;
+    return option->key == key && option->arg != NULL && strchr(option->arg, '|') != NULL;
 }
 
 static error_t accessor_parse(int key, char *word, struct argp_state *state) {

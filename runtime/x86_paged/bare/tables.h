@@ -28,8 +28,8 @@ typedef struct frame_source {
     uint64_t (*take_huge)(void *context);
     void (*give)(void *context, uint64_t frame); /* one frame, also of a huge one */
     /*
-     * TLB shootdown: no other CPU has these pages, or the tables of their walk, cached any more. NULL: there is no
-     * other CPU.
+     * TLB shootdown: no other CPU has these pages, or the tables of their walk, cached any more. NULL: there
+     * is no other CPU.
      */
     void (*shootdown)(void *context, uint64_t address, uint64_t pages);
 } frame_source;

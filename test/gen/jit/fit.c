@@ -2,14 +2,16 @@
 // and mf_accessors_cover agree with what the accessors answer when they are asked, for each change of a
 // memory.
 //
-// RUN: %cc %s -o %t %gen && %t | FileCheck %s
+// RUN: %cc %s -o %t %gen && %t | FileCheck %s --check-prefixes=CHECK,%if debug %{DEBUG%} %else %{RELEASE%}
 //
 // CHECK:      other backend: invalid-argument: accessors for the other backend would not be exact for this memory
 // CHECK-NEXT: generic: fits copy, fits paged
 // CHECK-NEXT: window: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
-// CHECK-NEXT: perm-table: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
+// RELEASE-NEXT: perm-table: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
+// DEBUG-NEXT: perm-table: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
 // CHECK-NEXT: bounds: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
-// CHECK-NEXT: none: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
+// RELEASE-NEXT: none: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
+// DEBUG-NEXT: none: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
 // CHECK-NEXT: equal plans of other layouts: cover 1, fits 0
 // CHECK-NEXT: a strategy that another layout refuses: cover 0
 #include "lib/jit_support.h"

@@ -172,6 +172,15 @@ static bool mask_holds(const mf_layout *layout, const mf_plan *plan, uint64_t in
     return touched == (is_table ? 0 : first_accessible(layout, (mf_operation)plan->operation));
 }
 
+/* A plan that compares layouts leads to nothing but a panic on a memory of another one. */
+static bool stamp_holds(const mf_plan *plan, evaluated_memory memory, evaluated_access access) {
+    uint64_t touched;
+    if (plan->steps[0].kind != MF_STEP_SAME_LAYOUT)
+        return true;
+    memory.fingerprint++;
+    return evaluate(plan, &memory, access, &touched) == MF_EXIT_PANIC;
+}
+
 static void compare_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, uint64_t heap_end,
                        const sample *s) {
     evaluated_memory memory = {live, table, heap_end, mf_layout_fingerprint(layout)};
@@ -181,7 +190,7 @@ static void compare_at(const mf_layout *layout, const mf_plan *plan, uint64_t in
     mf_exit exit = evaluate(plan, &memory, access, &touched);
     compared++;
     if (exit != (wanted ? MF_EXIT_ALLOWED : MF_EXIT_FAULT) || !decision_holds(layout, plan, index, wanted) ||
-        !mask_holds(layout, plan, index, touched))
+        !mask_holds(layout, plan, index, touched) || !stamp_holds(plan, memory, access))
         disagree(plan, s, heap_end, access);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Without address space, or past the limit on data, creating, cloning and growing fail cleanly, and leave no
+ * Without address space creating, cloning and growing fail cleanly, and leave no
  * address space behind.
  *
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
@@ -7,7 +7,6 @@
  * CHECK: destroyed without a trace
  * CHECK-NEXT: created before, refused after
  * CHECK-NEXT: nothing left behind
- * CHECK-NEXT: data is limited to what the layout reaches
  */
 #include "../support.h"
 
@@ -49,37 +48,12 @@ static void destroy_without_a_trace(void) {
     expect(address_space_bytes() - before < 1 << 24);
 }
 
-/* The limit counts all that may be written, so it allows memories by how far they reach. */
-static void limit_data(void) {
-    const mf_region low = {0, 4 * PAGE, MF_READ_WRITE}, high = {0xfffff000, PAGE, MF_READ_WRITE};
-    struct rlimit before, limit;
-    mf_memory *made = NULL, *m = memory_of(&low, 1, (mf_heap){16 * PAGE, 16});
-    mf_layout *layout = layout_of(&high, 1, (mf_heap){0});
-    uint64_t old;
-    set_byte(m, 1, 1);
-    expect(getrlimit(RLIMIT_DATA, &before) == 0);
-    limit = (struct rlimit){1 << 28, before.rlim_max};
-    expect(setrlimit(RLIMIT_DATA, &limit) == 0);
-    expect(mf_memory_create(layout, NULL, MF_BACKEND_COPY, &made, NULL) == MF_OUT_OF_MEMORY && made == NULL);
-    expect(mf_memory_map_region(m, 0xfffff000, PAGE, MF_READ_WRITE, "x", 1, NULL) == MF_OUT_OF_MEMORY);
-    expect(mf_memory_len(m) == 4 * PAGE && byte_at(m, 1) == 1);
-    expect_ok(mf_memory_sbrk(m, PAGE, &old, NULL));
-    expect_ok(mf_memory_clone(m, &made, NULL));
-    expect(byte_at(made, 1) == 1);
-    expect_ok(mf_memory_reset(m, NULL));
-    mf_memory_destroy(made);
-    mf_memory_destroy(m);
-    mf_layout_release(layout);
-    expect(setrlimit(RLIMIT_DATA, &before) == 0);
-}
-
 int main(void) {
     destroy_without_a_trace();
     puts("destroyed without a trace");
     const mf_region region = {0, 4 * PAGE, MF_READ_WRITE};
     mf_memory *m = memory_of(&region, 1, (mf_heap){0});
     mf_memory *clone;
-    struct rlimit limit;
     set_byte(m, 1, 1);
     expect_ok(mf_memory_clone(m, &clone, NULL));
     mf_memory_destroy(clone);
@@ -97,9 +71,5 @@ int main(void) {
     expect(byte_at(m, 1) == 1 && byte_at(m, 2) == 2);
     mf_memory_destroy(m);
     puts("nothing left behind");
-    limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-    expect(setrlimit(RLIMIT_AS, &limit) == 0);
-    limit_data();
-    puts("data is limited to what the layout reaches");
     return 0;
 }
