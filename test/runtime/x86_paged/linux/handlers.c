@@ -5,7 +5,7 @@
  * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime -ldl && %t | FileCheck %s
  *
  * A sanitizer's runtime has handlers and stacks of its own, and takes more stack than the smallest one here.
- * UNSUPPORTED: sanitizer
+ * UNSUPPORTED: sanitizer, debug
  *
  * CHECK: {{^}}ours on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
  * CHECK-NEXT: {{^}}host on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
