@@ -73,7 +73,7 @@ static LLVMValueRef parameter(accessor *a, unsigned position, const char *name) 
     return v;
 }
 
-static void take_parameters(accessor *a) {
+static void name_parameters(accessor *a) {
     const mf_accessor_options *options = a->site.options;
     unsigned position = 0;
     a->site.v_view = parameter(a, position++, "view");
@@ -189,7 +189,7 @@ LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_
     char block_name[64];
     snprintf(block_name, sizeof block_name, "check.%s", mf_check_name((mf_check)plan->check));
     ir_block_enter(ir, ir_block_append(ir, a.f, block_name));
-    take_parameters(&a);
+    name_parameters(&a);
     if (mf_plan_has_fault_edge(plan))
         body_with_fault_edge(&a);
     else

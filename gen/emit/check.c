@@ -235,7 +235,7 @@ static LLVMBasicBlockRef follow_step(const ir *ir, const mf_plan_step *step) {
     return ir_block_follow(ir, name);
 }
 
-/* Faults are rare. Of an early way to the access the plan may know how often it is taken. */
+/* The fault is the unlikely side. A step that allows early has a weight if the plan knows its percentage. */
 static void branch(const ir *ir, const mf_plan_step *step, LLVMValueRef v_ok, LLVMBasicBlockRef b_pass,
                    LLVMBasicBlockRef b_fail) {
     if (step->percent != 0)

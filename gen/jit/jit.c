@@ -141,7 +141,7 @@ static void code_destroy(mf_code *code) {
 static void code_compile(mf_code *code) {
     mf_jit *jit = code->jit;
     pthread_mutex_lock(&jit->link_lock);
-    code->failure = shape_acquire(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
+    code->failure = shape_retain(&jit->shapes, code->layout, &code->options, &code->shape, &code->diag);
     if (code->failure == MF_OK)
         code->accessors = accessors_of_shape(code->shape, code->layout);
     pthread_mutex_unlock(&jit->link_lock);

@@ -46,8 +46,8 @@ static mf_status add(shapes *all, shape *made, mf_diag *diag) {
     return MF_OK;
 }
 
-mf_status shape_acquire(shapes *all, const mf_layout *layout, const mf_accessor_options *options,
-                        shape **found, mf_diag *diag) {
+mf_status shape_retain(shapes *all, const mf_layout *layout, const mf_accessor_options *options,
+                       shape **found, mf_diag *diag) {
     shape *key = calloc(1, sizeof *key);
     if (key == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *key, "no memory for code");

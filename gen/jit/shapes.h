@@ -22,8 +22,8 @@ typedef struct shapes {
 
 /* Writes the set for `layout`, known or new, with one more reference. Statuses as linked_set_make and
  * plan_set_make. */
-mf_status shape_acquire(shapes *shapes, const mf_layout *layout, const mf_accessor_options *options,
-                        shape **found, mf_diag *diag);
+mf_status shape_retain(shapes *shapes, const mf_layout *layout, const mf_accessor_options *options,
+                       shape **found, mf_diag *diag);
 
 /* Gives a reference back; at the last one the code is freed. */
 void shape_release(shapes *shapes, shape *shape);

@@ -1,5 +1,4 @@
-/* Whether accessors fit a memory: the same question at run time (mf_accessors_fit) and before there is code.
- */
+/* Whether accessors fit a memory: what a set says of itself, and the answer before there is code. */
 #include "plan/fit.h"
 
 /* The steps ask the memory itself, its MMU or its permission table, and nothing that only one layout says. */

@@ -115,7 +115,7 @@ static void finish(const maker *m, uint64_t start) {
 
 /* ---- The backends and policies ---- */
 
-/* On paged one window that is the whole space leaves a byte nothing to miss, and nothing to ask the MMU. */
+/* A byte at a 32-bit address cannot miss a window that is the whole space; all else the MMU answers. */
 static void make_paged(const maker *m) {
     const plan_reach *r = m->reach;
     const mf_plan *plan = m->plan;

@@ -35,9 +35,9 @@ void plan_add_same_layout(mf_plan *plan, uint64_t stamp) {
 }
 
 /*
- * The host's page tables hold the permission of every page of the window, which is followed by inaccessible
- * pages as far as an index can reach; so the MMU faults exactly if a touched page does not allow the
- * operation.
+ * The host's page tables hold the permission of every page of the reservation, which is followed by
+ * inaccessible pages as far as an index can reach; so the MMU faults exactly if a touched page does not allow
+ * the operation.
  */
 void plan_add_mmu(mf_plan *plan, bool traps) {
     mf_plan_step *step = add(plan, MF_STEP_MMU, MF_AT_FIRST);
@@ -122,8 +122,7 @@ static void add_not_between(mf_plan *plan, uint64_t end) {
     step->last = end - 1;
 }
 
-/* Below the heap's window: from the other's first place to the heap end, without the constant hole between.
- */
+/* Below the heap's window: from the other's first place to the heap end, without the hole between. */
 static void add_window_below_heap(mf_plan *plan, mf_window other, mf_window fixed) {
     add_growing(plan, other.start, false);
     add_hole(plan, behind_places(other, plan->width_bytes), fixed.start);

@@ -21,7 +21,8 @@ void plan_add_same_layout(mf_plan *plan, uint64_t stamp);
 /* The access faults by itself; with `traps` the fault handler takes it from there. */
 void plan_add_mmu(mf_plan *plan, bool traps);
 
-/* [0, len), and the space itself is nothing to ask a byte at a 32-bit address. */
+/* The window [0, len). Where it is the whole space, a byte at a 32-bit address is always inside: no question.
+ */
 void plan_add_bound(mf_plan *plan, uint64_t len);
 
 void plan_add_window(mf_plan *plan, mf_window window);

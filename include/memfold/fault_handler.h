@@ -1,10 +1,10 @@
 /*
  * The fault handler of the x86_paged backend on Linux: SIGSEGV and SIGBUS.
  *
- * It takes a fault only if the fault address lies in the window of a paged memory, and either the faulting
- * instruction is in the exception table (it then continues at its fault edge), or a guard frame of a view of
- * that memory is active on the faulting thread (the fault is then recorded and the frame is left). Registers,
- * signal mask and alternate stack are as they were. Every other fault goes to the handler that was
+ * It takes a fault only if the fault address lies in the reservation of a paged memory, and either the
+ * faulting instruction is in the exception table (it then continues at its fault edge), or a guard frame of a
+ * view of that memory is active on the faulting thread (the fault is then recorded and the frame is left).
+ * Registers, signal mask and alternate stack are as they were. Every other fault goes to the handler that was
  * installed before, as if memfold were not there, or to the default action.
  *
  * It takes no lock, allocates nothing and touches no thread-local storage that is not there yet; it works in

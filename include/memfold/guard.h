@@ -55,9 +55,9 @@ typedef void mf_guard_body(mf_view *view, void *context);
  * `body` does not leave in any other way than by returning: no longjmp and no exception passes this call.
  * The signal mask stays as it is at the moment of the fault.
  *
- * On x86_paged the frame also takes the faults of any other code that touches the memory's window on this
- * thread. Where it was the MMU that stopped an access, an accessor's or another, the record's `address` is
- * the first inaccessible byte and its `length` 0, because the MMU does not tell where the access began.
+ * On x86_paged the frame also takes the faults of any other code that touches the memory's reservation on
+ * this thread. Where it was the MMU that stopped an access, an accessor's or another, the record's `address`
+ * is the first inaccessible byte and its `length` 0, because the MMU does not tell where the access began.
  *
  * A trap accessor that faults with no frame on its view panics (panic.h); where the MMU stopped it, the fault
  * is not memfold's and goes on as any other SIGSEGV does.

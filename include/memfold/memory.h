@@ -232,8 +232,9 @@ bool mf_view_copy(mf_view *view, uint32_t to, uint32_t from, uint64_t length);
 /*
  * Borrows the host bytes of [address, address + length) for `operation`, until the next change of the
  * memory; sbrk leaves them where they are and what they are. NULL and the fault record if they are not all
- * accessible. With MF_LOAD they are only read. Length 0 gives a pointer to no bytes. In a kernel whose window
- * begins at host address 0 (bare.h), guest address 0 is NULL too: there ask mf_view_is_accessible.
+ * accessible. With MF_LOAD they are only read. Length 0 gives a pointer to no bytes. In a kernel whose
+ * reservation begins at host address 0 (bare.h), guest address 0 is NULL too: there ask
+ * mf_view_is_accessible.
  */
 void *mf_view_span(mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
