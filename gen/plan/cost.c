@@ -8,6 +8,8 @@
 #define COST_WINDOW 16
 #define COST_TWO_WINDOWS 28
 #define COST_HEAP 20
+/* What lies between two windows is never met: a branch that is always predicted. */
+#define COST_HOLE 12
 /* What is computed from the heap end leaves loops, which a lookup does not. */
 #define COST_HEAP_AND_WINDOW 30
 /* A window, and a bit of a constant; whether the access straddles. */
@@ -19,8 +21,6 @@
 #define COST_GROWTH 12
 /* Lookups over more host pages than a first-level TLB holds. */
 #define COST_TLB 25
-/* A branch that goes the other way: the data that was on its way comes late, too. */
-#define COST_MISPREDICTED 400
 
 /* What lookups wait for when they spread over so many cache lines; the guest's own bytes want some, too. */
 static uint32_t cost_of_lines(uint32_t lines) {
@@ -51,6 +51,12 @@ uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach) {
         return COST_TWO_WINDOWS;
     case MF_STRATEGY_HEAP:
         return reach->window_count == 0 ? COST_HEAP : COST_HEAP_AND_WINDOW;
+    case MF_STRATEGY_FEW_WINDOWS: /* up to two windows have strategies of their own */
+        if (plan_reach_count(reach) < 3)
+            return UINT32_MAX;
+        return COST_WINDOW + COST_HOLE * (plan_reach_count(reach) - 1) + growth;
+    case MF_STRATEGY_IN_TURN: /* in an order that nobody has given each comparison may be mispredicted */
+        return UINT32_MAX;
     case MF_STRATEGY_IMMEDIATE_BITMAP:
         return COST_IMMEDIATE + growth;
     case MF_STRATEGY_GRANULE_TABLE:
@@ -61,10 +67,4 @@ uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach) {
         return COST_LOOKUP + cost_of_lines(spread->perm_lines) + cost_of_pages(spread->perm_pages);
     }
     return UINT32_MAX;
-}
-
-/* The branch is predicted to go to the hot window. */
-uint32_t plan_cost_hot(mf_strategy strategy, const plan_reach *reach, uint32_t hot_percent) {
-    uint32_t other = plan_cost(strategy, reach) + COST_MISPREDICTED;
-    return COST_WINDOW + other * (100 - hot_percent) / 100;
 }

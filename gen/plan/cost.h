@@ -9,7 +9,4 @@
 /* Hundredths of a nanosecond that the check of `strategy` adds to one inlined access. */
 uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach);
 
-/* The same where `hot_percent` of 100 accesses go to one window, which is asked for before the check. */
-uint32_t plan_cost_hot(mf_strategy strategy, const plan_reach *reach, uint32_t hot_percent);
-
 #endif

@@ -3,13 +3,17 @@
 
 #include "plan/cost.h"
 #include "plan/steps.h"
+#include "plan/print.h"
 #include "plan/strategy.h"
+
+#include <inttypes.h>
 
 static const mf_accessor_options DEFAULT_OPTIONS;
 
 /* What one plan is made from. */
 typedef struct maker {
     const mf_layout *layout;
+    bool in_software;
     const plan_reach *reach;
     const mf_accessor_options *options;
     mf_plan *plan;
@@ -52,6 +56,11 @@ static void make_strategy(const maker *m, mf_strategy strategy) {
         m->plan->check = MF_CHECK_HEAP;
         plan_add_heap(m->plan, m->reach);
         break;
+    case MF_STRATEGY_FEW_WINDOWS:
+    case MF_STRATEGY_IN_TURN: /* masked: a mask is made of comparisons that all hold */
+        m->plan->check = MF_CHECK_FEW_WINDOWS;
+        plan_add_few_windows(m->plan, m->reach);
+        break;
     case MF_STRATEGY_IMMEDIATE_BITMAP:
         m->plan->check = MF_CHECK_IMMEDIATE_BITMAP;
         plan_add_immediate_bitmap(m->plan, m->reach, masks(m));
@@ -72,23 +81,53 @@ static void make_strategy(const maker *m, mf_strategy strategy) {
     }
 }
 
-/* ---- Around them ---- */
+/* ---- Hints ---- */
 
-/* The heap's growing window, or the constant one that holds the hot address, if there is one. */
-static void make_hot(const maker *m, mf_strategy strategy) {
+/* The window of the hint, if the operation has it among others. */
+typedef struct hot {
+    bool is_known;
+    bool grows; /* it is the heap's growing window */
+    mf_window window;
+} hot;
+
+/* A single window is asked for anyhow, and a mask is made of comparisons that all hold. */
+static hot find_hot(const maker *m) {
     const plan_reach *r = m->reach;
     uint64_t address = m->options->hot_address;
-    uint32_t percent = m->options->hot_percent;
-    mf_window window;
-    bool pays = plan_cost_hot(strategy, r, percent) < plan_cost(strategy, r);
-    if (!pays || percent == 0 || masks(m))
-        return;
-    if (r->grows && r->fixed.start <= address && address < r->growth_end)
-        plan_add_hot_heap(m->plan, r, percent);
-    else if (mf_layout_window_lookup(m->layout, (mf_operation)m->plan->operation, address, &window) &&
-             window.start <= address)
-        plan_add_hot_window(m->plan, window, percent);
+    hot found = {0};
+    if (m->options->hot_percent == 0 || masks(m) || plan_reach_count(r) < 2)
+        return found;
+    found.grows = r->grows && r->fixed.start <= address && address < r->growth_end;
+    found.is_known = found.grows || (mf_layout_window_lookup(m->layout, (mf_operation)m->plan->operation,
+                                                             address, &found.window) &&
+                                     found.window.start <= address);
+    return found;
 }
+
+static void add_hot(const maker *m, const hot *h) {
+    if (h->grows)
+        plan_add_allowed_heap(m->plan, m->reach, m->options->hot_percent);
+    else if (h->is_known)
+        plan_add_allowed_window(m->plan, h->window, m->options->hot_percent);
+}
+
+/* Of the windows that no hint is about nobody knows how many accesses they get. */
+#define PERCENT_OF_OTHERS 50
+
+/* The hot window has been asked for; the others follow in the order of their addresses, the growing one last.
+ */
+static void make_in_turn(const maker *m, const hot *h) {
+    const plan_reach *r = m->reach;
+    m->plan->check = MF_CHECK_IN_TURN;
+    for (uint32_t i = 0; i < r->window_count; i++)
+        if (!h->is_known || h->grows || r->windows[i].start != h->window.start)
+            plan_add_allowed_window(m->plan, r->windows[i], PERCENT_OF_OTHERS);
+    if (r->grows && !h->grows)
+        plan_add_allowed_heap(m->plan, r, PERCENT_OF_OTHERS);
+    plan_refuse(m->plan);
+}
+
+/* ---- Around them ---- */
 
 /* Where a mispredicted access goes: the first byte that the operation may touch, or 0 by a table in memory.
  */
@@ -130,28 +169,36 @@ static void make_paged(const maker *m) {
     plan_allow(m->plan);
 }
 
-static void make_copy(const maker *m) {
-    mf_strategy strategy = m->options->strategy;
-    if (strategy == MF_STRATEGY_AUTO)
-        strategy = plan_strategy_choose(m->reach);
-    make_hot(m, strategy);
-    make_strategy(m, strategy);
+static mf_strategy strategy_of(const maker *m, const hot *h) {
+    if (m->options->strategy != MF_STRATEGY_AUTO)
+        return m->options->strategy;
+    bool in_turn = h->is_known && plan_strategy_refusal(MF_STRATEGY_IN_TURN, m->reach) == NULL;
+    return in_turn ? MF_STRATEGY_IN_TURN : plan_strategy_choose(m->reach);
+}
+
+static void make_software(const maker *m) {
+    hot h = find_hot(m);
+    mf_strategy strategy = strategy_of(m, &h);
+    add_hot(m, &h);
+    if (strategy == MF_STRATEGY_IN_TURN && !masks(m))
+        make_in_turn(m, &h);
+    else
+        make_strategy(m, strategy);
     finish(m, mask_start(m));
 }
 
 static mf_status make_perms(const maker *m, mf_diag *diag) {
-    const mf_accessor_info *info = mf_accessor_info_get((mf_accessor_id)m->plan->accessor);
     const char *refusal = plan_strategy_refusal(m->options->strategy, m->reach);
     if (refusal != NULL)
         return mf_diag_set(diag, MF_INEXACT_STRATEGY, (uint64_t)m->options->strategy,
-                           "the strategy is not exact for %s: %s", info->name, refusal);
+                           "the strategy is not exact for %s: %s", plan_access_name(m->plan), refusal);
     if (plan_reach_is_empty(m->reach)) {
         plan_add_always(m->plan, MF_EXIT_FAULT);
         m->plan->check = MF_CHECK_ALWAYS_FAULT;
-    } else if (m->options->backend == MF_BACKEND_X86_PAGED) {
+    } else if (m->options->backend == MF_BACKEND_X86_PAGED && !m->in_software) {
         make_paged(m);
     } else {
-        make_copy(m);
+        make_software(m);
     }
     return MF_OK;
 }
@@ -171,6 +218,24 @@ static void make_bounds(const maker *m) {
     finish(m, 0);
 }
 
+/* `made` names the access; its steps follow. */
+static mf_status make_steps(maker *m, const mf_plan *made, mf_plan *plan, mf_diag *diag) {
+    mf_plan wanted = *made;
+    mf_status status = MF_OK;
+    m->plan = &wanted;
+    if (m->options->stale == MF_STALE_CHECK)
+        plan_add_same_layout(&wanted, MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
+    if (m->options->policy == MF_POLICY_PERMS)
+        status = make_perms(m, diag);
+    else if (m->options->policy == MF_POLICY_BOUNDS)
+        make_bounds(m);
+    else
+        plan_add_always(&wanted, MF_EXIT_ALLOWED);
+    if (status == MF_OK)
+        *plan = wanted;
+    return status;
+}
+
 mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_accessor_id id,
                            const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
     const mf_accessor_info *info = mf_accessor_info_get(id);
@@ -179,28 +244,49 @@ mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_
                     .width_bytes = info->width_bytes,
                     .check = MF_CHECK_ALWAYS_ALLOWED,
                     .index = options->index};
-    maker m = {layout, reach, options, &made};
-    mf_status status = MF_OK;
-    if (options->stale == MF_STALE_CHECK)
-        plan_add_same_layout(&made, MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), options->backend));
-    if (options->policy == MF_POLICY_PERMS)
-        status = make_perms(&m, diag);
-    else if (options->policy == MF_POLICY_BOUNDS)
-        make_bounds(&m);
-    else
-        plan_add_always(&made, MF_EXIT_ALLOWED);
-    if (status == MF_OK)
-        *plan = made;
-    return status;
+    maker m = {.layout = layout, .reach = reach, .options = options};
+    return make_steps(&m, &made, plan, diag);
+}
+
+mf_status plan_make_access_within(const mf_layout *layout, const plan_reach *reach,
+                                  const mf_plan_access *access, const mf_accessor_options *options,
+                                  mf_plan *plan, mf_diag *diag) {
+    mf_plan made = {.accessor = MF_ACCESSOR_COUNT,
+                    .operation = access->operation,
+                    .width_bytes = access->width_bytes,
+                    .check = MF_CHECK_ALWAYS_ALLOWED,
+                    .index = options->index};
+    maker m = {.layout = layout, .reach = reach, .options = options, .in_software = access->in_software};
+    return make_steps(&m, &made, plan, diag);
 }
 
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag) {
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
+    if (mf_accessor_info_get(id) == NULL)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)id, "there is no accessor %d", (int)id);
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
     plan_reach reach = plan_reach_make(layout, mf_accessor_info_get(id)->operation);
     return plan_make_within(layout, &reach, id, options, plan, diag);
+}
+
+mf_status mf_plan_make_access(const mf_layout *layout, const mf_plan_access *access,
+                              const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
+    if (options == NULL)
+        options = &DEFAULT_OPTIONS;
+    if (access->operation != MF_LOAD && access->operation != MF_STORE)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)access->operation, "there is no operation %d",
+                           (int)access->operation);
+    if (access->width_bytes == 0 || access->width_bytes > MF_ACCESS_BYTES_MAX)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, access->width_bytes,
+                           "an access has 1 to %d bytes, not %" PRIu32, MF_ACCESS_BYTES_MAX,
+                           access->width_bytes);
+    mf_status status = mf_accessor_options_validate(options, diag);
+    if (status != MF_OK)
+        return status;
+    plan_reach reach = plan_reach_make(layout, access->operation);
+    return plan_make_access_within(layout, &reach, access, options, plan, diag);
 }

@@ -1,5 +1,5 @@
 /* Plans as text: one line each, stable. */
-#include <memfold/plan.h>
+#include "plan/print.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -138,28 +138,38 @@ static void append_step(line *l, const mf_plan *plan, const mf_plan_step *step) 
 
 /* ---- Lines ---- */
 
-static const char *accessor_name(const mf_plan *plan) {
+const char *plan_access_name(const mf_plan *plan) {
     if (plan->accessor < MF_ACCESSOR_COUNT)
         return mf_accessor_info_get((mf_accessor_id)plan->accessor)->name;
     return plan->operation == MF_STORE ? "store" : "load";
+}
+
+/* What is no accessor has its width behind it: "load 16". A range has none. */
+static void append_name(line *l, const mf_plan *plan) {
+    char name[32];
+    snprintf(name, sizeof name, "%s", plan_access_name(plan));
+    if (plan->accessor >= MF_ACCESSOR_COUNT && plan->width_bytes > 0)
+        snprintf(name, sizeof name, "%s %" PRIu32, plan_access_name(plan), plan->width_bytes);
+    append(l, "%-9s  ", name);
 }
 
 size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes) {
     line l = {text, text_bytes, 0};
     const char *check = mf_check_name((mf_check)plan->check);
     bool is_first = true;
+    append_name(&l, plan);
     for (uint32_t i = 0; i < plan->step_count; i++) {
         const mf_plan_step *step = &plan->steps[i];
         if (is_silent(step))
             continue;
         if (is_first)
-            append(&l, "%-9s  %-11s  ", accessor_name(plan), check);
+            append(&l, "%-11s  ", check);
         else
             append(&l, "; ");
         append_step(&l, plan, step);
         is_first = false;
     }
     if (is_first)
-        append(&l, "%-9s  %s", accessor_name(plan), check);
+        append(&l, "%s", check);
     return l.length;
 }

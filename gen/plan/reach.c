@@ -18,13 +18,13 @@ plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation) {
                     .touches_above = touches_growth(layout, operation, growth),
                     .spread = plan_spread_make(layout, operation)};
     mf_window window;
-    for (uint64_t from = 0; mf_layout_window_lookup(layout, operation, from, &window) && r.window_count < 3;
-         from = window.start + window.size) {
-        if (r.grows && window.start + window.size == growth.start) {
+    uint64_t from = 0;
+    while (r.window_count <= PLAN_WINDOWS_MAX && mf_layout_window_lookup(layout, operation, from, &window)) {
+        from = window.start + window.size;
+        if (r.grows && from == growth.start)
             r.fixed = window;
-            continue;
-        }
-        r.windows[r.window_count++] = window;
+        else
+            r.windows[r.window_count++] = window;
     }
     return r;
 }

@@ -4,9 +4,12 @@
 
 #include "plan/spread.h"
 
+/* Windows that are compared one by one, the growing one included. */
+#define PLAN_WINDOWS_MAX 4
+
 typedef struct plan_reach {
-    uint32_t window_count; /* constant windows, those joined to the heap left out; 3 means 3 or more */
-    mf_window windows[3];
+    uint32_t window_count; /* constant windows, those joined to the heap left out; the most means more */
+    mf_window windows[PLAN_WINDOWS_MAX + 1];
     bool grows;      /* the heap can grow */
     mf_window fixed; /* the constant part of the growing window: size 0 or >= 4096, ends at the heap's base */
     uint64_t growth_end;
@@ -15,6 +18,11 @@ typedef struct plan_reach {
 } plan_reach;
 
 plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation);
+
+/* All windows: the growing one counts as one. */
+static inline uint32_t plan_reach_count(const plan_reach *reach) {
+    return reach->window_count + (reach->grows ? 1 : 0);
+}
 
 /* No access of the operation is ever allowed. */
 static inline bool plan_reach_is_empty(const plan_reach *reach) {

@@ -12,6 +12,10 @@ static mf_status make_plans(const mf_layout *layout, const mf_accessor_options *
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
+    if (options->on_fault == MF_ON_FAULT_BRANCH)
+        return mf_diag_set(
+            diag, MF_INVALID_ARGUMENT, (uint64_t)options->on_fault,
+            "on_fault = branch is for accesses that are emitted one by one, not for functions");
     plan_reach reaches[] = {plan_reach_make(layout, MF_LOAD), plan_reach_make(layout, MF_STORE)};
     for (mf_accessor_id id = 0; status == MF_OK && id < MF_ACCESSOR_COUNT; id++) {
         const plan_reach *reach = &reaches[mf_accessor_info_get(id)->operation];

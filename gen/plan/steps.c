@@ -1,5 +1,5 @@
 /*
- * Notation: an access touches i, ..., i + w - 1 (not reduced), 0 <= i, w in {1, 2, 4, 8}. It is allowed
+ * Notation: an access touches i, ..., i + w - 1 (not reduced), 0 <= i, 1 <= w <= 64. It is allowed
  * exactly if all of them lie in one window, because windows are maximal: two windows never touch, so at least
  * a page lies between them. A place of a window [s, s + n) is an i at which an access may begin: s <= i and
  * i + w <= s + n. n >= 4096 > w. Arithmetic is unsigned, modulo 2^64.
@@ -146,6 +146,57 @@ void plan_add_heap(mf_plan *plan, const plan_reach *reach) {
         add_window_above_heap(plan, reach->windows[0], reach->fixed);
 }
 
+/* ---- Few windows ---- */
+
+/* A window as it is when the heap is full. */
+typedef struct span {
+    uint64_t start;
+    uint64_t end;
+    bool grows;
+} span;
+
+/* The windows of the operation in the order of their addresses; their number. */
+static uint32_t list_spans(const plan_reach *reach, span spans[PLAN_WINDOWS_MAX]) {
+    uint32_t count = 0;
+    bool is_heap_listed = !reach->grows;
+    for (uint32_t i = 0; i < reach->window_count || !is_heap_listed; count++) {
+        bool is_heap =
+            !is_heap_listed && (i == reach->window_count || reach->fixed.start < reach->windows[i].start);
+        assert(count < PLAN_WINDOWS_MAX);
+        if (is_heap) {
+            spans[count] = (span){reach->fixed.start, reach->growth_end, true};
+            is_heap_listed = true;
+        } else {
+            spans[count] =
+                (span){reach->windows[i].start, reach->windows[i].start + reach->windows[i].size, false};
+            i++;
+        }
+    }
+    return count;
+}
+
+/*
+ * The access begins at or behind the first place of the lowest window and ends at or before the last place of
+ * the highest. Of what is left, the places behind a window's last and before the next one's first are refused
+ * window by window, each as for two windows; behind the growing window as above the heap.
+ */
+void plan_add_few_windows(mf_plan *plan, const plan_reach *reach) {
+    span spans[PLAN_WINDOWS_MAX];
+    uint32_t count = list_spans(reach, spans);
+    const span *low = &spans[0];
+    const span *high = &spans[count - 1];
+    uint32_t w = plan->width_bytes;
+    if (high->grows)
+        add_growing(plan, low->start, count == 1 && reach->fixed.size == 0);
+    else
+        plan_add_window(plan, (mf_window){low->start, high->end - low->start});
+    for (uint32_t i = 0; i + 1 < count; i++)
+        if (spans[i].grows)
+            add_not_between(plan, spans[i + 1].start + w - 1);
+        else
+            add_hole(plan, spans[i].end - w + 1, spans[i + 1].start);
+}
+
 /* ---- Lookups ---- */
 
 /* A question to a table that is asked of the first byte, and perhaps of the last. */
@@ -181,7 +232,7 @@ static void add_in_granule(mf_plan *plan, uint32_t granule_log2) {
 }
 
 /*
- * A granule is accessible as a whole or not at all, and w <= 8 is less than one: so an access is allowed
+ * A granule is accessible as a whole or not at all, and w <= 64 is less than one: so an access is allowed
  * exactly if the granules of its first and of its last byte are, because if they are two they are neighbours.
  * Where the first granule holds the whole access its entry answers alone. For a permission the granule is the
  * page.
@@ -246,7 +297,7 @@ void plan_add_permissions(mf_plan *plan, bool masks) {
     add_lookup(plan, &l);
 }
 
-/* ---- Hot windows ---- */
+/* ---- Windows that allow at once ---- */
 
 /* What lies in a window is allowed whatever other steps say; so they are asked only of the rest. */
 static void allow_early(mf_plan_step *step, uint32_t percent) {
@@ -255,11 +306,17 @@ static void allow_early(mf_plan_step *step, uint32_t percent) {
     step->percent = percent;
 }
 
-void plan_add_hot_window(mf_plan *plan, mf_window window, uint32_t percent) {
+void plan_add_allowed_window(mf_plan *plan, mf_window window, uint32_t percent) {
     plan_add_window(plan, window);
     allow_early(&plan->steps[plan->step_count - 1], percent);
 }
 
-void plan_add_hot_heap(mf_plan *plan, const plan_reach *reach, uint32_t percent) {
+void plan_add_allowed_heap(mf_plan *plan, const plan_reach *reach, uint32_t percent) {
     allow_early(add_growing(plan, reach->fixed.start, reach->fixed.size == 0), percent);
+}
+
+void plan_refuse(mf_plan *plan) {
+    assert(plan->step_count > 0);
+    plan->steps[plan->step_count - 1].on_fail = MF_EXIT_FAULT;
+    plan->steps[plan->step_count - 1].percent = 0;
 }

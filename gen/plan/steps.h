@@ -31,14 +31,21 @@ void plan_add_two_windows(mf_plan *plan, mf_window low, mf_window high);
 /* The window that ends at the live heap end, and the one other that the operation may have. */
 void plan_add_heap(mf_plan *plan, const plan_reach *reach);
 
+/* At most PLAN_WINDOWS_MAX windows: all of them in one, without what lies between. */
+void plan_add_few_windows(mf_plan *plan, const plan_reach *reach);
+
 /* Lookups of the first byte and, where the access may straddle, of the last. */
 void plan_add_immediate_bitmap(mf_plan *plan, const plan_reach *reach, bool masks);
 void plan_add_granules(mf_plan *plan, const plan_reach *reach, mf_step_kind kind, bool masks);
 void plan_add_permissions(mf_plan *plan, bool masks);
 
-/* Accesses within a window that gets `percent` of 100 are allowed at once. */
-void plan_add_hot_window(mf_plan *plan, mf_window window, uint32_t percent);
-void plan_add_hot_heap(mf_plan *plan, const plan_reach *reach, uint32_t percent);
+/* Accesses within one window are allowed at once: it gets `percent` of 100, as far as is known (0: it is
+ * not). */
+void plan_add_allowed_window(mf_plan *plan, mf_window window, uint32_t percent);
+void plan_add_allowed_heap(mf_plan *plan, const plan_reach *reach, uint32_t percent);
+
+/* What the last step did not allow is a fault. */
+void plan_refuse(mf_plan *plan);
 
 /* All that was compared holds for the access also by data flow, or it goes to `start`. */
 void plan_add_mask(mf_plan *plan, uint64_t start);

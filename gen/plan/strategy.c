@@ -22,6 +22,11 @@ const char *plan_strategy_refusal(mf_strategy strategy, const plan_reach *r) {
                : r->touches_above    ? "a window begins where the heap ends"
                : r->window_count > 1 ? "there is more than one window besides the heap"
                                      : NULL;
+    case MF_STRATEGY_FEW_WINDOWS:
+    case MF_STRATEGY_IN_TURN:
+        return r->touches_above                         ? "a window begins where the heap ends"
+               : plan_reach_count(r) > PLAN_WINDOWS_MAX ? "there are more than four windows"
+                                                        : NULL;
     case MF_STRATEGY_IMMEDIATE_BITMAP:
         return r->touches_above ? "a window begins where the heap ends"
                : r->spread.bits == 0 && r->spread.hull.size > 0

@@ -42,5 +42,8 @@ mf_status mf_accessor_options_validate(const mf_accessor_options *options, mf_di
     if (options->policy != MF_POLICY_PERMS && options->strategy != MF_STRATEGY_AUTO)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->strategy,
                            "a strategy needs policy = perms");
+    if (options->on_fault == MF_ON_FAULT_BRANCH && options->stale == MF_STALE_CHECK)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)options->stale,
+                           "stale = check does not go with on_fault = branch, which calls nothing");
     return options->backend == MF_BACKEND_X86_PAGED ? validate_paged(options, diag) : MF_OK;
 }

@@ -31,8 +31,30 @@ typedef enum mf_policy { MF_POLICY_PERMS = 0, MF_POLICY_BOUNDS = 1, MF_POLICY_NO
 /* Byte order of the guest. */
 typedef enum mf_endian { MF_LITTLE_ENDIAN = 0, MF_BIG_ENDIAN = 1 } mf_endian;
 
-/* How an accessor reports a fault: by its status, or by leaving through the view's guard frame. */
-typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1 } mf_on_fault;
+/*
+ * How a fault is reported.
+ * RETURN: by the status of the accessor (embed.h: by your fault block), after it has been recorded in the
+ *         view.
+ * TRAP:   by leaving through the view's guard frame, after it has been recorded.
+ * BRANCH: by your fault block alone. Nothing is recorded and nothing is called: for runtimes that have one
+ *         kind of trap. For the accesses of embed.h only, since functions have nowhere to branch to.
+ */
+typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1, MF_ON_FAULT_BRANCH = 2 } mf_on_fault;
+
+/*
+ * What stays in order around an access that leaves by the MMU's fault: x86_paged with on_fault = trap.
+ * Elsewhere a fault is an edge in the code, which LLVM sees, and both are the same.
+ *
+ * ALL:   everything. When the access faults, each effect of the client's code before it has happened, and
+ *        none of those after it: for clients that look at their own memory after a fault, or that go on. The
+ *        access is assembly, which LLVM neither folds into an operand nor moves anything across.
+ * GUEST: the guest's accesses among themselves and against calls. The access is a volatile load or store,
+ *        executed exactly once each time it is reached, and LLVM folds it into operands. When it faults the
+ *        guest's memory is exact; what the client keeps in memory of its own is as LLVM left it, and an
+ *        instruction of the client's that traps, such as a division, may have been moved in front of it. For
+ *        guests whose registers nobody reads after a fault.
+ */
+typedef enum mf_order { MF_ORDER_ALL = 0, MF_ORDER_GUEST = 1 } mf_order;
 
 /* Where the host address of guest address 0 comes from. */
 typedef enum mf_base {
@@ -77,6 +99,8 @@ typedef enum mf_strategy {
     MF_STRATEGY_WINDOW,      /* one window: one subtraction and one unsigned comparison */
     MF_STRATEGY_TWO_WINDOWS, /* two of them */
     MF_STRATEGY_HEAP,        /* a window that ends at the live heap end, and at most one constant window */
+    MF_STRATEGY_FEW_WINDOWS, /* two to four windows: from the first to the last, but not between them */
+    MF_STRATEGY_IN_TURN,     /* two to four windows, one comparison after the other, the hot one first */
     MF_STRATEGY_IMMEDIATE_BITMAP, /* windows within 64 granules: one 64-bit constant in the instructions */
     MF_STRATEGY_GRANULE_TABLE,    /* constant data, a byte for each granule of 32 KiB or more */
     MF_STRATEGY_GRANULE_BITMAP,   /* constant data, a bit for each granule of 4 KiB or more */
@@ -92,14 +116,14 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
  *
  * base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a hint: the window that holds
  * hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and then the address is 0.
- * Accesses in it are let through by a comparison of their own before any other check is made, where that
- * pays; what is allowed does not change.
+ * Accesses in it are let through by a comparison of their own before any other check is made, and AUTO then
+ * takes up to four windows in turn; what is allowed does not change. A mask (spectre) takes no hint.
  */
 #define MF_ACCESSOR_OPTIONS(X)                                                                               \
     X(BACKEND, mf_backend, backend, MF_BACKEND_X86_PAGED)                                                    \
     X(POLICY, mf_policy, policy, MF_POLICY_NONE)                                                             \
     X(ENDIAN, mf_endian, endian, MF_BIG_ENDIAN)                                                              \
-    X(ON_FAULT, mf_on_fault, on_fault, MF_ON_FAULT_TRAP)                                                     \
+    X(ON_FAULT, mf_on_fault, on_fault, MF_ON_FAULT_BRANCH)                                                   \
     X(BASE, mf_base, base, MF_BASE_CONSTANT)                                                                 \
     X(INDEX, mf_index, index, MF_INDEX_U33)                                                                  \
     X(SPECTRE, mf_spectre, spectre, MF_SPECTRE_MASK)                                                         \
@@ -107,7 +131,8 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(STALE, mf_stale, stale, MF_STALE_CHECK)                                                                \
     X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
-    X(HOT_PERCENT, uint32_t, hot_percent, 100)
+    X(HOT_PERCENT, uint32_t, hot_percent, 100)                                                               \
+    X(ORDER, mf_order, order, MF_ORDER_GUEST)
 
 /* The options as a value: a field for each line of the list. */
 typedef struct mf_accessor_options {

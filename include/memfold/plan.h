@@ -32,6 +32,8 @@ MF_PUBLIC_BEGIN
     X(WINDOW, "window")                     /* one window */                                                 \
     X(TWO_WINDOWS, "two-windows")           /* from the first to the end of the second, but not between */   \
     X(HEAP, "heap")                         /* a window that ends at the live heap end, at most one other */ \
+    X(FEW_WINDOWS, "few-windows")           /* from the first to the end of the last, but not between */     \
+    X(IN_TURN, "in-turn")                   /* one window after the other */                                 \
     X(IMMEDIATE_BITMAP, "immediate-bitmap") /* a bit for each granule, in one 64-bit constant */             \
     X(GRANULE_TABLE, "granule-table")       /* a byte for each granule, in constant data */                  \
     X(GRANULE_BITMAP, "granule-bitmap")     /* a bit for each granule, in constant data */                   \
@@ -114,7 +116,7 @@ typedef struct mf_plan_step {
  * under the bounds policy the end of the accessible space. No padding: plans compare as bytes.
  */
 typedef struct mf_plan {
-    uint32_t accessor;    /* mf_accessor_id; MF_ACCESSOR_COUNT: it is of a range */
+    uint32_t accessor;    /* mf_accessor_id; MF_ACCESSOR_COUNT: it is of another access or of a range */
     uint32_t operation;   /* mf_operation */
     uint32_t width_bytes; /* of the access; 0 for a range */
     uint32_t check;       /* mf_check: what the steps are called */
@@ -141,6 +143,23 @@ const char *mf_step_name(mf_step_kind kind);
  */
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag);
+
+/* How many bytes an access has at most. */
+#define MF_ACCESS_BYTES_MAX 64
+
+/*
+ * An access that need not be an accessor's. The MMU checks what one machine instruction accesses; what takes
+ * several of them, or is left to somebody else, is checked before it in software, also on x86_paged.
+ */
+typedef struct mf_plan_access {
+    mf_operation operation;
+    uint32_t width_bytes; /* 1 to MF_ACCESS_BYTES_MAX */
+    bool in_software;
+} mf_plan_access;
+
+/* The same for an access of any width. MF_INVALID_ARGUMENT for another width or operation, too. */
+mf_status mf_plan_make_access(const mf_layout *layout, const mf_plan_access *access,
+                              const mf_accessor_options *options, mf_plan *plan, mf_diag *diag);
 
 /*
  * Writes the plan for a range [index, index + length) that `operation` is to touch, length known only when

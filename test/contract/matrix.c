@@ -51,6 +51,13 @@
 // CHECK-NEXT: perm-table-hot-heap-full: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: two-windows-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: heap-and-window-hot: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: in-turn: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: in-turn-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: in-turn-heap-cold: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: few-windows: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: few-windows-heap-first: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: few-windows-heap-middle: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-NEXT: few-windows-heap-last: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: immediate-bitmap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: immediate-bitmap-ends: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: immediate-bitmap-heap: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
@@ -153,16 +160,32 @@ static const scene SCENES[] = {
                  {0xFFFFF000, 0x1000, RW}}},
     {"perm-table-forced", BOTH(PERM_TABLE), .strategy = MF_STRATEGY_PERM_TABLE,
      .regions = {{0x20000, 0x3000, RW}}},
-    {"perm-table-hot", BOTH(PERM_TABLE), .hot_address = 0x11000,
+    {"perm-table-hot", BOTH(PERM_TABLE), .hot_address = 0x11000, .strategy = MF_STRATEGY_PERM_TABLE,
      .regions = {{0, 0x1000, RW}, {0x3000, 0x1000, RO}, {0x10000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}},
     {"perm-table-hot-heap", BOTH(PERM_TABLE), .hot_address = 0x31000, .strategy = MF_STRATEGY_PERM_TABLE,
      .regions = {{0x10000, 0x2000, RW}}, .heap = {0x30000, 4}, .sbrk_bytes = 0x1001},
     {"perm-table-hot-heap-full", BOTH(PERM_TABLE), .hot_address = 0x10000, .regions = {{0x12000, 0x1000, RW}},
      .heap = {0x10000, 2}, .sbrk_bytes = 0x2000},
-    {"two-windows-hot", BOTH(TWO_WINDOWS), .hot_address = 0xFFFFF000,
+    {"two-windows-hot", BOTH(TWO_WINDOWS), .strategy = MF_STRATEGY_TWO_WINDOWS, .hot_address = 0xFFFFF000,
      .regions = {{0x20000, 0x1000, RW}, {0xFFFFF000, 0x1000, RW}}},
-    {"heap-and-window-hot", BOTH(HEAP), .hot_address = 0x4000, .regions = {{0, 0x2000, RW}},
-     .heap = {0x4000, 4}},
+    {"heap-and-window-hot", BOTH(HEAP), .strategy = MF_STRATEGY_HEAP, .hot_address = 0x4000,
+     .regions = {{0, 0x2000, RW}}, .heap = {0x4000, 4}},
+    {"in-turn", BOTH(IN_TURN), .strategy = MF_STRATEGY_IN_TURN, .hot_address = 0x11000,
+     .regions = {{0, 0x1000, RW}, {0x3000, 0x1000, RW}, {0x10000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}},
+    {"in-turn-heap", BOTH(IN_TURN), .strategy = MF_STRATEGY_IN_TURN, .hot_address = 0x31000,
+     .regions = {{0, 0x1000, RO}, {0x10000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}, .heap = {0x30000, 4},
+     .sbrk_bytes = 0x1001},
+    {"in-turn-heap-cold", BOTH(IN_TURN), .strategy = MF_STRATEGY_IN_TURN, .hot_address = 0x10000,
+     .regions = {{0x10000, 0x2000, RO}, {0x20000, 0x1000, RW}}, .heap = {0x30000, 4}},
+    {"few-windows", BOTH(FEW_WINDOWS), .strategy = MF_STRATEGY_FEW_WINDOWS,
+     .regions = {{0, 0x1000, RW}, {0x3000, 0x1000, RW}, {0x10000, 0x2000, RO}, {0xFFFFF000, 0x1000, RW}}},
+    {"few-windows-heap-first", BOTH(FEW_WINDOWS), .strategy = MF_STRATEGY_FEW_WINDOWS,
+     .regions = {{0x10000, 0x1000, RO}, {0x12000, 0x2000, RW}}, .heap = {0, 4}, .sbrk_bytes = 0x1001},
+    {"few-windows-heap-middle", BOTH(FEW_WINDOWS), .strategy = MF_STRATEGY_FEW_WINDOWS,
+     .regions = {{0, 0x1000, RO}, {0x12000, 0x2000, RW}, {0xFFFFF000, 0x1000, RW}}, .heap = {0x3000, 4},
+     .sbrk_bytes = 0x3001},
+    {"few-windows-heap-last", BOTH(FEW_WINDOWS), .strategy = MF_STRATEGY_FEW_WINDOWS,
+     .regions = {{0, 0x1000, RW}, {0x12000, 0x2000, RW}}, .heap = {0xFFFFC000, 4}, .sbrk_bytes = 0x4000},
     {"immediate-bitmap", BOTH(IMMEDIATE_BITMAP), .strategy = MF_STRATEGY_IMMEDIATE_BITMAP,
      .regions = {{0x1000, 0x1000, RW},
                  {0x2000, 0x1000, RO},
@@ -362,6 +385,8 @@ static void require_checks(const stage *t) {
         const mf_accessor_info *info = mf_accessor_info_get(id);
         engines_must(mf_plan_make(t->layout, id, &t->options, &plan, &diag), &diag, "mf_plan_make");
         mf_check wanted = expected_check(t->scene, info, t->options.index);
+        if (wanted == MF_CHECK_IN_TURN && t->options.spectre == MF_SPECTRE_MASK)
+            wanted = MF_CHECK_FEW_WINDOWS;
         bool wants_hot = t->options.hot_percent > 0 && t->options.spectre == MF_SPECTRE_NONE;
         if (plan.check == wanted && has_hot_step(&plan) == wants_hot)
             continue;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEAR 12
+/* More than the widest access, so that each of its bytes meets each edge. */
+#define NEAR 70
 
 static unsigned char live[MF_PERM_TABLE_PAGES];
 
@@ -95,6 +96,12 @@ static const sample SAMPLES[] = {
     {"hh", 0xffffe},
     {"whh", 0xffffd},
     {"r.whh", 0xffffb},
+    {"w.r.w.w", 0},
+    {"r.hhh.w.r", 0},
+    {"hhh.w.w.r", 1},
+    {"w.r.w.hhh", 0},
+    {"r.w.r.w.r", 0},
+    {"r.w.r.w", 0xffff9},
 };
 
 static void map(mf_layout_builder *builder, uint64_t first_page, uint64_t page_count, mf_access access) {
@@ -210,20 +217,43 @@ static void compare_edges(const mf_layout *layout, const mf_plan *plan, mf_index
         compare_at(layout, plan, 2 * MF_SPACE_BYTES - delta, heap_end, s);
 }
 
+/* The widths of accessors, and others up to the widest. */
+static const uint32_t WIDTHS[] = {1, 2, 3, 4, 8, 12, 16, 33, 64};
+
+/* Accessors of the same width have the same steps. */
+static bool is_accessors_too(const mf_layout *layout, const mf_accessor_options *options,
+                             const mf_plan *plan) {
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
+        const mf_accessor_info *info = mf_accessor_info_get(id);
+        mf_plan other;
+        if ((uint32_t)info->operation != plan->operation || info->width_bytes != plan->width_bytes)
+            continue;
+        if (mf_plan_make(layout, id, options, &other, NULL) != MF_OK)
+            return false;
+        other.accessor = MF_ACCESSOR_COUNT;
+        if (memcmp(&other, plan, sizeof other) != 0)
+            return false;
+    }
+    return true;
+}
+
 static void compare_options(const sample *s, const mf_layout *layout, uint64_t heap_end,
                             const mf_accessor_options *options) {
-    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
-        mf_plan plan;
-        mf_status status = mf_plan_make(layout, id, options, &plan, NULL);
-        if (status == MF_INEXACT_STRATEGY && options->strategy != MF_STRATEGY_AUTO &&
-            options->strategy != MF_STRATEGY_PERM_TABLE)
-            continue;
-        if (status != MF_OK || mf_plan_table_bytes(&plan) > sizeof table)
-            abort();
-        count_plan(&plan);
-        mf_plan_fill_table(layout, &plan, table);
-        compare_edges(layout, &plan, options->index, heap_end, s);
-    }
+    for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++)
+        for (size_t i = 0; i < sizeof WIDTHS / sizeof WIDTHS[0]; i++) {
+            mf_plan_access access = {.operation = operation, .width_bytes = WIDTHS[i], .in_software = true};
+            mf_plan plan;
+            mf_status status = mf_plan_make_access(layout, &access, options, &plan, NULL);
+            if (status == MF_INEXACT_STRATEGY && options->strategy != MF_STRATEGY_AUTO &&
+                options->strategy != MF_STRATEGY_PERM_TABLE)
+                continue;
+            if (status != MF_OK || mf_plan_table_bytes(&plan) > sizeof table ||
+                !is_accessors_too(layout, options, &plan))
+                abort();
+            count_plan(&plan);
+            mf_plan_fill_table(layout, &plan, table);
+            compare_edges(layout, &plan, options->index, heap_end, s);
+        }
 }
 
 /* Each page in its turn is in the hot window. */
@@ -320,6 +350,8 @@ int main(void) {
 // CHECK: window compared
 // CHECK: two-windows compared
 // CHECK: heap compared
+// CHECK: few-windows compared
+// CHECK: in-turn compared
 // CHECK: immediate-bitmap compared
 // CHECK: granule-table compared
 // CHECK: granule-bitmap compared
