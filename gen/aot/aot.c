@@ -240,7 +240,8 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     if (status != MF_OK)
         return status;
     plan_fit fit = plan_fit_make(layout, &options->accessors, &plans);
-    emit_input input = {&plans, &options->accessors, fit, options->symbol_prefix};
+    emit_input input = {
+        .plans = &plans, .options = &options->accessors, .fit = fit, .prefix = options->symbol_prefix};
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);

@@ -1,8 +1,11 @@
 /* One access where the client's builder stands. */
-#include "embed/embed.h"
+#include "embed/types.h"
 
 #include "emit/access.h"
-#include "emit/checked.h"
+#include "emit/paged.h"
+#include "plan/make.h"
+
+#include <string.h>
 
 LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access) {
     bool is_wide = LLVMGetIntTypeWidth(LLVMTypeOf(access->address)) == 64;
@@ -14,6 +17,8 @@ LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access) {
         return v_index;
     return LLVMBuildNUWAdd(ir->builder, v_index, ir_const(ir->t_i64, access->offset), "index");
 }
+
+/* ---- The fault edge ---- */
 
 void embed_leave(const ir *ir, const emit_site *site, const emit_cold *cold, LLVMBasicBlockRef b_client) {
     if (site->options->on_fault == MF_ON_FAULT_TRAP) {
@@ -29,13 +34,73 @@ void embed_tell_edge(const emit_site *site, LLVMBasicBlockRef b_fault, LLVMBasic
         *fault_from = site->options->on_fault == MF_ON_FAULT_TRAP ? NULL : b_fault;
 }
 
-/* The accessor that moves a value of `width_bytes` bits and all. */
-static mf_accessor_id accessor_of(mf_operation operation, uint64_t width_bytes) {
-    mf_accessor_id id = 0;
-    while (mf_accessor_info_get(id)->operation != operation ||
-           mf_accessor_info_get(id)->width_bytes != width_bytes)
-        id++;
-    return id;
+static unsigned count_fault_edges(const mf_plan *plan) {
+    unsigned count = 0;
+    for (uint32_t i = 0; i < plan->step_count; i++)
+        count += plan->steps[i].on_pass == MF_EXIT_FAULT || plan->steps[i].on_fail == MF_EXIT_FAULT;
+    return count;
+}
+
+/*
+ * Where faults of the site go at first. With on_fault = branch that is the client's block if one step leads
+ * there; more of them meet in a block of their own, so that the client's phis have one entry for each access.
+ */
+static LLVMBasicBlockRef fault_block_of(const ir *ir, const emit_site *site, const mf_embed_access *access) {
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
+    if (!mf_plan_has_fault_edge(site->plan))
+        return NULL;
+    bool is_direct = site->options->on_fault == MF_ON_FAULT_BRANCH && count_fault_edges(site->plan) == 1;
+    return is_direct ? access->fault_block : ir_block_append(ir, f, "fault");
+}
+
+/* Fills the fault block unless it is the client's. Returns the block from which the client's is reached. */
+static LLVMBasicBlockRef fill_fault_block(const ir *ir, const emit_site *site, const mf_embed_access *access,
+                                          const emit_checked *checked, LLVMBasicBlockRef b_fault) {
+    LLVMBasicBlockRef b_good = LLVMGetInsertBlock(ir->builder);
+    if (b_fault == NULL || b_fault == access->fault_block)
+        return b_fault == NULL ? NULL : checked->b_fault_from;
+    if (site->options->on_fault == MF_ON_FAULT_BRANCH) {
+        ir_block_enter(ir, b_fault);
+        LLVMBuildBr(ir->builder, access->fault_block);
+    } else {
+        emit_cold cold = emit_checked_enter_fault(ir, site, checked, b_fault);
+        embed_leave(ir, site, &cold, access->fault_block);
+    }
+    ir_block_enter(ir, b_good);
+    return b_fault;
+}
+
+/* ---- The site ---- */
+
+/* What an access of the client's is, besides where its values come from. */
+typedef struct wanted {
+    mf_operation operation;
+    uint32_t width_bytes;
+    LLVMTypeRef t_raw; /* NULL: the client makes the access, and wants its host address */
+    LLVMValueRef v_value;
+} wanted;
+
+static bool has_feature(LLVMValueRef f, const char *attribute, const char *feature) {
+    LLVMAttributeRef found = LLVMGetStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                                           attribute, (unsigned)strlen(attribute));
+    unsigned length;
+    return found != NULL && strstr(LLVMGetStringAttributeValue(found, &length), feature) != NULL;
+}
+
+/* The client's function says what its vector instructions are. Where it says nothing they are those of SSE2.
+ */
+static bool is_one_access(const ir *ir, const emit_site *site) {
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
+    bool has_avx512 =
+        has_feature(f, "target-features", "+avx512f") && has_feature(f, "prefer-vector-width", "512");
+    return emit_paged_is_one_access(ir, site, has_avx512);
+}
+
+/* The MMU checks what one instruction of our own accesses, or any with a trap. */
+static bool is_in_software(const mf_embed *embed, const ir *ir, const emit_site *site) {
+    if (site->t_raw == NULL)
+        return embed->options.on_fault != MF_ON_FAULT_TRAP;
+    return !is_one_access(ir, site);
 }
 
 /* What is left to be asked at a constant address. */
@@ -48,98 +113,128 @@ static void plan_constant(const mf_embed *embed, emit_site *site, mf_plan *decid
 }
 
 /* Where nothing is accessed the builder goes on in a block that is never reached. */
-static LLVMValueRef go_on(const ir *ir, const emit_checked *checked) {
+static LLVMValueRef go_on(const ir *ir, const emit_checked *checked, LLVMTypeRef t_delivered) {
     if (checked->is_reached)
         return checked->v_loaded;
     ir_block_enter(ir, ir_block_follow(ir, "access"));
-    return LLVMGetPoison(ir->t_i64);
+    return LLVMGetPoison(t_delivered);
 }
 
-/* Emits the site with its cold block; the builder goes on along the good path. */
+/* The type of what the site delivers. */
+static LLVMTypeRef delivered_type(const ir *ir, const emit_site *site) {
+    if (site->t_raw == NULL)
+        return ir->t_ptr;
+    return emit_site_is_word(ir, site) ? ir->t_i64 : site->t_raw;
+}
+
+/* Emits the site with its fault edge; the builder goes on along the good path. */
 static LLVMValueRef emit_at_builder(const ir *ir, const emit_site *site, const mf_embed_access *access,
                                     LLVMValueRef v_value, LLVMBasicBlockRef *fault_from) {
-    LLVMBasicBlockRef b_fault = NULL;
     LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
     emit_null_is_valid(ir, f, site->options);
-    if (mf_plan_has_fault_edge(site->plan))
-        b_fault = ir_block_append(ir, f, "fault");
-    emit_checked checked = emit_checked_access(ir, site, v_value, b_fault);
-    LLVMValueRef v_loaded = go_on(ir, &checked);
-    if (b_fault != NULL) {
-        LLVMBasicBlockRef b_good = LLVMGetInsertBlock(ir->builder);
-        emit_cold cold = emit_checked_enter_fault(ir, site, &checked, b_fault);
-        embed_leave(ir, site, &cold, access->fault_block);
-        ir_block_enter(ir, b_good);
-    }
-    embed_tell_edge(site, b_fault, fault_from);
-    return v_loaded;
+    LLVMBasicBlockRef b_fault = fault_block_of(ir, site, access);
+    emit_checked checked = site->t_raw == NULL ? emit_checked_host(ir, site, b_fault)
+                                               : emit_checked_access(ir, site, v_value, b_fault);
+    LLVMValueRef v_delivered = go_on(ir, &checked, delivered_type(ir, site));
+    LLVMBasicBlockRef b_from = fill_fault_block(ir, site, access, &checked, b_fault);
+    embed_tell_edge(site, b_from, fault_from);
+    return v_delivered;
 }
 
+/* NULL and the diagnostic if the access cannot be planned; then nothing has been emitted. */
 static LLVMValueRef emit_access(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
-                                mf_operation operation, uint64_t width_bytes, LLVMValueRef v_value,
-                                LLVMBasicBlockRef *fault_from) {
+                                const wanted *w, LLVMBasicBlockRef *fault_from) {
     ir ir = embed->ir;
     ir.builder = builder;
-    LLVMValueRef v_index = embed_index(&ir, access);
-    mf_index index = v_index == NULL ? MF_INDEX_U32 : MF_INDEX_U33;
-    mf_accessor_id id = accessor_of(operation, width_bytes);
     mf_accessor_options options = embed->options;
-    options.index = index;
-    emit_site site = {.plan = &embed->plans[index][id],
-                      .info = mf_accessor_info_get(id),
-                      .options = &options,
+    if (access->hot_percent > 0) {
+        options.hot_address = access->hot_address;
+        options.hot_percent = access->hot_percent;
+    }
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(builder));
+    emit_site site = {.options = &options,
+                      .t_raw = w->t_raw,
+                      .has_avx = has_feature(f, "target-features", "+avx"),
+                      .asks_for_table = true,
                       .v_view = access->view,
                       .v_base = access->base,
-                      .v_address = v_index == NULL ? access->address : NULL,
-                      .v_index = v_index};
+                      .v_heap_end = access->heap_end};
+    mf_plan plan = {.operation = w->operation, .width_bytes = w->width_bytes};
+    site.plan = &plan;
+    mf_plan_access planned = {w->operation, w->width_bytes, is_in_software(embed, &ir, &site)};
+    bool is_wide = access->offset != 0 || LLVMGetIntTypeWidth(LLVMTypeOf(access->address)) == 64;
+    options.index = is_wide ? MF_INDEX_U33 : MF_INDEX_U32;
+    const plan_reach *reach = &embed->reaches[w->operation];
+    if (plan_make_access_within(embed->layout, reach, &planned, &options, &plan, access->diag) != MF_OK)
+        return NULL;
     mf_plan decided;
+    site.v_index = embed_index(&ir, access);
+    site.v_address = is_wide ? NULL : access->address;
     plan_constant(embed, &site, &decided);
     if (mf_plan_table_bytes(site.plan) > 0)
-        site.v_table = emit_table_place(&ir, &embed->tables[operation]);
-    return emit_at_builder(&ir, &site, access, v_value, fault_from);
+        site.v_table = emit_table_place(&ir, &embed->tables[w->operation]);
+    return emit_at_builder(&ir, &site, access, w->v_value, fault_from);
 }
 
-/* ---- Types: every value moves as the integer of its width ---------------------------------- */
-
-static uint64_t width_of(const mf_embed *embed, LLVMTypeRef type) {
-    return LLVMStoreSizeOfType(LLVMGetModuleDataLayout(embed->ir.module), type);
-}
-
-static LLVMValueRef value_from_i64(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef v_loaded,
-                                   LLVMTypeRef type) {
-    LLVMTypeRef t_bits = ir_int_type(&embed->ir, (uint32_t)width_of(embed, type));
-    LLVMValueRef v_bits =
-        t_bits == embed->ir.t_i64 ? v_loaded : LLVMBuildTrunc(builder, v_loaded, t_bits, "");
-    switch (LLVMGetTypeKind(type)) {
-    case LLVMIntegerTypeKind:
-        return v_bits;
-    case LLVMPointerTypeKind:
-        return LLVMBuildIntToPtr(builder, v_bits, type, "");
-    default:
-        return LLVMBuildBitCast(builder, v_bits, type, "");
-    }
-}
-
-static LLVMValueRef value_to_i64(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef v_value) {
-    LLVMTypeRef type = LLVMTypeOf(v_value);
-    LLVMTypeRef t_bits = ir_int_type(&embed->ir, (uint32_t)width_of(embed, type));
-    LLVMValueRef v_bits = v_value;
-    if (LLVMGetTypeKind(type) == LLVMPointerTypeKind)
-        v_bits = LLVMBuildPtrToInt(builder, v_value, t_bits, "");
-    else if (LLVMGetTypeKind(type) != LLVMIntegerTypeKind)
-        v_bits = LLVMBuildBitCast(builder, v_value, t_bits, "");
-    return t_bits == embed->ir.t_i64 ? v_bits : LLVMBuildZExt(builder, v_bits, embed->ir.t_i64, "");
-}
+/* ---- What clients call ---- */
 
 LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                            LLVMTypeRef type, LLVMBasicBlockRef *fault_from) {
-    LLVMValueRef v_loaded =
-        emit_access(embed, builder, access, MF_LOAD, width_of(embed, type), NULL, fault_from);
-    return value_from_i64(embed, builder, v_loaded, type);
+    embed_type t;
+    if (embed_type_make(embed, type, &t, access->diag) != MF_OK)
+        return NULL;
+    wanted w = {.operation = MF_LOAD, .width_bytes = t.width_bytes, .t_raw = t.t_raw};
+    LLVMValueRef v_loaded = emit_access(embed, builder, access, &w, fault_from);
+    return v_loaded == NULL ? NULL : embed_value_from_raw(embed, builder, &t, v_loaded);
 }
 
-void mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                     LLVMValueRef value, LLVMBasicBlockRef *fault_from) {
-    LLVMValueRef v_value = value_to_i64(embed, builder, value);
-    emit_access(embed, builder, access, MF_STORE, width_of(embed, LLVMTypeOf(value)), v_value, fault_from);
+    embed_type t;
+    if (embed_type_make(embed, LLVMTypeOf(value), &t, access->diag) != MF_OK)
+        return false;
+    wanted w = {.operation = MF_STORE,
+                .width_bytes = t.width_bytes,
+                .t_raw = t.t_raw,
+                .v_value = embed_value_to_raw(builder, &t, value)};
+    emit_access(embed, builder, access, &w, fault_from);
+    return true;
+}
+
+LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                              uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from) {
+    wanted w = {.operation = operation, .width_bytes = width_bytes};
+    if (plan_access_validate(operation, width_bytes, access->diag) != MF_OK)
+        return NULL;
+    return emit_access(embed, builder, access, &w, fault_from);
+}
+
+/* ---- State that clients keep ---- */
+
+LLVMValueRef mf_embed_load_base(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view) {
+    ir ir = embed->ir;
+    ir.builder = builder;
+    if (embed->options.base != MF_BASE_CONSTANT)
+        return ir_load_view_field(&ir, view, IR_VIEW_BASE);
+    return LLVMConstIntToPtr(ir_const(ir.t_i64, embed->options.base_address), ir.t_ptr);
+}
+
+LLVMValueRef mf_embed_load_heap_end(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view) {
+    ir ir = embed->ir;
+    ir.builder = builder;
+    return ir_load_view_field(&ir, view, IR_VIEW_HEAP_END);
+}
+
+/* ---- Fault blocks ---- */
+
+void mf_embed_end_fault_block(LLVMBasicBlockRef block) {
+    LLVMValueRef v_instruction = LLVMGetFirstInstruction(block);
+    if (LLVMGetFirstUse(LLVMBasicBlockAsValue(block)) != NULL)
+        return;
+    while (v_instruction != NULL && LLVMIsAPHINode(v_instruction) != NULL) {
+        LLVMValueRef v_next = LLVMGetNextInstruction(v_instruction);
+        LLVMReplaceAllUsesWith(v_instruction, LLVMGetPoison(LLVMTypeOf(v_instruction)));
+        LLVMInstructionEraseFromParent(v_instruction);
+        v_instruction = v_next;
+    }
 }

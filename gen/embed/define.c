@@ -31,7 +31,8 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
     if (status != MF_OK)
         return status;
     plan_fit fit = plan_fit_make(layout, options, &plans);
-    emit_input input = {&plans, options, fit, prefix};
+    emit_input input = {
+        .plans = &plans, .options = options, .fit = fit, .prefix = prefix, .asks_for_table = true};
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(LLVMGetModuleContext(module));
     status = embed_begin(&ir, module, builder, diag);
     if (status == MF_OK)

@@ -2,6 +2,7 @@
 #include "embed/embed.h"
 
 #include "ir/target.h"
+#include "plan/make.h"
 
 #include <llvm-c/Target.h>
 
@@ -18,28 +19,38 @@ mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_d
 
 /* ---- The emitter --------------------------------------------------------------------------- */
 
-static mf_status make_plans(mf_embed *embed, mf_diag *diag) {
-    mf_status status = MF_OK;
-    for (mf_index index = MF_INDEX_U32; index <= MF_INDEX_U33; index++) {
-        mf_accessor_options options = embed->options;
-        options.index = index;
-        for (mf_accessor_id id = 0; status == MF_OK && id < MF_ACCESSOR_COUNT; id++)
-            status = mf_plan_make(embed->layout, id, &options, &embed->plans[index][id], diag);
-    }
-    return status;
+/*
+ * The plan of a byte that is checked in software, without a hint, has the table that all plans of the
+ * operation have that need one. It is placed in the module by the first access that reads it.
+ */
+static mf_status make_table(mf_embed *embed, mf_operation operation, mf_diag *diag) {
+    mf_plan_access access = {.operation = operation, .width_bytes = 1, .in_software = true};
+    mf_accessor_options options = embed->options;
+    mf_plan plan;
+    plan_table table;
+    options.hot_address = 0;
+    options.hot_percent = 0;
+    mf_status status =
+        plan_make_access_within(embed->layout, &embed->reaches[operation], &access, &options, &plan, diag);
+    if (status == MF_OK)
+        status = plan_table_make(embed->layout, &plan, &table, diag);
+    if (status != MF_OK)
+        return status;
+    embed->tables[operation] = emit_table_make(&embed->ir, &table);
+    free(table.bytes);
+    return MF_OK;
 }
 
-/* Placed in the module by the first access that reads it. */
-static mf_status make_tables(mf_embed *embed, mf_diag *diag) {
+static mf_status make_reaches(mf_embed *embed, mf_diag *diag) {
     static const mf_accessor_id FIRST[] = {MF_LOAD_U8, MF_STORE_U8};
-    mf_status status = MF_OK;
+    mf_status status = mf_accessor_options_validate(&embed->options, diag);
     for (mf_operation operation = MF_LOAD; status == MF_OK && operation <= MF_STORE; operation++) {
-        const mf_plan *plan = &embed->plans[MF_INDEX_U33][FIRST[operation]];
-        plan_table table;
-        status = plan_table_make(embed->layout, plan, &table, diag);
+        plan_reach *reach = &embed->reaches[operation];
+        mf_plan plan; /* where one can be made, all can */
+        *reach = plan_reach_make(embed->layout, operation);
+        status = plan_make_within(embed->layout, reach, FIRST[operation], &embed->options, &plan, diag);
         if (status == MF_OK)
-            embed->tables[operation] = emit_table_make(&embed->ir, &table);
-        free(table.bytes);
+            status = make_table(embed, operation, diag);
     }
     return status;
 }
@@ -59,9 +70,7 @@ static mf_status embed_start(mf_embed *embed, LLVMModuleRef module, mf_diag *dia
     if (status == MF_OK)
         status = embed_begin(&embed->ir, module, NULL, diag);
     if (status == MF_OK)
-        status = make_plans(embed, diag);
-    if (status == MF_OK)
-        status = make_tables(embed, diag);
+        status = make_reaches(embed, diag);
     return status == MF_OK ? make_range_plans(embed, diag) : status;
 }
 

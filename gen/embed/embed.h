@@ -2,18 +2,20 @@
 #ifndef MEMFOLD_GEN_EMBED_EMBED_H
 #define MEMFOLD_GEN_EMBED_EMBED_H
 
+#include "emit/checked.h"
 #include "emit/cold.h"
 #include "emit/table.h"
+#include "plan/reach.h"
 
 #include <memfold/embed.h>
 
 struct mf_embed {
     mf_layout *layout;
-    mf_accessor_options options;         /* all but `index`, which each access chooses */
-    mf_plan plans[2][MF_ACCESSOR_COUNT]; /* by mf_index */
-    emit_table tables[2];                /* by mf_operation, for every index */
-    mf_plan range_plans[2];              /* by mf_operation: where a range may lie, in software */
-    ir ir;                               /* its builder is the one of the access at hand */
+    mf_accessor_options options; /* all but `index` and the hint, which each access chooses */
+    plan_reach reaches[2];       /* by mf_operation */
+    emit_table tables[2];        /* by mf_operation, for every access */
+    mf_plan range_plans[2];      /* by mf_operation: where a range may lie, in software */
+    ir ir;                       /* its builder is the one of the access at hand */
 };
 
 /* Begins to build into the client's module. MF_LLVM if it is not one of a 64-bit host. */

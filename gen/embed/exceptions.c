@@ -1,6 +1,8 @@
 /* The exception table of a client's module. */
 #include "embed/embed.h"
 
+#include "emit/paged.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +39,16 @@ static bool define_bounds(LLVMModuleRef module, const char *name) {
     return true;
 }
 
+/* Accesses ask for this mark (emit/paged.c), so that nobody forgets the table. It leaves nothing in the
+ * object. */
+static void set_mark(LLVMModuleRef module) {
+    static const char TEXT[] = ".set " EMIT_TABLE_MARK ", 1\n";
+    LLVMAppendModuleInlineAsm(module, TEXT, sizeof TEXT - 1);
+}
+
 mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag) {
-    if (define_bounds(module, name))
+    set_mark(module);
+    if (name == NULL || define_bounds(module, name))
         return MF_OK;
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for an exception table");
 }

@@ -23,7 +23,9 @@ static LLVMValueRef holds_in_window(const range *r, const mf_plan_step *step, LL
 /* The bytes of the window that ends at the live heap end. */
 static LLVMValueRef heap_bytes(const range *r, const mf_plan_step *step) {
     const ir *ir = r->ir;
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, r->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_heap_end = r->site->v_heap_end != NULL
+                                  ? r->site->v_heap_end
+                                  : ir_load_view_field(ir, r->site->v_view, IR_VIEW_HEAP_END);
     return LLVMBuildSub(ir->builder, v_heap_end, ir_const(ir->t_i64, step->start), "window.bytes");
 }
 
@@ -76,20 +78,26 @@ void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const m
     emit_site site = {.plan = &embed->range_plans[operation],
                       .options = &embed->options,
                       .v_view = access->view,
+                      .v_heap_end = access->heap_end,
                       .v_index = v_index};
     embed_tell_edge(&site, NULL, fault_from);
     if (!mf_plan_has_fault_edge(site.plan))
         return;
     site.v_access = access_code(&ir, operation, length);
+    bool is_direct = embed->options.on_fault == MF_ON_FAULT_BRANCH;
+    LLVMBasicBlockRef b_here = LLVMGetInsertBlock(builder);
     LLVMBasicBlockRef b_good = ir_block_follow(&ir, "range.ok");
-    LLVMValueRef f = LLVMGetBasicBlockParent(b_good);
-    LLVMBasicBlockRef b_fault = ir_block_append(&ir, f, "range.fault");
+    LLVMBasicBlockRef b_fault = is_direct
+                                    ? access->fault_block
+                                    : ir_block_append(&ir, LLVMGetBasicBlockParent(b_here), "range.fault");
     range r = {&ir, &site, length};
     LLVMValueRef v_ok = range_holds(&r);
     ir_branch_likely(&ir, v_ok, b_good, b_fault);
-    ir_block_enter(&ir, b_fault);
-    emit_cold cold = {.v_index = v_index};
-    embed_leave(&ir, &site, &cold, access->fault_block);
+    if (!is_direct) {
+        ir_block_enter(&ir, b_fault);
+        emit_cold cold = {.v_index = v_index};
+        embed_leave(&ir, &site, &cold, access->fault_block);
+    }
     ir_block_enter(&ir, b_good);
-    embed_tell_edge(&site, b_fault, fault_from);
+    embed_tell_edge(&site, is_direct ? b_here : b_fault, fault_from);
 }

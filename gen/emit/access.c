@@ -8,8 +8,8 @@ void emit_null_is_valid(const ir *ir, LLVMValueRef f, const mf_accessor_options 
 }
 
 LLVMValueRef emit_access_base(const ir *ir, const emit_site *site) {
-    return site->options->base == MF_BASE_VIEW ? ir_load_view_field(ir, site->v_view, IR_VIEW_BASE)
-                                               : site->v_base;
+    bool is_read = site->options->base == MF_BASE_VIEW && site->v_base == NULL;
+    return is_read ? ir_load_view_field(ir, site->v_view, IR_VIEW_BASE) : site->v_base;
 }
 
 LLVMValueRef emit_access_host(const ir *ir, const emit_site *site, LLVMValueRef v_base,
@@ -22,32 +22,31 @@ LLVMValueRef emit_access_host(const ir *ir, const emit_site *site, LLVMValueRef 
     return LLVMBuildGEP2(ir->builder, ir->t_i8, v_base, &v_index, 1, "host");
 }
 
+/* The bytes of an integer in the guest's order. */
 static LLVMValueRef swap(const ir *ir, const emit_site *site, LLVMValueRef v_bits) {
-    if (site->options->endian == MF_LITTLE_ENDIAN || site->info->width_bytes == 1)
+    if (site->options->endian == MF_LITTLE_ENDIAN || site->plan->width_bytes == 1)
         return v_bits;
     return ir_call_intrinsic(ir, "llvm.bswap", LLVMTypeOf(v_bits), &v_bits, 1, "swapped");
 }
 
 LLVMValueRef emit_access_extend(const ir *ir, const emit_site *site, LLVMValueRef v_raw) {
     LLVMValueRef v_bits = swap(ir, site, v_raw);
-    if (site->info->width_bytes == 8)
+    if (site->t_raw == ir->t_i64 || !emit_site_is_word(ir, site))
         return v_bits;
-    return site->info->sign_extends ? LLVMBuildSExt(ir->builder, v_bits, ir->t_i64, "value")
-                                    : LLVMBuildZExt(ir->builder, v_bits, ir->t_i64, "value");
+    return site->sign_extends ? LLVMBuildSExt(ir->builder, v_bits, ir->t_i64, "value")
+                              : LLVMBuildZExt(ir->builder, v_bits, ir->t_i64, "value");
 }
 
 LLVMValueRef emit_access_narrow(const ir *ir, const emit_site *site, LLVMValueRef v_value) {
-    LLVMTypeRef t_raw = ir_int_type(ir, site->info->width_bytes);
-    LLVMValueRef v_bits =
-        site->info->width_bytes == 8 ? v_value : LLVMBuildTrunc(ir->builder, v_value, t_raw, "bits");
+    bool is_wide = LLVMTypeOf(v_value) != site->t_raw;
+    LLVMValueRef v_bits = is_wide ? LLVMBuildTrunc(ir->builder, v_value, site->t_raw, "bits") : v_value;
     return swap(ir, site, v_bits);
 }
 
 LLVMValueRef emit_access_plain(const ir *ir, const emit_site *site, LLVMValueRef v_host,
                                LLVMValueRef v_value) {
-    if (site->info->operation == MF_LOAD) {
-        LLVMTypeRef t_raw = ir_int_type(ir, site->info->width_bytes);
-        LLVMValueRef v_raw = ir_load_bytes(ir, t_raw, v_host, IR_BYTES_GUEST, "raw");
+    if (site->plan->operation == MF_LOAD) {
+        LLVMValueRef v_raw = ir_load_bytes(ir, site->t_raw, v_host, IR_BYTES_GUEST, "raw");
         return emit_access_extend(ir, site, v_raw);
     }
     LLVMValueRef v_raw = emit_access_narrow(ir, site, v_value);

@@ -18,12 +18,11 @@ void emit_null_is_valid(const ir *ir, LLVMValueRef f, const mf_accessor_options 
 /* Emits the host address of an index. `v_base` is not looked at where the base is a constant. */
 LLVMValueRef emit_access_host(const ir *ir, const emit_site *site, LLVMValueRef v_base, LLVMValueRef v_index);
 
-/* The bits in memory as the i64 that a load delivers, and the low bits of an i64 as a store leaves them
- * there. */
+/* The bits in memory as the value that a load delivers, and a value's as a store leaves them there. */
 LLVMValueRef emit_access_extend(const ir *ir, const emit_site *site, LLVMValueRef v_raw);
 LLVMValueRef emit_access_narrow(const ir *ir, const emit_site *site, LLVMValueRef v_value);
 
-/* Emits the load, extended to i64, or the store of the low bytes of the i64 `v_value`; that returns NULL. */
+/* Emits the load, or the store of `v_value`; that returns NULL. */
 LLVMValueRef emit_access_plain(const ir *ir, const emit_site *site, LLVMValueRef v_host,
                                LLVMValueRef v_value);
 

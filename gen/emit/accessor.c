@@ -83,7 +83,7 @@ static void name_parameters(accessor *a) {
         a->site.v_index = parameter(a, position++, "index");
     else
         a->site.v_address = parameter(a, position++, "address");
-    if (a->site.info->operation == MF_STORE)
+    if (a->site.plan->operation == MF_STORE)
         a->v_value = parameter(a, position++, "value");
 }
 
@@ -127,7 +127,7 @@ static void build_return(accessor *a, const outcome *outcomes, unsigned count) {
         values[i] = outcomes[i].v_value;
         statuses[i] = outcomes[i].v_status;
     }
-    bool loads = a->site.info->operation == MF_LOAD;
+    bool loads = a->site.plan->operation == MF_LOAD;
     bool traps = a->site.options->on_fault == MF_ON_FAULT_TRAP;
     LLVMValueRef v_value = loads ? join(a, ir->t_i64, outcomes, values, count, "value") : NULL;
     LLVMValueRef v_status = traps ? NULL : join(a, ir->t_i32, outcomes, statuses, count, "status");
@@ -182,9 +182,15 @@ static void body_without_fault_edge(accessor *a) {
 }
 
 LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
-                           LLVMValueRef v_table, const char *symbol) {
+                           bool asks_for_table, LLVMValueRef v_table, const char *symbol) {
     const mf_accessor_info *info = mf_accessor_info_get((mf_accessor_id)plan->accessor);
-    accessor a = {.ir = ir, .site = {.plan = plan, .info = info, .options = options, .v_table = v_table}};
+    accessor a = {.ir = ir,
+                  .site = {.plan = plan,
+                           .options = options,
+                           .t_raw = ir_int_type(ir, info->width_bytes),
+                           .sign_extends = info->sign_extends,
+                           .asks_for_table = asks_for_table,
+                           .v_table = v_table}};
     a.f = define_function(ir, info, options, symbol);
     char block_name[64];
     snprintf(block_name, sizeof block_name, "check.%s", mf_check_name((mf_check)plan->check));

@@ -4,8 +4,11 @@
 
 #include "emit/site.h"
 
-/* Defines the accessor that `plan` is of as `symbol`; `v_table` is the table of its operation. */
+/*
+ * Defines the accessor that `plan` is of as `symbol`; `v_table` is the table of its operation, and
+ * `asks_for_table` the site's (site.h).
+ */
 LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
-                           LLVMValueRef v_table, const char *symbol);
+                           bool asks_for_table, LLVMValueRef v_table, const char *symbol);
 
 #endif

@@ -78,12 +78,17 @@ static LLVMValueRef narrow_byte_at(const asked *q) {
 
 /* ---- The heap ---- */
 
+static LLVMValueRef heap_end(const asked *q) {
+    return q->site->v_heap_end != NULL ? q->site->v_heap_end
+                                       : ir_load_view_field(q->ir, q->site->v_view, IR_VIEW_HEAP_END);
+}
+
 /* at - start < heap_end - last, or nothing where that is negative. */
 static emit_comparison compare_growing(const asked *q) {
     const ir *ir = q->ir;
     LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
     LLVMValueRef v_offset = LLVMBuildSub(ir->builder, q->v_index, v_start, "offset");
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, q->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_heap_end = heap_end(q);
     LLVMValueRef v_last = ir_const(ir->t_i64, q->step->last);
     LLVMValueRef arguments[] = {v_heap_end, v_last};
     LLVMValueRef v_span = q->step->kind == MF_STEP_IN_HEAP
@@ -95,7 +100,7 @@ static emit_comparison compare_growing(const asked *q) {
 /* Not heap_end <= at <= last: at - heap_end >= last + 1 - heap_end. */
 static emit_comparison compare_growth(const asked *q) {
     const ir *ir = q->ir;
-    LLVMValueRef v_heap_end = ir_load_view_field(ir, q->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_heap_end = heap_end(q);
     LLVMValueRef v_at = byte_at(q);
     LLVMValueRef v_above = LLVMBuildSub(ir->builder, v_at, v_heap_end, "above");
     LLVMValueRef v_end = ir_const(ir->t_i64, q->step->last + 1);
@@ -282,6 +287,8 @@ emit_check emit_check_steps(const ir *ir, const emit_site *site, uint32_t first,
             b_next = follow_step(ir, step + 1);
         LLVMBasicBlockRef b_pass = block_of(step->on_pass, b_next, b_access, b_fault);
         LLVMBasicBlockRef b_fail = block_of(step->on_fail, b_next, b_access, b_fault);
+        if (b_pass == b_fault || b_fail == b_fault)
+            check.b_fault_from = LLVMGetInsertBlock(ir->builder);
         branch(ir, step, v_ok, b_pass, b_fail);
         ir_block_enter(ir, b_next);
     }

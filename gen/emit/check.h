@@ -15,6 +15,7 @@ typedef struct emit_comparison {
 typedef struct emit_check {
     unsigned count;
     emit_comparison comparisons[MF_PLAN_STEPS_MAX];
+    LLVMBasicBlockRef b_fault_from; /* the last block that leads to the fault block, or NULL */
 } emit_check;
 
 /*

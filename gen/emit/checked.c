@@ -26,28 +26,34 @@ static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
 
 /* Everything faults, and there is no access. */
 static emit_checked emit_no_access(const ir *ir, LLVMBasicBlockRef b_fault) {
+    LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMBuildBr(ir->builder, b_fault);
-    return (emit_checked){.is_reached = false};
+    return (emit_checked){.is_reached = false, .b_fault_from = b_here};
 }
 
 /*
- * The comparisons, then the access. Its index is the one that was compared: a mask makes another of it, for
- * the access alone.
+ * The comparisons, then the host address. Its index is the one that was compared: a mask makes another of it,
+ * for the access alone.
  */
 static LLVMValueRef emit_after_steps(const ir *ir, const emit_site *site, uint32_t first, LLVMValueRef v_base,
-                                     LLVMValueRef v_index, LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
+                                     LLVMValueRef v_index, LLVMBasicBlockRef b_fault, emit_checked *made) {
     const mf_plan_step *end = &site->plan->steps[site->plan->step_count - 1];
     emit_check check = emit_check_steps(ir, site, first, v_index, b_fault);
+    made->b_fault_from = check.b_fault_from;
     if (v_index == NULL)
         v_index = emit_index(ir, site);
     if (end->kind == MF_STEP_MASK)
         v_index = emit_mask(ir, &check, v_index, end->start);
-    LLVMValueRef v_host = emit_access_host(ir, site, v_base, v_index);
-    return emit_access_plain(ir, site, v_host, v_value);
+    return emit_access_host(ir, site, v_base, v_index);
 }
 
-emit_checked emit_checked_access(const ir *ir, const emit_site *site, LLVMValueRef v_value,
-                                 LLVMBasicBlockRef b_fault) {
+/* What moves the bytes once the place is known; NULL for the client's own access, which the MMU checks by
+ * itself. */
+typedef LLVMValueRef emit_move(const ir *ir, const emit_site *site, LLVMValueRef v_host,
+                               LLVMValueRef v_value);
+
+static emit_checked emit_checked_move(const ir *ir, const emit_site *site, emit_move *move,
+                                      LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
     uint32_t first = emit_layout_step(ir, site);
     const mf_plan_step *step = &site->plan->steps[first];
     if (step->kind == MF_STEP_ALWAYS && step->on_pass == MF_EXIT_FAULT)
@@ -55,17 +61,31 @@ emit_checked emit_checked_access(const ir *ir, const emit_site *site, LLVMValueR
     emit_checked made = {.is_reached = true};
     LLVMValueRef v_index = emit_check_is_narrow(site) ? NULL : emit_index(ir, site);
     LLVMValueRef v_base = emit_access_base(ir, site);
-    if (step->kind == MF_STEP_MMU) {
+    LLVMValueRef v_host;
+    if (step->kind == MF_STEP_MMU && move != NULL) {
+        made.b_fault_from = b_fault == NULL ? NULL : LLVMGetInsertBlock(ir->builder);
         made.v_loaded = emit_access_paged(ir, site, v_base, v_index, v_value, b_fault);
-    } else if (step->kind == MF_STEP_ALWAYS) {
-        LLVMValueRef v_host = emit_access_host(ir, site, v_base, v_index);
-        made.v_loaded = emit_access_plain(ir, site, v_host, v_value);
-    } else {
-        made.v_loaded = emit_after_steps(ir, site, first, v_base, v_index, v_value, b_fault);
-        made.cold.v_index = v_index;
-        made.cold.v_kept = site->options->base == MF_BASE_VIEW ? v_base : NULL;
+        return made;
     }
+    if (step->kind == MF_STEP_ALWAYS || step->kind == MF_STEP_MMU) {
+        v_host = emit_access_host(ir, site, v_base, v_index);
+    } else {
+        bool is_read = site->options->base == MF_BASE_VIEW && site->v_base == NULL;
+        v_host = emit_after_steps(ir, site, first, v_base, v_index, b_fault, &made);
+        made.cold.v_index = v_index;
+        made.cold.v_kept = is_read ? v_base : NULL;
+    }
+    made.v_loaded = move == NULL ? v_host : move(ir, site, v_host, v_value);
     return made;
+}
+
+emit_checked emit_checked_access(const ir *ir, const emit_site *site, LLVMValueRef v_value,
+                                 LLVMBasicBlockRef b_fault) {
+    return emit_checked_move(ir, site, emit_access_plain, v_value, b_fault);
+}
+
+emit_checked emit_checked_host(const ir *ir, const emit_site *site, LLVMBasicBlockRef b_fault) {
+    return emit_checked_move(ir, site, NULL, NULL, b_fault);
 }
 
 /*

@@ -31,7 +31,8 @@ mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef fun
         if (symbol == NULL)
             return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a symbol name");
         LLVMValueRef v_table = v_tables[mf_accessor_info_get(id)->operation];
-        functions[id] = emit_accessor(ir, &plans->plans[id], input->options, v_table, symbol);
+        functions[id] =
+            emit_accessor(ir, &plans->plans[id], input->options, input->asks_for_table, v_table, symbol);
         free(symbol);
     }
     return MF_OK;

@@ -25,6 +25,7 @@ typedef struct emit_input {
     const mf_accessor_options *options;
     plan_fit fit; /* which memories they are exact for */
     const char *prefix;
+    bool asks_for_table; /* the module is a client's, who must not forget its exception table */
 } emit_input;
 
 /* How many entries of the exception table the set has. */

@@ -230,6 +230,32 @@ void ir_keep(const ir *ir, LLVMValueRef v_used) {
     LLVMBuildCall2(ir->builder, t_function, f_nothing, &v_used, 1, "");
 }
 
+/* How a function uses memory, two bits a place (LLVM's MemoryEffects): what its arguments point to is first.
+ */
+#define MEMORY_NONE 0u
+#define MEMORY_ARGUMENTS_READ 1u
+#define MEMORY_ARGUMENTS_WRITE 2u
+
+static void add_call_attribute(const ir *ir, LLVMValueRef v_call, ir_attribute attribute) {
+    unsigned kind = LLVMGetEnumAttributeKindForName(attribute.name, strlen(attribute.name));
+    LLVMAttributeRef made = LLVMCreateEnumAttribute(ir->context, kind, attribute.value);
+    LLVMAddCallSiteAttribute(v_call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, made);
+}
+
+void ir_may_not_return(const ir *ir) {
+    LLVMTypeRef t_function = LLVMFunctionType(ir->t_void, NULL, 0, false);
+    LLVMValueRef f_nothing =
+        LLVMGetInlineAsm(t_function, "", 0, "", 0, true, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef v_call = LLVMBuildCall2(ir->builder, t_function, f_nothing, NULL, 0, "");
+    add_call_attribute(ir, v_call, (ir_attribute){"nounwind", 0});
+    add_call_attribute(ir, v_call, (ir_attribute){"memory", MEMORY_NONE});
+}
+
+void ir_set_argument_memory(const ir *ir, LLVMValueRef v_call, bool writes) {
+    uint64_t effects = writes ? MEMORY_ARGUMENTS_WRITE : MEMORY_ARGUMENTS_READ;
+    add_call_attribute(ir, v_call, (ir_attribute){"memory", effects});
+}
+
 LLVMValueRef ir_launder(const ir *ir, LLVMValueRef v_known, const char *name) {
     LLVMTypeRef t_known = LLVMTypeOf(v_known);
     LLVMTypeRef t_function = LLVMFunctionType(t_known, &t_known, 1, false);

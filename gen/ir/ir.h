@@ -98,6 +98,12 @@ LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef 
 /* A use of `v_used` that costs no instruction: passes do not move its definition behind the branch before. */
 void ir_keep(const ir *ir, LLVMValueRef v_used);
 
+/* Passes take it that the program may end here, so they drop nothing before; it costs no instruction. */
+void ir_may_not_return(const ir *ir);
+
+/* The call touches what its pointer arguments point to and no other memory. */
+void ir_set_argument_memory(const ir *ir, LLVMValueRef v_call, bool writes);
+
 /* A copy of `v_known` (i32 or i64) of which LLVM knows nothing: it is in a register, and it costs no
  * instruction. */
 LLVMValueRef ir_launder(const ir *ir, LLVMValueRef v_known, const char *name);

@@ -27,7 +27,7 @@ static void shape_destroy(shape *s) {
 static mf_status make_set(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
-    emit_input input = {&made->plans, &made->options, made->fit, prefix};
+    emit_input input = {.plans = &made->plans, .options = &made->options, .fit = made->fit, .prefix = prefix};
     return linked_set_make(&all->tools, &input, &made->set, diag);
 }
 

@@ -273,18 +273,23 @@ mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_acce
     return plan_make_within(layout, &reach, id, options, plan, diag);
 }
 
+mf_status plan_access_validate(mf_operation operation, uint32_t width_bytes, mf_diag *diag) {
+    if (operation != MF_LOAD && operation != MF_STORE)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)operation, "there is no operation %d",
+                           (int)operation);
+    if (width_bytes == 0 || width_bytes > MF_ACCESS_BYTES_MAX)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, width_bytes,
+                           "an access has 1 to %d bytes, not %" PRIu32, MF_ACCESS_BYTES_MAX, width_bytes);
+    return MF_OK;
+}
+
 mf_status mf_plan_make_access(const mf_layout *layout, const mf_plan_access *access,
                               const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    if (access->operation != MF_LOAD && access->operation != MF_STORE)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)access->operation, "there is no operation %d",
-                           (int)access->operation);
-    if (access->width_bytes == 0 || access->width_bytes > MF_ACCESS_BYTES_MAX)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, access->width_bytes,
-                           "an access has 1 to %d bytes, not %" PRIu32, MF_ACCESS_BYTES_MAX,
-                           access->width_bytes);
-    mf_status status = mf_accessor_options_validate(options, diag);
+    mf_status status = plan_access_validate(access->operation, access->width_bytes, diag);
+    if (status == MF_OK)
+        status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
     plan_reach reach = plan_reach_make(layout, access->operation);

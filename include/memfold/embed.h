@@ -66,6 +66,8 @@
 
 #include <llvm-c/Types.h>
 
+#include <stdbool.h>
+
 MF_PUBLIC_BEGIN
 
 /* ---- Functions ----------------------------------------------------------------------------- */
@@ -99,32 +101,75 @@ mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const m
                           mf_embed **embed, mf_diag *diag);
 void mf_embed_destroy(mf_embed *embed);
 
-/* One access of the guest. */
+/*
+ * One access of the guest. All zero but `view`, `address` and, unless it traps, `fault_block` is fine.
+ *
+ * `base` and `heap_end` are what mf_embed_load_base and mf_embed_load_heap_end return. Without them each
+ * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many; a
+ * JIT that runs no such passes loads them at the entry of a function and hands them in.
+ */
 typedef struct mf_embed_access {
-    LLVMValueRef view;    /* ptr to the mf_view */
-    LLVMValueRef base;    /* ptr to guest address 0, for base = argument; otherwise NULL */
-    LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
-    uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers */
-    LLVMBasicBlockRef
-        fault_block; /* yours, for on_fault = return: where a fault goes when it has been recorded */
+    LLVMValueRef view;             /* ptr to the mf_view */
+    LLVMValueRef base;             /* ptr to guest address 0; NULL: read from the view, or a constant */
+    LLVMValueRef address;          /* i32, or i64 for an index that is a 33-bit sum already */
+    uint32_t offset;               /* added without wrapping; the sum is at most that of two 32-bit numbers */
+    LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
+    LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
+    uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */
+    uint32_t hot_percent;          /* 0: as the options say */
+    mf_diag *diag;                 /* NULL is fine: why the access was refused */
 } mf_embed_access;
 
 /*
- * Emits the access where `builder` stands, which is the end of a block without a terminator; it is left at
- * the end of the good path. `type` is i8, i16, i32, i64, float, double or ptr; the value has its bits,
- * neither extended nor converted. Debug locations are the builder's.
+ * Emit the access where `builder` stands, which is the end of a block without a terminator; it is left at
+ * the end of the good path. Debug locations are the builder's. The type is an integer of 8 to 128 bits, half,
+ * float, double, ptr, or a fixed vector of such (of integers: of 8, 16, 32, 64 or 128 bits) of at most 64
+ * bytes. The value has its bits, neither extended nor converted; an integer of N bits has the width of the
+ * fewest bytes that hold it, stored with zeros above. Big-endian goes with integers of 8, 16, 32, 64 and 128
+ * bits, half, float, double and ptr. Another type is refused: NULL or false, the reason in access->diag, and
+ * nothing is emitted.
  *
- * Each check has a cold block of its own that records the fault in the view and then branches to your fault
- * block;
- * `*fault_from` (NULL is fine) is that block, for the phis of yours, or NULL if none is reached: the access
- * cannot fault, or traps. An
- * access to a constant address that the layout decides has no check: it is the plain access, or nothing but
- * the fault, and then the good path is unreachable code.
+ * On x86_paged the MMU checks what one instruction accesses: up to 8 bytes of an integer, a float or double,
+ * a vector of 16 bytes, of 32 where the function you build has the target feature avx, of 64 where it has
+ * avx512f and prefer-vector-width 512. What takes several instructions is checked before them in software.
+ *
+ * With on_fault = return each check has a cold block of its own that records the fault in the view and then
+ * branches to your fault block; with branch the check goes there itself. `*fault_from` (NULL is fine) is the
+ * block from which yours is reached, for its phis, or NULL if it is not: the access cannot fault, or traps.
+ *
+ * An access to a constant address that the layout decides has no check: it is the plain access, or nothing
+ * but the fault, and then the good path is unreachable code.
  */
 LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                            LLVMTypeRef type, LLVMBasicBlockRef *fault_from);
-void mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                     LLVMValueRef value, LLVMBasicBlockRef *fault_from);
+
+/*
+ * Emits the check of an access of `width_bytes` bytes, 1 to 64, and returns the host address (ptr) of its
+ * first byte, for an access of your own: atomic, compare-exchange (a store), volatile, aligned. The address
+ * is good for these bytes until the memory changes. On x86_paged with on_fault = trap nothing is checked:
+ * your access faults by itself, and leaves through the guard frame. With return and branch the check is made
+ * in software, as on copy, because your access has no entry in the exception table. NULL and access->diag for
+ * another width or operation.
+ */
+LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                              uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from);
+
+/*
+ * Emit a load of what accesses read from the view: the host address of guest address 0 (ptr; with base =
+ * constant it is that constant), which stays as long as the memory lives, and the live heap end (i64), which
+ * a call, an atomic access or a fence may have changed: load it again behind them.
+ */
+LLVMValueRef mf_embed_load_base(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view);
+LLVMValueRef mf_embed_load_heap_end(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view);
+
+/*
+ * To be called for a fault block when all accesses that go there are emitted. If none can reach it, its phis
+ * have no entries, which LLVM's verifier refuses: they are replaced by poison, and the block is unreachable
+ * code. Otherwise nothing happens.
+ */
+void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 
 /*
  * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
