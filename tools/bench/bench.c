@@ -13,6 +13,7 @@
  *     scene        a layout's two memories
  *     work         the guest bytes that are touched, and in which order
  *     compiler     from an engine to machine code; bitcode holds guest/
+ *     module       from bitcode to machine code, whatever it holds
  *     engines, layouts, clock, summary
  *     guest/       what is compiled together with an engine: loops and peers
  */
