@@ -179,12 +179,24 @@ void bench_module_settle(bench_module *module, const char *const *names, size_t 
     }
 }
 
+/*
+ * LLVM's vectorisers leave functions with this attribute alone. "default<O3>" sets the vectorisers' options
+ * itself, whatever is given to it.
+ */
+static void forbid_vectors(LLVMModuleRef module) {
+    static const char name[] = "noimplicitfloat";
+    LLVMContextRef context = LLVMGetModuleContext(module);
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, sizeof name - 1);
+    for (LLVMValueRef f_function = LLVMGetFirstFunction(module); f_function != NULL;
+         f_function = LLVMGetNextFunction(f_function))
+        LLVMAddAttributeAtIndex(f_function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                LLVMCreateEnumAttribute(context, kind, 0));
+}
+
 mf_status bench_module_optimise(bench_jit *jit, bench_module *module, bool vectorise, mf_diag *diag) {
+    if (!vectorise)
+        forbid_vectors(module->module);
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMPassBuilderOptionsSetLoopVectorization(options, vectorise);
-    LLVMPassBuilderOptionsSetSLPVectorization(options, vectorise);
-    LLVMPassBuilderOptionsSetLoopInterleaving(options, vectorise);
-    LLVMPassBuilderOptionsSetLoopUnrolling(options, true);
     LLVMErrorRef error = LLVMRunPasses(module->module, "default<O3>", jit->machine, options);
     LLVMDisposePassBuilderOptions(options);
     return take_error(error, "optimise", diag);
