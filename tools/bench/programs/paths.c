@@ -8,39 +8,44 @@
 enum { NODES = 1000, DEGREE = 6, EDGES = NODES * DEGREE, SOURCES = 16, EDGE_BYTES = 8, ENTRY_BYTES = 8 };
 #define FAR UINT32_MAX
 
+static uint32_t distance_at(guest g, place heap, int i) {
+    return load_u32(g, heap + i * ENTRY_BYTES, 0);
+}
+
+static uint32_t node_at(guest g, place heap, int i) {
+    return load_u32(g, heap + i * ENTRY_BYTES, 4);
+}
+
+static void put_entry(guest g, place heap, int i, uint32_t distance, uint32_t node) {
+    store_u32(g, heap + i * ENTRY_BYTES, 0, distance);
+    store_u32(g, heap + i * ENTRY_BYTES, 4, node);
+}
+
 static void heap_push(guest g, place heap, int count, uint32_t distance, uint32_t node) {
     int at = count;
     while (at > 0) {
         int parent = (at - 1) / 2;
-        uint32_t above = load_u32(g, heap + parent * ENTRY_BYTES, 0);
-        if (above <= distance)
+        if (distance_at(g, heap, parent) <= distance)
             break;
-        store_u32(g, heap + at * ENTRY_BYTES, 0, above);
-        store_u32(g, heap + at * ENTRY_BYTES, 4, load_u32(g, heap + parent * ENTRY_BYTES, 4));
+        put_entry(g, heap, at, distance_at(g, heap, parent), node_at(g, heap, parent));
         at = parent;
     }
-    store_u32(g, heap + at * ENTRY_BYTES, 0, distance);
-    store_u32(g, heap + at * ENTRY_BYTES, 4, node);
+    put_entry(g, heap, at, distance, node);
 }
 
 /* Takes the first of `count` entries away: the last one sinks from its place. */
 static void heap_pop(guest g, place heap, int count) {
-    uint32_t distance = load_u32(g, heap + (count - 1) * ENTRY_BYTES, 0);
-    uint32_t node = load_u32(g, heap + (count - 1) * ENTRY_BYTES, 4);
+    uint32_t distance = distance_at(g, heap, count - 1);
+    uint32_t node = node_at(g, heap, count - 1);
     int at = 0;
     for (int child; (child = 2 * at + 1) < count - 1; at = child) {
-        place entry = heap + child * ENTRY_BYTES;
-        if (child + 1 < count - 1 && load_u32(g, entry, ENTRY_BYTES) < load_u32(g, entry, 0)) {
+        if (child + 1 < count - 1 && distance_at(g, heap, child + 1) < distance_at(g, heap, child))
             child++;
-            entry += ENTRY_BYTES;
-        }
-        if (load_u32(g, entry, 0) >= distance)
+        if (distance_at(g, heap, child) >= distance)
             break;
-        store_u32(g, heap + at * ENTRY_BYTES, 0, load_u32(g, entry, 0));
-        store_u32(g, heap + at * ENTRY_BYTES, 4, load_u32(g, entry, 4));
+        put_entry(g, heap, at, distance_at(g, heap, child), node_at(g, heap, child));
     }
-    store_u32(g, heap + at * ENTRY_BYTES, 0, distance);
-    store_u32(g, heap + at * ENTRY_BYTES, 4, node);
+    put_entry(g, heap, at, distance, node);
 }
 
 static void find_paths(guest g, const program_work *work, place distances, uint32_t source) {
@@ -51,11 +56,10 @@ static void find_paths(guest g, const program_work *work, place distances, uint3
     for (int i = 0; i < NODES; i++)
         put_u32(g, distances, i, FAR);
     put_u32(g, distances, (int)source, 0);
-    store_u32(g, heap, 0, 0);
-    store_u32(g, heap, 4, source);
+    put_entry(g, heap, 0, 0, source);
     while (count > 0) {
-        uint32_t distance = load_u32(g, heap, 0);
-        int node = (int)load_u32(g, heap, 4);
+        uint32_t distance = distance_at(g, heap, 0);
+        int node = (int)node_at(g, heap, 0);
         heap_pop(g, heap, count--);
         if (distance > get_u32(g, distances, node))
             continue;
