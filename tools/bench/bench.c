@@ -10,11 +10,16 @@
  *     parallel     the same by one and by two threads
  *     specialise, faults, lives, sizes   what is not an access
  *     costs        their list
+ *     program_report   tables, JSON and picture of the programs
+ *     programs     whole programs: engines are compared, then timed in turn
+ *     program_code, program_scene, program_engines   their machine code, their memories, their engines
  *     scene        a layout's two memories
  *     work         the guest bytes that are touched, and in which order
  *     compiler     from an engine to machine code; bitcode holds guest/
+ *     module       from bitcode to machine code, whatever it holds
  *     engines, layouts, clock, summary
  *     guest/       what is compiled together with an engine: loops and peers
+ *     programs/    the programs, and the peers of their accesses
  */
 #include "bench/json.h"
 #include "bench/plot.h"
@@ -67,7 +72,8 @@ static const struct argp_option bench_options[] = {
     {"rounds", KEY_ROUNDS, "N", 0, "Rounds of each cell (default 31)", 0},
     {"json", KEY_JSON, "FILE", 0,
      "Also write everything as JSON; '-' is standard output, and then JSON alone", 0},
-    {"plot", KEY_PLOT, "FILE", 0, "Also draw ns per access against regions as SVG (needs gnuplot)", 0},
+    {"plot", KEY_PLOT, "FILE", 0,
+     "Also draw ns per access against regions, or else the programs, as SVG (needs gnuplot)", 0},
     {0}};
 
 /* The bits of the words in "a,b" by their places in `choices`. */
@@ -148,7 +154,13 @@ static const char bench_doc[] =
     "Peers: raw (no check), seed (bounds only), list (region list), search (branchless binary search), bytes "
     "(a permission byte per page), tlb (software TLB), mprotect (plain loads, the MMU checks). memfold: "
     "generic, "
-    "called-copy, called-paged, inlined-copy, inlined-paged.\v"
+    "called-copy, called-paged, inlined-copy, inlined-paged.\n"
+    "\n"
+    "Whole programs: native, native-scalar (not vectorised), plain (accesses in a guard-page window), guard "
+    "(the "
+    "same, dead loads are kept), bounds (the memory's size is checked). memfold: unchecked, paged, "
+    "paged-functions, copy-1, copy-4, copy-16 (maps of so many regions), copy-4-hot, copy-16-hot (with a "
+    "hint).\v"
     "Addresses span all regions while the touched lines fit the working set, so that a cell shows the check "
     "and not "
     "the caches of the machine. Every engine is first compared with a reference: values, faults, fault "
@@ -241,7 +253,7 @@ static void settle_request(bench_request *request) {
     unsigned all_sets = 1u << SET_L1 | 1u << SET_L2 | 1u << SET_1G;
     if (request->sections == 0)
         request->sections = SECTION_ACCESS | SECTION_SPECIALISE | SECTION_FAULT | SECTION_LIFE |
-                            SECTION_SIZE | SECTION_THREADS;
+                            SECTION_SIZE | SECTION_THREADS | SECTION_PROGRAMS;
     if (request->patterns == 0)
         request->patterns = (1u << PATTERN_COUNT) - 1;
     if (request->sets == 0)
@@ -258,6 +270,7 @@ int bench_main(int argc, char **argv) {
     command_parse(&bench_argp, "memfold bench", 0, argc, argv, &command);
     settle_request(&command.request);
     bench_engines_make(&engines, command.engines, command.strategies);
+    program_engines_make(&command.request.programs, command.engines);
     int code = layouts_make(&layouts, &command);
     if (code == 0)
         code = bench_walk(&command.request, &engines, &layouts, &report);

@@ -1,4 +1,4 @@
-/* The bitcode of guest/ in the command: the bytes of two files that the build has made. */
+/* The bitcode of guest/ and programs/ in the command: the bytes of files that the build has made. */
 #include "bench/bitcode.h"
 
 #define CARRY(name, file)                                                                                    \
@@ -12,3 +12,9 @@
 
 CARRY(bench_loops_bitcode, BENCH_LOOPS_FILE);
 CARRY(bench_peers_bitcode, BENCH_PEERS_FILE);
+CARRY(bench_access_bitcode, BENCH_PROGRAMS_DIRECTORY "/bench_access.bc");
+
+#define X(name)                                                                                              \
+    CARRY(bench_program_##name##_guest, BENCH_PROGRAMS_DIRECTORY "/bench_" #name "_guest.bc");               \
+    CARRY(bench_program_##name##_native, BENCH_PROGRAMS_DIRECTORY "/bench_" #name "_native.bc");
+PROGRAMS(X)

@@ -8,10 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
-double bench_clock_ns(void) {
+static double read_clock(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+double bench_clock_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double bench_thread_ns(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int open_counter(void) {

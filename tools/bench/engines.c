@@ -1,6 +1,7 @@
 /* The engines: those that are always measured, and those that the command line asks for. */
 #include "bench/engines.h"
 
+#include "bench/program_engines.h"
 #include "command.h"
 #include "options.h"
 
@@ -47,9 +48,10 @@ static void add_wanted(bench_engines *list, const char *word) {
             add_engine(list, &usual_engines[i]);
             return;
         }
-    if (strcmp(word, broken_engine.name) != 0)
+    if (strcmp(word, broken_engine.name) == 0)
+        add_engine(list, &broken_engine);
+    else if (program_engine_lookup(word) == NULL)
         usage_error("unknown engine '%s' for --engines", word);
-    add_engine(list, &broken_engine);
 }
 
 static void add_strategy(bench_engines *list, const char *word) {

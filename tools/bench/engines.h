@@ -32,7 +32,10 @@ typedef struct bench_engines {
     size_t count;
 } bench_engines;
 
-/* The usual engines; then `strategies`, "a,b" (NULL: none), as further ones. Bad words are bad usage. */
+/*
+ * The usual engines, or those of `wanted`, "a,b", where engines of programs are passed over; then
+ * `strategies`, "a,b" (NULL: none), as further ones. Bad words are bad usage.
+ */
 void bench_engines_make(bench_engines *list, const char *wanted, const char *strategies);
 
 #endif

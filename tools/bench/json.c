@@ -1,6 +1,8 @@
 /* The report for programs. */
 #include "bench/json.h"
 
+#include "bench/program_report.h"
+
 #include <string.h>
 
 /* A string: quotes and backslashes escaped, control characters replaced by '?'. */
@@ -76,7 +78,9 @@ void bench_json_print(const bench_report *report, FILE *to) {
         fputs(i == 0 ? "\n  " : ",\n  ", to);
         print_cell(report, &report->cells[i], to);
     }
-    fputs("],\n \"costs\": [", to);
+    fputs("],\n \"programs\": ", to);
+    program_report_print_json(&report->programs, to);
+    fputs(",\n \"costs\": [", to);
     for (size_t i = 0; i < report->costs.count; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", to);
         print_cost(&report->costs.all[i], to);

@@ -229,28 +229,6 @@ static bool enter(cell_duel *duel, const bench_code *codes) {
     return true;
 }
 
-static bench_summary ratio(const double *a, const double *b, unsigned rounds) {
-    double *ratios = calloc(rounds, sizeof *ratios);
-    if (ratios == NULL)
-        abort();
-    for (unsigned i = 0; i < rounds; i++)
-        ratios[i] = a[i] / b[i];
-    bench_summary summary = bench_summarise(ratios, rounds);
-    free(ratios);
-    return summary;
-}
-
-/* Leaves the samples in the order of the rounds. */
-static bench_summary summarise_copy(const double *samples, unsigned rounds) {
-    double *copy = calloc(rounds, sizeof *copy);
-    if (copy == NULL)
-        abort();
-    memcpy(copy, samples, rounds * sizeof *copy);
-    bench_summary summary = bench_summarise(copy, rounds);
-    free(copy);
-    return summary;
-}
-
 static const cell_runner *fastest(const cell_duel *duel, bool of_memfold) {
     const cell_runner *best = NULL;
     double least = 0;
@@ -280,14 +258,15 @@ static void conclude(cell_duel *duel) {
         if (runner->samples == NULL)
             continue;
         cell->engines[i].there = true;
-        cell->engines[i].ns = summarise_copy(runner->samples, duel->rounds);
-        cell->engines[i].ratio = ratio(runner->samples, duel->all[baseline].samples, duel->rounds);
+        cell->engines[i].ns = bench_summarise_copy(runner->samples, duel->rounds);
+        cell->engines[i].ratio =
+            bench_summarise_ratio(runner->samples, duel->all[baseline].samples, duel->rounds);
         count_instructions(runner, &cell->engines[i]);
     }
     const cell_runner *ours = fastest(duel, true);
     const cell_runner *theirs = fastest(duel, false);
     if (ours != NULL && theirs != NULL)
-        cell->rivals = ratio(ours->samples, theirs->samples, duel->rounds);
+        cell->rivals = bench_summarise_ratio(ours->samples, theirs->samples, duel->rounds);
 }
 
 bool bench_cell_measure(bench_cell *cell, bench_scene *scene, const bench_work *work,

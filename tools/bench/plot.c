@@ -1,9 +1,11 @@
 /*
- * The picture: ns per access against the number of regions, one line per engine, drawn by gnuplot. Each line
+ * The picture, drawn by gnuplot: ns per access against the number of regions, one line per engine. Each line
  * is named at its end, in its own colour; memfold's are thick, and names that would overlap are moved apart.
+ * Where no accesses were measured it is the programs' own (program_report.h).
  */
 #include "bench/plot.h"
 
+#include "bench/program_report.h"
 #include "command.h"
 #include "output.h"
 
@@ -49,6 +51,7 @@ typedef struct plot_view {
     const bench_report *report;
     bench_pattern pattern;
     bench_set set;
+    bool of_programs; /* the picture of programs, which have neither of these */
 } plot_view;
 
 static bool shown(const plot_view *plot, const bench_cell *cell) {
@@ -173,7 +176,7 @@ static void print_lines(const plot_view *plot, FILE *to) {
     fputc('\n', to);
 }
 
-/* The first cell that is drawn says which pattern and working set the picture has. */
+/* The first cell that is drawn says which pattern and working set the picture has, if there is one. */
 static bool choose(plot_view *plot) {
     for (size_t i = 0; i < plot->report->cell_count; i++) {
         const bench_cell *cell = &plot->report->cells[i];
@@ -182,10 +185,15 @@ static bool choose(plot_view *plot) {
         if (shown(plot, cell))
             return true;
     }
-    return false;
+    plot->of_programs = plot->report->programs.there;
+    return plot->of_programs;
 }
 
 static void print_script(const plot_view *plot, FILE *to) {
+    if (plot->of_programs) {
+        program_report_print_plot(&plot->report->programs, to);
+        return;
+    }
     print_frame(plot, to);
     for (size_t i = 0; i < plot->report->engines->count; i++)
         print_data(plot, i, to);
@@ -259,7 +267,7 @@ bool bench_plot_write(const bench_report *report, const char *path) {
     plot_view plot = {.report = report};
     output_file output;
     if (!choose(&plot)) {
-        fail_print(NULL, 0, "bench: --plot needs layouts of --regions");
+        fail_print(NULL, 0, "bench: --plot needs layouts of --regions, or programs");
         return false;
     }
     FILE *picture = tmpfile();

@@ -1,4 +1,4 @@
-/* The report as a picture: ns per access against the number of regions. */
+/* The report as a picture: ns per access against the number of regions, or else the programs. */
 #ifndef MEMFOLD_TOOLS_BENCH_PLOT_H
 #define MEMFOLD_TOOLS_BENCH_PLOT_H
 

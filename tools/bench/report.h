@@ -6,6 +6,7 @@
 #include "bench/engines.h"
 #include "bench/layouts.h"
 #include "bench/measure.h"
+#include "bench/programs.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ typedef struct bench_report {
     const bench_engines *engines; /* borrowed */
     bench_cell *cells;
     size_t cell_count;
+    bench_programs programs;
     bench_costs costs;
     unsigned rounds;
     bool quick;
@@ -24,7 +26,7 @@ typedef struct bench_report {
 
 void bench_report_fini(bench_report *report);
 
-/* Prints a table for each pattern and working set, then the costs. */
+/* Prints a table for each pattern and working set, then the programs and the costs. */
 void bench_report_print(const bench_report *report, FILE *to);
 
 #endif

@@ -36,10 +36,9 @@ static bool list_windows(bench_scene *scene, mf_operation operation) {
  * Without huge pages random accesses are accesses to the host's page tables. The copy backend asks for them
  * in large regions only; here also the holes between small ones may be backed.
  */
-static void ask_huge_pages(bench_scene *scene) {
-    uint64_t bytes =
-        (mf_layout_len(scene->layout->layout) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-    scene->huge_pages = madvise(scene->guests[MF_BACKEND_COPY].view.base, bytes, MADV_HUGEPAGE) == 0;
+bool bench_ask_huge_pages(const mf_layout *layout, unsigned char *base) {
+    uint64_t bytes = (mf_layout_len(layout) + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    return madvise(base, bytes, MADV_HUGEPAGE) == 0;
 }
 
 static mf_status open_backend(bench_scene *scene, mf_backend backend, mf_diag *diag) {
@@ -61,7 +60,7 @@ mf_status bench_scene_init(bench_scene *scene, const bench_layout *layout, mf_di
         status = open_backend(scene, (mf_backend)backend, diag);
     if (status != MF_OK)
         return status;
-    ask_huge_pages(scene);
+    scene->huge_pages = bench_ask_huge_pages(layout->layout, scene->guests[MF_BACKEND_COPY].view.base);
     bool listed = list_windows(scene, MF_LOAD) && list_windows(scene, MF_STORE);
     return listed ? MF_OK : bench_out_of_memory(diag);
 }
@@ -93,8 +92,7 @@ static void fill_lines(unsigned char *base, const bench_work *work, bool writabl
 }
 
 /* Gives all read-only regions one permission. */
-static mf_status protect_read_only(bench_scene *scene, mf_memory *memory, mf_perm perm, mf_diag *diag) {
-    const mf_layout *layout = scene->layout->layout;
+static mf_status protect_read_only(const mf_layout *layout, mf_memory *memory, mf_perm perm, mf_diag *diag) {
     mf_status status = MF_OK;
     for (size_t i = 0; i < mf_layout_region_count(layout) && status == MF_OK; i++) {
         mf_region region = mf_layout_region(layout, i);
@@ -104,28 +102,32 @@ static mf_status protect_read_only(bench_scene *scene, mf_memory *memory, mf_per
     return status;
 }
 
+mf_status bench_read_only_open(const mf_layout *layout, mf_memory *memory, mf_diag *diag) {
+    return protect_read_only(layout, memory, MF_PERM_RW, diag);
+}
+
 /*
  * After the changes the permissions are again those that the accessors were made for. Asking for the layout
  * makes the memory find that out now and not during a measurement.
  */
-static mf_status know_layout(mf_memory *memory, mf_diag *diag) {
-    mf_layout *layout = NULL;
-    mf_status status = mf_memory_layout(memory, &layout, diag);
+mf_status bench_read_only_close(const mf_layout *layout, mf_memory *memory, mf_diag *diag) {
+    mf_layout *found = NULL;
+    mf_status status = protect_read_only(layout, memory, MF_PERM_RO, diag);
     if (status == MF_OK)
-        mf_layout_release(layout);
+        status = mf_memory_layout(memory, &found, diag);
+    if (status == MF_OK)
+        mf_layout_release(found);
     return status;
 }
 
 mf_status bench_scene_prepare(bench_scene *scene, const bench_work *work, mf_diag *diag) {
     for (int backend = MF_BACKEND_COPY; backend <= MF_BACKEND_X86_PAGED; backend++) {
         mf_memory *memory = scene->memories[backend];
-        mf_status status = protect_read_only(scene, memory, MF_PERM_RW, diag);
+        mf_status status = bench_read_only_open(scene->layout->layout, memory, diag);
         if (status != MF_OK)
             return status;
         fill_lines(scene->guests[backend].view.base, work, false);
-        status = protect_read_only(scene, memory, MF_PERM_RO, diag);
-        if (status == MF_OK)
-            status = know_layout(memory, diag);
+        status = bench_read_only_close(scene->layout->layout, memory, diag);
         if (status != MF_OK)
             return status;
         bench_scene_restore(scene, (mf_backend)backend, work);

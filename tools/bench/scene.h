@@ -32,4 +32,13 @@ void bench_scene_restore(bench_scene *scene, mf_backend backend, const bench_wor
 /* Of the bytes of all lines: two memories with the same checksum hold the same. */
 uint64_t bench_scene_checksum(const bench_scene *scene, mf_backend backend, const bench_work *work);
 
+/* ---- For any memory whose layout has read-only regions ---- */
+
+/* Those regions can be written, as long as their bytes are given to them; then they are read-only again. */
+mf_status bench_read_only_open(const mf_layout *layout, mf_memory *memory, mf_diag *diag);
+mf_status bench_read_only_close(const mf_layout *layout, mf_memory *memory, mf_diag *diag);
+
+/* Asks for huge pages below a copy memory's base; false if the host refuses. */
+bool bench_ask_huge_pages(const mf_layout *layout, unsigned char *base);
+
 #endif

@@ -2,6 +2,7 @@
 #include "bench/summary.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int by_value(const void *a, const void *b) {
     double left = *(const double *)a;
@@ -23,4 +24,28 @@ bench_summary bench_summarise(double *samples, size_t count) {
     qsort(samples, count, sizeof *samples, by_value);
     return (bench_summary){quantile(samples, count, 0.5), quantile(samples, count, 0.25),
                            quantile(samples, count, 0.75)};
+}
+
+static double *allocate(size_t count) {
+    double *samples = calloc(count, sizeof *samples);
+    if (samples == NULL)
+        abort();
+    return samples;
+}
+
+bench_summary bench_summarise_copy(const double *samples, size_t count) {
+    double *copy = allocate(count);
+    memcpy(copy, samples, count * sizeof *copy);
+    bench_summary summary = bench_summarise(copy, count);
+    free(copy);
+    return summary;
+}
+
+bench_summary bench_summarise_ratio(const double *a, const double *b, size_t count) {
+    double *ratios = allocate(count);
+    for (size_t i = 0; i < count; i++)
+        ratios[i] = a[i] / b[i];
+    bench_summary summary = bench_summarise(ratios, count);
+    free(ratios);
+    return summary;
 }

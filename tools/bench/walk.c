@@ -6,6 +6,7 @@
 #include "bench/faults.h"
 #include "bench/lives.h"
 #include "bench/parallel.h"
+#include "bench/programs.h"
 #include "bench/sizes.h"
 #include "bench/specialise.h"
 #include "command.h"
@@ -154,6 +155,12 @@ static mf_status measure_costs(bench_costs *costs, const bench_request *request,
     return status;
 }
 
+static int measure_programs(bench_report *report, const bench_request *request) {
+    int code = bench_programs_measure(&report->programs, request->rounds, request->quick);
+    report->huge_pages = report->programs.huge_pages;
+    return code;
+}
+
 static int measure_all(walk_state *state, const bench_layouts *layouts) {
     const bench_request *request = state->request;
     mf_diag diag = {0};
@@ -169,9 +176,11 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     for (size_t i = 0; code == 0 && i < layouts->count; i++) {
         const bench_layout *layout = &layouts->all[i];
         bool threads = layout == threaded && (request->sections & SECTION_THREADS);
-        if (threads || (request->sections & SECTION_ACCESS))
+        if (state->engines->count > 0 && (threads || (request->sections & SECTION_ACCESS)))
             code = measure_layout(state, layout, threads);
     }
+    if (code == 0 && (request->sections & SECTION_PROGRAMS) && request->programs.count > 0)
+        code = measure_programs(state->report, request);
     tell("other", "costs");
     if (code == 0 && measure_costs(costs, request, &diag) != MF_OK)
         code = fail_diag(&diag, NULL);
@@ -186,6 +195,7 @@ int bench_walk(const bench_request *request, const bench_engines *engines, const
         abort();
     *report = (bench_report){.engines = engines, .rounds = request->rounds, .quick = request->quick};
     report->counts_instructions = bench_instructions_take() >= 0;
+    report->programs.engines = request->programs;
     state->request = request;
     state->engines = engines;
     state->report = report;

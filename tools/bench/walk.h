@@ -12,9 +12,10 @@ typedef enum bench_section {
     SECTION_FAULT = 4,
     SECTION_LIFE = 8,
     SECTION_SIZE = 16,
-    SECTION_THREADS = 32
+    SECTION_THREADS = 32,
+    SECTION_PROGRAMS = 64
 } bench_section;
-#define BENCH_SECTION_NAMES "access|specialise|fault|life|size|threads"
+#define BENCH_SECTION_NAMES "access|specialise|fault|life|size|threads|programs"
 
 /* What is to be measured. */
 typedef struct bench_request {
@@ -23,6 +24,7 @@ typedef struct bench_request {
     unsigned sets;     /* bits by bench_set */
     unsigned rounds;
     bool quick;
+    program_engines programs; /* the engines of programs */
 } bench_request;
 
 /*
