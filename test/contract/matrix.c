@@ -156,6 +156,7 @@ static const scene SCENES[] = {
      .regions = {{0, 0x1000, RW},
                  {0x2000, 0x1000, RO},
                  {0x3000, 0x1000, RW},
+                 {0x6000, 0x1000, RW},
                  {0x10000, 0x2000, RW},
                  {0xFFFFF000, 0x1000, RW}}},
     {"perm-table-forced", BOTH(PERM_TABLE), .strategy = MF_STRATEGY_PERM_TABLE,

@@ -23,6 +23,7 @@ static const program_engine engines[] = {
     {"bounds", PEER, MAP_4, "bounds", false, {0}},
     {"unchecked", BUILDER, MAP_4, NULL, false, {.policy = MF_POLICY_NONE}},
     {"paged", BUILDER, MAP_4, NULL, false, {PAGED}},
+    {"paged-guest", BUILDER, MAP_4, NULL, false, {PAGED, .order = MF_ORDER_GUEST}},
     {"paged-functions", FUNCTIONS, MAP_4, NULL, false, {PAGED}},
     {"copy-1", BUILDER, MAP_1, NULL, false, {0}},
     {"copy-4", BUILDER, MAP_4, NULL, false, {0}},
