@@ -284,10 +284,13 @@ static void (*const entries[])(int, siginfo_t *, void *) = {enter_0, enter_1, en
 
 MF_STATIC_ASSERT(sizeof entries / sizeof entries[0] == LAYER_COUNT, "each layer has an entry");
 
-/* The layer whose entry the action is, or NULL. */
+/*
+ * The layer whose entry the action is, or NULL. It is ours whatever its flags: a library that saves a handler
+ * with signal() and puts it back so has lost them.
+ */
 static layer *layer_of(chain *c, action a) {
     for (unsigned i = 0; i < LAYER_COUNT; i++)
-        if ((a.flags & SA_SIGINFO) != 0 && a.handler == (uintptr_t)entries[i])
+        if (a.handler == (uintptr_t)entries[i])
             return &c->layers[i];
     return NULL;
 }
@@ -314,6 +317,8 @@ static void put_on_top_of(layer *l, action below) {
     atomic_store(&l->is_spent, false);
 }
 
+#define OUR_FLAGS (SA_SIGINFO | SA_ONSTACK | (int)SA_NODEFER)
+
 /*
  * The kernel blocks for us what it would block for the action below, but not this signal: whoever interrupts
  * us may run guests too. System calls are restarted exactly if they were before, because signals can also be
@@ -323,13 +328,19 @@ static struct sigaction our_action(const chain *c, const layer *l, action below)
     bool restarts = !is_function(below) || (below.flags & SA_RESTART) != 0;
     action ours = {
         .handler = (uintptr_t)entries[l - c->layers],
-        .flags = SA_SIGINFO | SA_ONSTACK | (int)SA_NODEFER | (restarts ? SA_RESTART : 0),
+        .flags = OUR_FLAGS | (restarts ? SA_RESTART : 0),
         .mask = is_function(below) ? below.mask & ~bit_of(c->signal) : 0,
     };
     return to_sigaction(ours);
 }
 
 /* ---- Installing ---------------------------------------------------------------------------- */
+
+/* A layer that is on top has the flags that it needs, with which it was put there. */
+static bool restore_flags(const chain *c, const layer *l, int flags) {
+    struct sigaction ours = our_action(c, l, previous_of(l));
+    return (flags & OUR_FLAGS) == OUR_FLAGS || sigaction(c->signal, &ours, NULL) == 0;
+}
 
 /*
  * The action below is known before our layer is there, because it may be called at once. A policy that
@@ -342,7 +353,7 @@ static bool install(chain *c) {
         return install_count > 0;
     action below = action_of(&current);
     if (layer_of(c, below) != NULL)
-        return true;
+        return restore_flags(c, layer_of(c, below), below.flags);
     layer *l = choose_layer(c, below);
     put_on_top_of(l, below);
     struct sigaction ours = our_action(c, l, below);

@@ -14,6 +14,7 @@
  * CHECK-NEXT: the default in place of a handler on top
  * CHECK-NEXT: the earlier one in place of a handler on top
  * CHECK-NEXT: an old action put back over ours
+ * CHECK-NEXT: ours put back by signal
  * CHECK-NEXT: a handler taken off from below ours
  * CHECK-NEXT: handlers in a circle
  * CHECK-NEXT: more handlers than are remembered
@@ -267,7 +268,8 @@ static void print_table(void) {
 static struct sigaction below;
 
 static void reporter(int number, siginfo_t *info, void *context) {
-    (void)number, (void)info, (void)context;
+    (void)number, (void)context;
+    expect((unsigned char *)info->si_addr == target);
     calls++;
     repair();
 }
@@ -319,6 +321,31 @@ static void old_action_back(void) {
     guest_fault();
     touch_target();
     expect(calls == 1);
+}
+
+static void not_called(int number) {
+    (void)number;
+    _exit(99);
+}
+
+/* signal() knows only the address: what it puts back has no siginfo and no alternate stack. */
+static void put_back_by_signal(void) {
+    struct sigaction now;
+    set_handler(reporter, 0, NULL);
+    open_memory();
+    mf_memory *first = memory;
+    void (*saved)(int) = signal(SIGSEGV, not_called);
+    expect(signal(SIGSEGV, saved) == not_called);
+    open_memory();
+    run_on_thread(1 << 16);
+    guest_fault();
+    touch_target();
+    expect(calls == 1);
+    mf_memory_destroy(memory);
+    memory = first;
+    guest_fault();
+    mf_memory_destroy(memory);
+    expect(sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_sigaction == reporter);
 }
 
 /* It puts back ours as it was when it came, and must not be called any more. */
@@ -567,6 +594,7 @@ int main(void) {
     passes("the default in place of a handler on top", succeeds(default_in_its_place));
     passes("the earlier one in place of a handler on top", succeeds(earlier_in_its_place));
     passes("an old action put back over ours", succeeds(old_action_back));
+    passes("ours put back by signal", succeeds(put_back_by_signal));
     passes("a handler taken off from below ours", succeeds(taken_off_from_below));
     passes("handlers in a circle", succeeds(handlers_in_a_circle) && dies_by(SIGSEGV, circle_of_one));
     passes("more handlers than are remembered", succeeds(many_handlers));
