@@ -43,6 +43,10 @@
  * doing: fork waits until none of them is compiling or freeing code, or emitting (aot.h). It is not called in
  * a signal handler. What the client itself does in LLVM in other threads is not waited for.
  *
+ * The end of the process. Threads may ask for code, and run it, while main returns or another thread calls
+ * exit: that waits until nobody is compiling or emitting, and then new code is refused with MF_LLVM, because
+ * LLVM's own state is destroyed. Known code can be had and run until the last thread is gone.
+ *
  * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory, or that the host would not
  * give 32 MiB before LLVM is entered, much more than it takes for usual layouts; so a limit such as RLIMIT_AS
  * is met
