@@ -19,7 +19,6 @@
 static mf_jit *jit;
 static pthread_t joined;
 static atomic_bool is_child, stop;
-static atomic_uint compiled;
 
 static void expect_end(mf_status status, const mf_diag *diag) {
     if (status != MF_LLVM || strstr(diag->message, "the process ends") == NULL)
@@ -38,7 +37,6 @@ static void *compile_always(void *first) {
         else
             expect_end(status, &diag);
         mf_layout_release(layout);
-        atomic_fetch_add(&compiled, 1);
     }
     return NULL;
 }
@@ -61,7 +59,7 @@ static void *emit_always(void *unused) {
     return NULL;
 }
 
-static void *run_always(void *unused) {
+static void *run_sometimes(void *unused) {
     mf_layout *layout = make_layout(0x30000000);
     mf_memory *memory = make_memory(0x30000000);
     (void)unused;
@@ -70,6 +68,7 @@ static void *run_always(void *unused) {
         if (mf_code_accessors(code)->store_u8(mf_memory_view(memory), 0x30000000, 1) != 0)
             _exit(4);
         mf_code_release(code);
+        usleep(100);
     }
     mf_memory_destroy(memory);
     mf_layout_release(layout);
@@ -79,7 +78,7 @@ static void *run_always(void *unused) {
 /* Late, when LLVM's own destructors have run. */
 __attribute__((destructor)) static void join_and_wait(void) {
     if (atomic_load(&is_child)) {
-        usleep(5000);
+        usleep(50000);
         atomic_store(&stop, true);
         pthread_join(joined, NULL);
     }
@@ -93,11 +92,9 @@ static void be_child(unsigned number) {
     mf_layout *known = make_layout(0x30000000);
     get_code(jit, known, NULL);
     pthread_create(&joined, NULL, compile_always, (void *)0);
-    pthread_create(&thread, NULL, compile_always, (void *)2000);
-    pthread_create(&thread, NULL, emit_always, NULL);
-    pthread_create(&thread, NULL, run_always, NULL);
-    while (atomic_load(&compiled) < 2 + number % 4)
-        usleep(500 * number);
+    pthread_create(&thread, NULL, number % 4 == 3 ? emit_always : compile_always, (void *)2000);
+    pthread_create(&thread, NULL, run_sometimes, NULL);
+    usleep(20000 + 3000 * number);
     exit(0);
 }
 
