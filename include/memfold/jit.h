@@ -37,7 +37,10 @@
  *     }
  *
  * Thread rule: every function here may run in any thread, several at once on one mf_jit, except that
- * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler.
+ * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler, and none is left
+ * by a jump out of one that has interrupted it, not even a request for known code: what it holds would stay
+ * held, and the next change of the cache would wait for ever. Who jumps like that blocks the signal
+ * meanwhile.
  *
  * Fork. The child of a process goes on with its jits, known code and new code, whatever other threads were
  * doing: fork waits until none of them is compiling or freeing code, or emitting (aot.h). It is not called in

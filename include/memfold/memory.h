@@ -35,7 +35,8 @@
  * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
  * everything else on the same memory, and that is the caller's to arrange. Different memories are
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
- * interrupted code is using; functions that change the memory do not run in a signal handler.
+ * interrupted code is using; functions that change the memory do not run in a signal handler, and are not
+ * left by a jump out of one that has interrupted them.
  *
  * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
  * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
