@@ -93,7 +93,9 @@ static void be_child(unsigned number) {
     get_code(jit, known, NULL);
     pthread_create(&joined, NULL, compile_always, (void *)0);
     pthread_create(&thread, NULL, number % 4 == 3 ? emit_always : compile_always, (void *)2000);
+    pthread_detach(thread);
     pthread_create(&thread, NULL, run_sometimes, NULL);
+    pthread_detach(thread);
     usleep(20000 + 3000 * number);
     exit(0);
 }
