@@ -40,14 +40,20 @@ typedef struct action {
     uint64_t mask;
 } action;
 
-/*
- * One entry function on one signal. What it passes on to changes only when it is put on top of another
- * action, which readers notice by the version.
- */
-typedef struct layer {
+typedef struct shared_action {
     _Atomic(uintptr_t) handler;
     atomic_int flags;
     _Atomic(uint64_t) mask;
+} shared_action;
+
+/*
+ * One entry function on one signal. What it passes on to changes only when it is put on top of another
+ * action: that is written to the other place and then becomes the current one, as registry.h says, because
+ * the layer may be passing on in another thread meanwhile.
+ */
+typedef struct layer {
+    shared_action previous[2];
+    atomic_uint current;
     atomic_bool is_spent; /* a previous SA_RESETHAND action has been taken */
     bool is_used;         /* it may stand somewhere in a chain; under the lock */
 } layer;
@@ -102,7 +108,8 @@ static action previous_of(const layer *l) {
     unsigned long version;
     do {
         version = registry_version();
-        previous = (action){atomic_load(&l->handler), atomic_load(&l->flags), atomic_load(&l->mask)};
+        const shared_action *from = &l->previous[atomic_load(&l->current)];
+        previous = (action){atomic_load(&from->handler), atomic_load(&from->flags), atomic_load(&from->mask)};
     } while (registry_has_changed(version));
     return previous;
 }
@@ -310,10 +317,12 @@ static layer *choose_layer(chain *c, action below) {
 }
 
 static void put_on_top_of(layer *l, action below) {
+    unsigned next = 1 - atomic_load(&l->current);
     registry_change();
-    atomic_store(&l->handler, below.handler);
-    atomic_store(&l->flags, below.flags);
-    atomic_store(&l->mask, below.mask);
+    atomic_store(&l->previous[next].handler, below.handler);
+    atomic_store(&l->previous[next].flags, below.flags);
+    atomic_store(&l->previous[next].mask, below.mask);
+    atomic_store(&l->current, next);
     atomic_store(&l->is_spent, false);
 }
 
