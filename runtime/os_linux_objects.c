@@ -1,7 +1,8 @@
 /*
  * The loaded objects of the process, for a fault handler: dl_iterate_phdr takes a lock, so they are found by
  * _dl_find_object, which glibc has since 2.35 and which takes none. The first page of an object is its ELF
- * header, and that leads to its notes.
+ * header, and that leads to its notes. Of a static program it knows only the code; the linker knows its
+ * header.
  */
 #include "os.h"
 
@@ -22,6 +23,9 @@ extern int find_loaded_object(void *address, loaded_object *found) __asm__("_dl_
 /* Read from memory, so that the loader has bound it before: to bind it at the first call is not
  * async-signal-safe and takes kilobytes of stack. */
 static int (*volatile const find)(void *address, loaded_object *found) = find_loaded_object;
+
+/* Of the object that this is linked into; absent where a linker script does not load it. */
+extern const unsigned char own_header[] __asm__("__ehdr_start") __attribute__((weak, visibility("hidden")));
 
 static size_t padded(size_t bytes) {
     return (bytes + 3) & ~(size_t)3;
@@ -71,13 +75,19 @@ static uintptr_t distance_of(uintptr_t start, const Elf64_Phdr *segments, size_t
     return 0;
 }
 
-static const void *find_in_object(const unsigned char *start, const char *name, uint32_t type,
+static const Elf64_Ehdr *header_of(const loaded_object *object) {
+    const Elf64_Ehdr *at_start = object->map_start;
+    const Elf64_Ehdr *own = (const void *)own_header;
+    if (is_elf64(at_start))
+        return at_start;
+    return own != NULL && is_elf64(own) ? own : NULL;
+}
+
+static const void *find_in_object(const Elf64_Ehdr *header, const char *name, uint32_t type,
                                   size_t description_bytes) {
-    const Elf64_Ehdr *header = (const void *)start;
-    if (!is_elf64(header))
-        return NULL;
+    uintptr_t start = (uintptr_t)header;
     const Elf64_Phdr *segments = (const void *)(start + header->e_phoff);
-    uintptr_t distance = distance_of((uintptr_t)start, segments, header->e_phnum);
+    uintptr_t distance = distance_of(start, segments, header->e_phnum);
     for (size_t i = 0; i < header->e_phnum; i++) {
         if (segments[i].p_type != PT_NOTE || segments[i].p_align > 4)
             continue;
@@ -93,7 +103,8 @@ const void *os_find_note(uintptr_t address, const char *name, uint32_t type, siz
     loaded_object object;
     if (find == NULL || find((void *)address, &object) != 0)
         return NULL;
-    return find_in_object(object.map_start, name, type, description_bytes);
+    const Elf64_Ehdr *header = header_of(&object);
+    return header != NULL ? find_in_object(header, name, type, description_bytes) : NULL;
 }
 
 /* The end functions run when the object is unloaded, but also while the process ends and its threads still

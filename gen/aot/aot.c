@@ -282,12 +282,12 @@ static mf_status emit_for_target(const mf_layout *layout, const mf_aot_options *
 mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf_emit_kind kind, char **bytes,
                       size_t *byte_count, mf_diag *diag) {
     mf_status status = validate(options, kind, diag);
-    if (status == MF_OK)
-        status = entry_foresee_memory(diag);
     if (status != MF_OK)
         return status;
     entry_begin();
-    status = emit_for_target(layout, options, kind, bytes, byte_count, diag);
+    status = entry_foresee(diag);
+    if (status == MF_OK)
+        status = emit_for_target(layout, options, kind, bytes, byte_count, diag);
     entry_end();
     return status;
 }

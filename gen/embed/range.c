@@ -71,6 +71,8 @@ static LLVMValueRef access_code(const ir *ir, mf_operation operation, LLVMValueR
 void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                           LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from) {
     ir ir = embed->ir;
+    assert(operation == MF_LOAD || operation == MF_STORE);
+    operation = operation == MF_LOAD ? MF_LOAD : MF_STORE;
     ir.builder = builder;
     LLVMValueRef v_index = embed_index(&ir, access);
     if (v_index == NULL)

@@ -77,7 +77,7 @@ static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *di
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
     jit->shapes.symbol_prefix = jit->symbol_prefix;
-    status = entry_foresee_memory(diag);
+    status = entry_foresee(diag);
     if (status != MF_OK)
         return status;
     return toolchain_init(&jit->shapes.tools, config->perf_map, diag);

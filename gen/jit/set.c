@@ -78,7 +78,7 @@ mf_status linked_set_make(toolchain *tools, const emit_input *input, linked_set 
     LLVMMemoryBufferRef object;
     uint64_t sizes_bytes[MF_ACCESSOR_COUNT];
     linked_set made = {0};
-    mf_status status = entry_foresee_memory(diag);
+    mf_status status = entry_foresee(diag);
     if (status == MF_OK)
         status = compile_set(tools->machine, input, &object, diag);
     if (status != MF_OK)

@@ -37,6 +37,9 @@ mf_status mf_layout_file_read(const char *path, mf_layout_format format, mf_layo
     mf_diag unwanted;
     if (diag == NULL)
         diag = &unwanted;
+    if (format != MF_FORMAT_AUTO && format != MF_FORMAT_YAML && format != MF_FORMAT_ELF)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint32_t)format, "there is no layout format %d",
+                           (int)format);
     source from;
     mf_status status = source_read(path, format, &from, diag);
     if (status == MF_OK)

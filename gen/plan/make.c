@@ -269,7 +269,10 @@ mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_acce
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
-    plan_reach reach = plan_reach_make(layout, mf_accessor_info_get(id)->operation);
+    const mf_accessor_info *info = mf_accessor_info_get(id);
+    if (info == NULL)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint32_t)id, "there is no accessor %d", (int)id);
+    plan_reach reach = plan_reach_make(layout, info->operation);
     return plan_make_within(layout, &reach, id, options, plan, diag);
 }
 

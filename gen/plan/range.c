@@ -58,6 +58,9 @@ mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
+    if (operation != MF_LOAD && operation != MF_STORE)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint32_t)operation, "there is no operation %d",
+                           (int)operation);
     if (options->policy == MF_POLICY_NONE) {
         made.check = MF_CHECK_ALWAYS_ALLOWED;
         plan_add_always(&made, MF_EXIT_ALLOWED);

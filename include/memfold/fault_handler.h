@@ -15,7 +15,8 @@
  *
  * Handlers of the host. Whoever installs a SIGSEGV or SIGBUS handler later passes faults that are not its own
  * on to the one it finds. Each creation of a paged memory looks whether memfold's handler is on top, and puts
- * it on top if it is not, whatever is there; that is then passed on to. Until then the faults of older
+ * it on top if it is not, whatever is there; that is then passed on to. One that somebody has put back with
+ * signal(), which loses its flags, gets them again. Until then the faults of older
  * memories get as far as the handler on top lets them. Handlers that pass on to each other in a circle end
  * with the action that was there first, and after that with the default action. Each handler that is found
  * on top is remembered, up to eight at a time.

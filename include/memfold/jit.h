@@ -37,11 +37,18 @@
  *     }
  *
  * Thread rule: every function here may run in any thread, several at once on one mf_jit, except that
- * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler.
+ * mf_jit_destroy excludes all others on that mf_jit. None of them runs in a signal handler, and none is left
+ * by a jump out of one that has interrupted it, not even a request for known code: what it holds would stay
+ * held, and the next change of the cache would wait for ever. Who jumps like that blocks the signal
+ * meanwhile.
  *
  * Fork. The child of a process goes on with its jits, known code and new code, whatever other threads were
  * doing: fork waits until none of them is compiling or freeing code, or emitting (aot.h). It is not called in
  * a signal handler. What the client itself does in LLVM in other threads is not waited for.
+ *
+ * The end of the process. Threads may ask for code, and run it, while main returns or another thread calls
+ * exit: that waits until nobody is compiling or emitting, and then new code is refused with MF_LLVM, because
+ * LLVM's own state is destroyed. Known code can be had and run until the last thread is gone.
  *
  * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory, or that the host would not
  * give 32 MiB before LLVM is entered, much more than it takes for usual layouts; so a limit such as RLIMIT_AS

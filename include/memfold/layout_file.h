@@ -75,9 +75,9 @@ typedef struct mf_layout_file {
 /*
  * Reads `path` ("-": standard input) and, for YAML, the init files that it names. On MF_OK the caller owns
  * what `file` points to and gives it back with mf_layout_file_fini. MF_IO: a file cannot be opened or read,
- * or is no regular file. MF_BAD_INPUT: it does not describe a layout. Or a status of the builder,
- * MF_OUT_OF_MEMORY among them. `diag` names `path` and, for YAML, line and column. Time and memory are
- * bounded by the limits above. Any thread.
+ * or is no regular file. MF_BAD_INPUT: it does not describe a layout. MF_INVALID_ARGUMENT: there is no such
+ * format. Or a status of the builder, MF_OUT_OF_MEMORY among them. `diag` names `path` and, for YAML, line
+ * and column. Time and memory are bounded by the limits above. Any thread.
  */
 mf_status mf_layout_file_read(const char *path, mf_layout_format format, mf_layout_file *file, mf_diag *diag);
 

@@ -35,7 +35,8 @@
  * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
  * everything else on the same memory, and that is the caller's to arrange. Different memories are
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
- * interrupted code is using; functions that change the memory do not run in a signal handler.
+ * interrupted code is using; functions that change the memory do not run in a signal handler, and are not
+ * left by a jump out of one that has interrupted them.
  *
  * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
  * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
@@ -83,6 +84,8 @@ typedef struct mf_memory_config {
  * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
  * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
  *
+ *   - Where madvise is refused, written pages are overwritten instead. A reset of x86_paged after map_region,
+ *     protect or unmap does not, and is MF_OUT_OF_MEMORY there.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
  *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
  *     policy lets accesses through there; for x86_paged the read-write pages. MF_OUT_OF_MEMORY beyond them.

@@ -138,8 +138,8 @@ const char *mf_step_name(mf_step_kind kind);
 
 /*
  * Writes the plan of accessor `id` for `layout` under `options` (NULL: the default). Pure; any thread.
- * MF_INEXACT_STRATEGY if options->strategy cannot answer exactly, MF_INVALID_ARGUMENT for options that do
- * not go together (the diagnostic says which).
+ * MF_INEXACT_STRATEGY if options->strategy cannot answer exactly, MF_INVALID_ARGUMENT for an accessor that
+ * there is not, and for options that do not go together (the diagnostic says which).
  */
 mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_accessor_options *options,
                        mf_plan *plan, mf_diag *diag);
@@ -164,7 +164,8 @@ mf_status mf_plan_make_access(const mf_layout *layout, const mf_plan_access *acc
 /*
  * Writes the plan for a range [index, index + length) that `operation` is to touch, length known only when
  * the code runs, index of 64 bits. It is checked in software on every backend; of the options only the policy
- * counts. An empty range passes. Pure; any thread. MF_INVALID_ARGUMENT.
+ * counts. An empty range passes. Pure; any thread. MF_INVALID_ARGUMENT, also for an operation that there is
+ * not.
  */
 mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,
                              const mf_accessor_options *options, mf_plan *plan, mf_diag *diag);

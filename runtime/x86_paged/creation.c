@@ -169,10 +169,8 @@ static bool rebuild_grown(const mf_memory *memory) {
     page_run heap = page_run_of(heap_base, memory->view.heap_end - heap_base);
     if (!host_pages_set(memory, heap, MF_PERM_NONE))
         return false;
-    if (!map_drop(memory->paged.map, heap)) {
-        host_pages_restore(memory, heap);
+    if (!map_drop(memory->paged.map, heap) && !host_pages_zero_by_hand(memory, heap, MF_PERM_NONE))
         return false;
-    }
     zero_created_writable(memory);
     return pass_image(memory, &rewrite);
 }

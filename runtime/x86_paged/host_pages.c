@@ -48,6 +48,15 @@ bool host_pages_set(const mf_memory *memory, page_run run, mf_perm perm) {
     return false;
 }
 
+bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm) {
+    if (!host_pages_try(memory, run, MF_PERM_RW)) {
+        host_pages_restore(memory, run);
+        return false;
+    }
+    os_zero(memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first));
+    return host_pages_insist(memory, run, perm);
+}
+
 void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites) {
     unsigned char *start = memory->view.base + page_bytes(run.first);
     size_t bytes = page_bytes(run.end - run.first);

@@ -33,6 +33,13 @@ void host_pages_restore_since(const mf_memory *memory, page_run run, unsigned lo
  */
 bool host_pages_insist(const mf_memory *memory, page_run run, mf_perm perm);
 
+/*
+ * For pages that have `perm` on the host already, but not yet in the table, and whose bytes the host does not
+ * take back: those that have been written are overwritten. False, and the pages have the table's permissions,
+ * if the host does not let them be written.
+ */
+bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm);
+
 /* The pages, which are read-write on the host, are zero: overwritten, or given back where the host can. */
 void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites);
 

@@ -75,12 +75,10 @@ static bool image_reaches(const mf_memory *memory, page_run run) {
 static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     if (!host_pages_set(memory, run, perm))
         return false;
-    if (perm == MF_PERM_RW) {
+    if (perm == MF_PERM_RW)
         host_pages_zero(memory, run, false);
-    } else if (!map_drop(memory->paged.map, run)) {
-        host_pages_restore(memory, run);
+    else if (!map_drop(memory->paged.map, run) && !host_pages_zero_by_hand(memory, run, perm))
         return false;
-    }
     paged_extend(memory, page_bytes(run.end));
     memory->paged.only_grown = memory->paged.only_grown && perm == MF_PERM_RW && !image_reaches(memory, run);
     return true;

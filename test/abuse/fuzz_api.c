@@ -1,10 +1,11 @@
 /*
- * Whatever is done with a memory, by whatever bytes say: copy and x86_paged with their generic accessors, and
- * the steps of the plans, agree with the byte-by-byte reference in every value, fault, status, permission and
- * byte.
+ * Whatever is done with a memory, by whatever bytes say: copy and x86_paged, with generated and with generic
+ * accessors, and the steps of the plans, agree with the byte-by-byte reference in every value, fault, status,
+ * permission and byte.
  *
  * RUN: rm -rf %t.new && mkdir %t.new
- * RUN: %fuzz-cc %s %S/../gen/plan/lib/evaluate.c %reference -o %t %fuzz
+ * RUN: %fuzz-cc %s %S/../gen/plan/lib/evaluate.c %reference %S/../lib/engines_hosted.c -o %t \
+ * RUN:     -Wl,--whole-archive %fuzz -Wl,--no-whole-archive %gen
  * RUN: %t -seed=1 -runs=60 -max_len=512 -artifact_prefix=%t. %t.new %S/corpus/api 2>&1 | FileCheck %s
  *
  * REQUIRES: fuzz
@@ -14,34 +15,12 @@
 #include "../gen/plan/lib/evaluate.h"
 #include "reference_compare.h"
 
-#include <memfold/generic.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-/* ---- The engines ---- */
-
-static bool serves(const mf_accessor_options *options) {
-    return mf_generic_accessors(options) != NULL;
-}
-
-static engine_code acquire(mf_memory *memory, const mf_accessor_options *options) {
-    (void)memory;
-    return (engine_code){.set = mf_generic_accessors(options)};
-}
-
-static void release(engine_code code) {
-    (void)code;
-}
-
-const engine ENGINES[] = {
-    {"copy", MF_BACKEND_COPY, serves, acquire, release},
-    {"x86_paged", MF_BACKEND_X86_PAGED, serves, acquire, release},
-};
-const size_t ENGINE_COUNT = 2;
 
 /* ---- The input ---- */
 
@@ -90,10 +69,11 @@ static unsigned char bytes_to_write[8 * MF_PAGE_SIZE], bytes_read[2][8 * MF_PAGE
 typedef struct world {
     input in;
     reference *reference;
-    subject subjects[2];
+    subject subjects[ENGINE_MAX];
+    bool is_changed; /* the accessors may be those of an earlier layout */
 } world;
 
-#define EACH_SUBJECT(w, s) (subject *s = (w)->subjects; s < (w)->subjects + 2; s++)
+#define EACH_SUBJECT(w, s) (subject *s = (w)->subjects; s < (w)->subjects + ENGINE_COUNT; s++)
 
 static void require(const subject *s, bool condition, const char *what) {
     if (!condition)
@@ -130,7 +110,7 @@ static void open_world(world *w) {
         .endian = byte & 1, .on_fault = byte >> 1 & 1, .index = byte >> 2 & 1, .base = byte >> 3 & 1};
     mf_image *image = NULL;
     mf_layout *layout = take_layout(w, &image);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
         mf_memory *memory;
         if (mf_memory_create(layout, image, ENGINES[i].backend, &memory, NULL) != MF_OK)
             abort();
@@ -158,8 +138,12 @@ static void do_access(world *w) {
         a.index += MF_SPACE_BYTES / 2;
     expectation expected = reference_access(w->reference, options, a);
     for
-        EACH_SUBJECT(w, s)
-    compare_access(w->reference, expected, s, a);
+        EACH_SUBJECT(w, s) {
+            if (w->is_changed)
+                subject_renew(s);
+            compare_access(w->reference, expected, s, a);
+        }
+    w->is_changed = false;
 }
 
 static void do_bulk(world *w, uint8_t verb) {
@@ -200,6 +184,7 @@ static void do_question(world *w) {
 /* ---- Changes ---- */
 
 static void do_map(world *w) {
+    w->is_changed = true;
     uint64_t start = take_page(&w->in) * MF_PAGE_SIZE, size = take_size(&w->in), offending;
     uint8_t byte = take(&w->in);
     start += byte == 77; /* refused */
@@ -216,6 +201,7 @@ static void do_map(world *w) {
 }
 
 static void do_protect(world *w) {
+    w->is_changed = true;
     uint64_t start = take_page(&w->in) * MF_PAGE_SIZE, size = take_size(&w->in), offending;
     mf_perm perm = take(&w->in) % 3;
     mf_status expected = reference_protect(w->reference, start, size, perm, &offending);
@@ -225,6 +211,7 @@ static void do_protect(world *w) {
 }
 
 static void do_unmap(world *w) {
+    w->is_changed = true;
     uint64_t start = take_page(&w->in) * MF_PAGE_SIZE, size = take_size(&w->in), offending;
     mf_status expected = reference_unmap(w->reference, start, size, &offending);
     for
@@ -243,6 +230,7 @@ static void do_sbrk(world *w) {
 }
 
 static void do_reset(world *w) {
+    w->is_changed = true;
     reference_reset(w->reference);
     for
         EACH_SUBJECT(w, s)
@@ -251,6 +239,7 @@ static void do_reset(world *w) {
 
 /* All goes on with the clones. */
 static void do_clone(world *w) {
+    w->is_changed = true;
     reference *clone = reference_clone(w->reference);
     reference_destroy(w->reference);
     w->reference = clone;
@@ -299,6 +288,12 @@ static void do_one(world *w) {
         ACTIONS[byte](w);
     else
         do_bulk(w, (uint8_t)(byte - count));
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv) {
+    (void)argc, (void)argv;
+    engines_start();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {

@@ -91,6 +91,7 @@ static void messages_can_be_shown(void) {
     expect_shown("\x01\t\n\x1b[31m\x7f", "????[31m?");
     expect_shown("\xc2\x80 \xc2\x9b \xc2\x9f \xc2\xa0", "? ? ? \xc2\xa0");
     expect_shown("\u061c \u200b \u200e \u200f \u202a \u202e \u2066 \u2069 \ufeff", "? ? ? ? ? ? ? ? ?");
+    expect_shown("\u00ad \u180e \U0001d173 \U0001d17a \U0001d17b", "? ? ? ? \U0001d17b");
     expect_shown("\u2028 \u2029 \ufff9 \U000e0041 \U000e0080", "? ? ? ? \U000e0080");
     expect_shown("\xff \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82", "? ?? ? ? ??");
     mf_diag diag;

@@ -106,7 +106,7 @@ static error_t emit_parse(int key, char *word, struct argp_state *state) {
 
 static const char *const emit_operands[] = {"LAYOUT"};
 static const struct argp_child emit_children[] = {
-    {&accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
+    {&placed_accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
 static const struct argp emit_argp = {
     emit_options,  emit_parse,
     "LAYOUT",      "Writes the accessors of a layout ahead of time, to be linked without LLVM.",

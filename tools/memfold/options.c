@@ -30,7 +30,6 @@ static const struct argp_option accessor_options[] = {
     {"on-fault", KEY_ON_FAULT, "return|trap", 0, "How an accessor reports a fault", 1},
     {"order", KEY_ORDER, "all|guest", 0, "What keeps its order around paged accesses that trap", 1},
     {"base", KEY_BASE, "view|argument|constant", 0, "Where the host address of guest 0 comes from", 1},
-    {"base-address", KEY_BASE_ADDRESS, "ADDRESS", 0, "That address, for --base=constant (default 0)", 1},
     {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
     {"strategy", KEY_STRATEGY,
@@ -40,6 +39,10 @@ static const struct argp_option accessor_options[] = {
     {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
      1},
     {"stale", KEY_STALE, "trust|check", 0, "Whether accessors compare their layout with the memory's", 1},
+    {0}};
+
+static const struct argp_option base_address_options[] = {
+    {"base-address", KEY_BASE_ADDRESS, "ADDRESS", 0, "That address, for --base=constant (default 0)", 1},
     {0}};
 
 /* Its name until it was told apart from the CPU's page tables. */
@@ -127,9 +130,7 @@ static bool is_choice(int key) {
 
 static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     mf_accessor_options *options = state->input;
-    if (key == KEY_BASE_ADDRESS)
-        options->base_address = base_address_take(word);
-    else if (key == KEY_HOT)
+    if (key == KEY_HOT)
         hot_take(options, word);
     else if (key == ARGP_KEY_END)
         accessor_options_check(options);
@@ -140,8 +141,23 @@ static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     return 0;
 }
 
+static error_t placed_accessor_parse(int key, char *word, struct argp_state *state) {
+    mf_accessor_options *options = state->input;
+    if (key == KEY_BASE_ADDRESS)
+        options->base_address = base_address_take(word);
+    else if (key == ARGP_KEY_INIT)
+        state->child_inputs[0] = options;
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
 const struct argp format_argp = {format_options, format_parse, NULL, NULL, NULL, NULL, NULL};
 const struct argp accessor_argp = {accessor_options, accessor_parse, NULL, NULL, NULL, NULL, NULL};
+
+static const struct argp_child placed_accessor_children[] = {{&accessor_argp, 0, NULL, 0}, {0}};
+const struct argp placed_accessor_argp = {
+    base_address_options, placed_accessor_parse, NULL, NULL, placed_accessor_children, NULL, NULL};
 
 int layout_read(const char *path, mf_layout_format format, mf_layout_file *file) {
     mf_diag diag = {0};

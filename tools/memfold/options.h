@@ -8,11 +8,13 @@
 
 /*
  * Every command: --format. The child's input is an mf_layout_format.
- * plan, emit and run: what the accessors are like. The child's input is an mf_accessor_options, zeroed
- * before; at the end it holds options that go together.
+ * run: what the accessors are like. The child's input is an mf_accessor_options, zeroed before; at the end it
+ * holds options that go together.
+ * plan and emit, which have no memory: the same, and --base-address.
  */
 extern const struct argp format_argp;
 extern const struct argp accessor_argp;
+extern const struct argp placed_accessor_argp;
 
 /*
  * The value of option `--name`: the place of `word` in `choices`, "first|second|...", which is the order of

@@ -26,7 +26,7 @@ static error_t plan_parse(int key, char *word, struct argp_state *state) {
 
 static const char *const plan_operands[] = {"LAYOUT"};
 static const struct argp_child plan_children[] = {
-    {&accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
+    {&placed_accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
 static const struct argp plan_argp = {
     NULL,          plan_parse,
     "LAYOUT",      "Prints the check of every accessor and its constants, one line each.",

@@ -40,14 +40,20 @@ typedef struct action {
     uint64_t mask;
 } action;
 
-/*
- * One entry function on one signal. What it passes on to changes only when it is put on top of another
- * action, which readers notice by the version.
- */
-typedef struct layer {
+typedef struct shared_action {
     _Atomic(uintptr_t) handler;
     atomic_int flags;
     _Atomic(uint64_t) mask;
+} shared_action;
+
+/*
+ * One entry function on one signal. What it passes on to changes only when it is put on top of another
+ * action: that is written to the other place and then becomes the current one, as registry.h says, because
+ * the layer may be passing on in another thread meanwhile.
+ */
+typedef struct layer {
+    shared_action previous[2];
+    atomic_uint current;
     atomic_bool is_spent; /* a previous SA_RESETHAND action has been taken */
     bool is_used;         /* it may stand somewhere in a chain; under the lock */
 } layer;
@@ -102,7 +108,8 @@ static action previous_of(const layer *l) {
     unsigned long version;
     do {
         version = registry_version();
-        previous = (action){atomic_load(&l->handler), atomic_load(&l->flags), atomic_load(&l->mask)};
+        const shared_action *from = &l->previous[atomic_load(&l->current)];
+        previous = (action){atomic_load(&from->handler), atomic_load(&from->flags), atomic_load(&from->mask)};
     } while (registry_has_changed(version));
     return previous;
 }
@@ -284,10 +291,13 @@ static void (*const entries[])(int, siginfo_t *, void *) = {enter_0, enter_1, en
 
 MF_STATIC_ASSERT(sizeof entries / sizeof entries[0] == LAYER_COUNT, "each layer has an entry");
 
-/* The layer whose entry the action is, or NULL. */
+/*
+ * The layer whose entry the action is, or NULL. It is ours whatever its flags: a library that saves a handler
+ * with signal() and puts it back so has lost them.
+ */
 static layer *layer_of(chain *c, action a) {
     for (unsigned i = 0; i < LAYER_COUNT; i++)
-        if ((a.flags & SA_SIGINFO) != 0 && a.handler == (uintptr_t)entries[i])
+        if (a.handler == (uintptr_t)entries[i])
             return &c->layers[i];
     return NULL;
 }
@@ -307,12 +317,16 @@ static layer *choose_layer(chain *c, action below) {
 }
 
 static void put_on_top_of(layer *l, action below) {
+    unsigned next = 1 - atomic_load(&l->current);
     registry_change();
-    atomic_store(&l->handler, below.handler);
-    atomic_store(&l->flags, below.flags);
-    atomic_store(&l->mask, below.mask);
+    atomic_store(&l->previous[next].handler, below.handler);
+    atomic_store(&l->previous[next].flags, below.flags);
+    atomic_store(&l->previous[next].mask, below.mask);
+    atomic_store(&l->current, next);
     atomic_store(&l->is_spent, false);
 }
+
+#define OUR_FLAGS (SA_SIGINFO | SA_ONSTACK | (int)SA_NODEFER)
 
 /*
  * The kernel blocks for us what it would block for the action below, but not this signal: whoever interrupts
@@ -323,13 +337,19 @@ static struct sigaction our_action(const chain *c, const layer *l, action below)
     bool restarts = !is_function(below) || (below.flags & SA_RESTART) != 0;
     action ours = {
         .handler = (uintptr_t)entries[l - c->layers],
-        .flags = SA_SIGINFO | SA_ONSTACK | (int)SA_NODEFER | (restarts ? SA_RESTART : 0),
+        .flags = OUR_FLAGS | (restarts ? SA_RESTART : 0),
         .mask = is_function(below) ? below.mask & ~bit_of(c->signal) : 0,
     };
     return to_sigaction(ours);
 }
 
 /* ---- Installing ---------------------------------------------------------------------------- */
+
+/* A layer that is on top has the flags that it needs, with which it was put there. */
+static bool restore_flags(const chain *c, const layer *l, int flags) {
+    struct sigaction ours = our_action(c, l, previous_of(l));
+    return (flags & OUR_FLAGS) == OUR_FLAGS || sigaction(c->signal, &ours, NULL) == 0;
+}
 
 /*
  * The action below is known before our layer is there, because it may be called at once. A policy that
@@ -342,7 +362,7 @@ static bool install(chain *c) {
         return install_count > 0;
     action below = action_of(&current);
     if (layer_of(c, below) != NULL)
-        return true;
+        return restore_flags(c, layer_of(c, below), below.flags);
     layer *l = choose_layer(c, below);
     put_on_top_of(l, below);
     struct sigaction ours = our_action(c, l, below);

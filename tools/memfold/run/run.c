@@ -28,8 +28,6 @@ static void check_request(const run_request *request) {
     if (strcmp(request->operands.values[0], STANDARD_STREAM) == 0 &&
         strcmp(request->operands.values[1], STANDARD_STREAM) == 0)
         usage_error("LAYOUT and SCRIPT cannot both be '%s'", STANDARD_STREAM);
-    if (request->accessors.base_address != 0)
-        usage_error("--base-address is the memory's own here");
     if (request->engine == ENGINE_GENERIC && mf_generic_accessors(&request->accessors) == NULL)
         usage_error("--engine=generic has no accessors for this --policy or --base");
 }

@@ -1,6 +1,6 @@
 /*
  * Handlers of a host, as real ones have them: before ours, above it, or instead of it with mf_fault_handle;
- * in the manner of V8, Go and a JVM; and those that come, go and jump while memories live.
+ * in the manner of V8, Go, a JVM and a sanitizer; and those that come, go and jump while memories live.
  *
  * RUN: %cc -D_GNU_SOURCE -DROOM_BYTES=%if debug || sanitizer %{65536%} %else %{1024%} %s -o %t %runtime -ldl
  * RUN: %t | FileCheck %s
@@ -11,9 +11,13 @@
  * CHECK-NEXT: {{^}}like Go, ours on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
  * CHECK-NEXT: {{^}}like Go, host on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
  * CHECK-NEXT: {{^}}like Go, host alone: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
+ * CHECK-NEXT: like a sanitizer, ours on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
+ * CHECK-NEXT: like a sanitizer, host on top: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
+ * CHECK-NEXT: like a sanitizer, host alone: guest's fault ok, fault outside ok, handler later ok, returns ok, nested ok, alternate stack ok
  * CHECK-NEXT: the default in place of a handler on top
  * CHECK-NEXT: the earlier one in place of a handler on top
  * CHECK-NEXT: an old action put back over ours
+ * CHECK-NEXT: ours put back by signal
  * CHECK-NEXT: a handler taken off from below ours
  * CHECK-NEXT: handlers in a circle
  * CHECK-NEXT: more handlers than are remembered
@@ -71,10 +75,18 @@ static void set_handler(void (*handler)(int, siginfo_t *, void *), int flags, st
 typedef enum placing { OURS_ON_TOP, HOST_ON_TOP, HOST_ALONE } placing;
 
 static placing place;
-static int host_flags; /* Go's: SA_ONSTACK, and every signal blocked */
-static bool host_blocks_all;
+
+/* Of the host's handler. Like a sanitizer's: threads bring their alternate stacks, and it must run on them.
+ */
+static int host_flags;
+static bool host_blocks_all, host_has_stacks;
 static struct sigaction below_host;
 static void (*answer)(siginfo_t *info, ucontext_t *machine); /* what the host does with its own faults */
+
+static bool is_on_alternate_stack(void) {
+    stack_t now;
+    return sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_ONSTACK) != 0;
+}
 
 /* As hosts do: the guest's first, where that is asked for, then what is theirs, then who was there before. */
 static void host_handler(int number, siginfo_t *info, void *context) {
@@ -82,6 +94,7 @@ static void host_handler(int number, siginfo_t *info, void *context) {
         return;
     if ((unsigned char *)info->si_addr == target) {
         calls++;
+        expect(!host_has_stacks || is_on_alternate_stack());
         answer(info, context);
     } else if (below_host.sa_sigaction != NULL) {
         below_host.sa_sigaction(number, info, context);
@@ -97,7 +110,15 @@ static void install_host(void) {
     expect(sigaction(SIGSEGV, &action, &below_host) == 0);
 }
 
+static void bring_stack(void) {
+    stack_t stack = {.ss_sp = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                     .ss_size = 1 << 16};
+    expect(stack.ss_sp != MAP_FAILED && sigaltstack(&stack, NULL) == 0);
+}
+
 static void start(void) {
+    if (host_has_stacks)
+        bring_stack();
     if (place == HOST_ALONE)
         expect_ok(mf_fault_handler_mode(MF_FAULT_HANDLER_HOST, NULL));
     if (place != HOST_ON_TOP)
@@ -246,20 +267,33 @@ static void print_row(const char *name) {
     printf("\n");
 }
 
+static const struct {
+    const char *names[3];
+    int flags;
+    bool blocks_all;
+    bool has_stacks;
+} HOSTS[] = {
+    {{"ours on top", "host on top", "host alone"}, 0, false, false},
+    {{"like Go, ours on top", "like Go, host on top", "like Go, host alone"},
+     SA_ONSTACK | SA_RESTART,
+     true,
+     false},
+    {{"like a sanitizer, ours on top", "like a sanitizer, host on top", "like a sanitizer, host alone"},
+     SA_ONSTACK | SA_NODEFER,
+     false,
+     true},
+};
+
 static void print_table(void) {
-    static const char *const names[2][3] = {
-        {"ours on top", "host on top", "host alone"},
-        {"like Go, ours on top", "like Go, host on top", "like Go, host alone"}};
-    for (int like_go = 0; like_go < 2; like_go++) {
-        host_flags = like_go ? SA_ONSTACK | SA_RESTART : 0;
-        host_blocks_all = like_go;
+    for (size_t host = 0; host < sizeof HOSTS / sizeof HOSTS[0]; host++) {
+        host_flags = HOSTS[host].flags;
+        host_blocks_all = HOSTS[host].blocks_all;
+        host_has_stacks = HOSTS[host].has_stacks;
         for (int i = 0; i < 3; i++) {
             place = (placing)i;
-            print_row(names[like_go][i]);
+            print_row(HOSTS[host].names[i]);
         }
     }
-    host_flags = 0;
-    host_blocks_all = false;
 }
 
 /* ---- Coming and going ------------------------------------------------------------------------ */
@@ -267,7 +301,8 @@ static void print_table(void) {
 static struct sigaction below;
 
 static void reporter(int number, siginfo_t *info, void *context) {
-    (void)number, (void)info, (void)context;
+    (void)number, (void)context;
+    expect((unsigned char *)info->si_addr == target);
     calls++;
     repair();
 }
@@ -319,6 +354,31 @@ static void old_action_back(void) {
     guest_fault();
     touch_target();
     expect(calls == 1);
+}
+
+static void not_called(int number) {
+    (void)number;
+    _exit(99);
+}
+
+/* signal() knows only the address: what it puts back has no siginfo and no alternate stack. */
+static void put_back_by_signal(void) {
+    struct sigaction now;
+    set_handler(reporter, 0, NULL);
+    open_memory();
+    mf_memory *first = memory;
+    void (*saved)(int) = signal(SIGSEGV, not_called);
+    expect(signal(SIGSEGV, saved) == not_called);
+    open_memory();
+    run_on_thread(1 << 16);
+    guest_fault();
+    touch_target();
+    expect(calls == 1);
+    mf_memory_destroy(memory);
+    memory = first;
+    guest_fault();
+    mf_memory_destroy(memory);
+    expect(sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_sigaction == reporter);
 }
 
 /* It puts back ours as it was when it came, and must not be called any more. */
@@ -567,6 +627,7 @@ int main(void) {
     passes("the default in place of a handler on top", succeeds(default_in_its_place));
     passes("the earlier one in place of a handler on top", succeeds(earlier_in_its_place));
     passes("an old action put back over ours", succeeds(old_action_back));
+    passes("ours put back by signal", succeeds(put_back_by_signal));
     passes("a handler taken off from below ours", succeeds(taken_off_from_below));
     passes("handlers in a circle", succeeds(handlers_in_a_circle) && dies_by(SIGSEGV, circle_of_one));
     passes("more handlers than are remembered", succeeds(many_handlers));

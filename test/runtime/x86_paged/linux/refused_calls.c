@@ -151,12 +151,25 @@ static void without_read_write(void) {
     expect_no_new_memories();
 }
 
-/* Pages that cannot be given back: what can be overwritten is, the rest is refused. */
+/* Pages that cannot be given back are overwritten; only a reset of everything is refused. */
 static void without_madvise(void) {
     uint64_t old;
     prepare();
+    mf_heap heap = {8 * PAGE, 8};
+    mf_memory *with_heap = memory_of(&(mf_region){PAGE, 2 * PAGE, MF_READ_WRITE}, 1, heap);
     refuse(SYS_madvise, ANY, ANY, EINVAL);
-    expect(is_exhausted(mf_memory_unmap(memory, 2 * PAGE, PAGE, NULL)));
+    expect_ok(mf_memory_sbrk(with_heap, 3 * PAGE, &old, NULL));
+    set_byte(with_heap, 9 * PAGE, 1);
+    set_byte(with_heap, PAGE, 1);
+    expect_ok(mf_memory_reset(with_heap, NULL));
+    expect(mf_memory_perm_of(with_heap, 9 * PAGE) == MF_PERM_NONE && byte_at(with_heap, PAGE) == 0);
+    expect_ok(mf_memory_sbrk(with_heap, 3 * PAGE, &old, NULL));
+    expect(byte_at(with_heap, 9 * PAGE) == 0);
+    set_byte(with_heap, 9 * PAGE, 1);
+    expect_ok(mf_memory_unmap(with_heap, PAGE, 9 * PAGE, NULL));
+    expect_ok(mf_memory_protect(with_heap, 0, 16 * PAGE, MF_PERM_RO, NULL));
+    expect(byte_at(with_heap, 9 * PAGE) == 0 && byte_at(with_heap, PAGE) == 0);
+    mf_memory_destroy(with_heap);
     expect(is_exhausted(mf_memory_reset(memory, NULL)));
     expect_ok(mf_memory_sbrk(memory, PAGE, &old, NULL));
     expect(byte_at(memory, 8 * PAGE) == 0);
