@@ -264,8 +264,6 @@ mf_status mf_plan_make(const mf_layout *layout, mf_accessor_id id, const mf_acce
                        mf_plan *plan, mf_diag *diag) {
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    if (mf_accessor_info_get(id) == NULL)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)id, "there is no accessor %d", (int)id);
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
