@@ -8,7 +8,7 @@
 // RUN: %t run | FileCheck %s --check-prefix=RUNS
 //
 // IR-LABEL: define void @dead(
-// ALL:        call i64 asm sideeffect "movl $1, ${0:k}"
+// ALL:        call i64 asm sideeffect "movl $1, ${0:k}", "=r,*m,~{memory}"
 // GUEST:      load volatile i32
 // IR-LABEL: define void @load_before_unreachable(
 // ALL:        call i64 asm sideeffect "movl $1, ${0:k}"
@@ -16,7 +16,7 @@
 // GUEST-NEXT: call void asm sideeffect "", ""()
 // IR:         unreachable
 // IR-LABEL: define void @store_before_unreachable(
-// ALL:        call void asm sideeffect "movl ${1:k}, $0"
+// ALL:        call void asm sideeffect "movl ${1:k}, $0", "=*m,r,~{memory}"
 // GUEST:      store volatile i32
 // IR:         unreachable
 // IR-LABEL: define double @twice(
