@@ -13,11 +13,31 @@
 // CHECK-NEXT: define, bounds on paged: invalid-argument: policy = bounds needs the copy backend
 // CHECK-NEXT: create, bounds on paged: invalid-argument: policy = bounds needs the copy backend
 // CHECK-NEXT: a range of no operation: as a store, or an assertion
+// CHECK-NEXT: load: the guest has no values of type i1: integers have 8 to 128 bits
+// CHECK-NEXT: load: the guest has no values of type i129: integers have 8 to 128 bits
+// CHECK-NEXT: load: the guest has no values of type x86_fp80: they are integers, half, float, double, ptr or fixed vectors
+// CHECK-NEXT: load: the guest has no values of type bfloat: they are
+// CHECK-NEXT: load: the guest has no values of type void: they are
+// CHECK-NEXT: load: the guest has no values of type { i32, i32 }: they are
+// CHECK-NEXT: load: the guest has no values of type [4 x i8]: they are
+// CHECK-NEXT: load: the guest has no values of type <vscale x 4 x i32>: they are
+// CHECK-NEXT: load: the guest has no values of type <8 x i1>: elements are integers of 8, 16, 32, 64 or 128 bits, half, float, double or ptr
+// CHECK-NEXT: load: the guest has no values of type <2 x i24>: elements are
+// CHECK-NEXT: load: the guest has no values of type <65 x i8>: an access has 64 bytes at most
+// CHECK-NEXT: load: the guest has no values of type ptr addrspace(270): pointers have 64 bits
+// CHECK-NEXT: store: the guest has no values of type i1: integers have 8 to 128 bits
+// CHECK-NEXT: big-endian: the guest has no values of type i24: big-endian integers have 8, 16, 32, 64 or 128 bits
+// CHECK-NEXT: big-endian: the guest has no values of type <2 x i32>: vectors are little-endian
+// CHECK-NEXT: address: an access has 1 to 64 bytes, not 0
+// CHECK-NEXT: address: an access has 1 to 64 bytes, not 65
+// CHECK-NEXT: address: there is no operation 2
+// CHECK-NEXT: nothing was emitted
 #include "client.h"
 
 #include <memfold/embed.h>
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +119,75 @@ static void compare_range_checks(void) {
     puts("a range of no operation: as a store, or an assertion");
 }
 
+static void refuse_load(const char *title, const client_module *m, const mf_embed *embed, LLVMTypeRef type) {
+    mf_diag diag;
+    mf_embed_access access = {.address = LLVMConstInt(LLVMInt32TypeInContext(m->context), 0, false),
+                              .diag = &diag};
+    if (mf_embed_load(embed, m->builder, &access, type, NULL) != NULL)
+        exit(1);
+    printf("%s: %s\n", title, diag.message);
+    access.diag = NULL; /* nobody has to listen */
+    if (mf_embed_load(embed, m->builder, &access, type, NULL) != NULL)
+        exit(1);
+}
+
+static void refuse_loads(const client_module *m, const mf_embed *embed) {
+    LLVMContextRef c = m->context;
+    LLVMTypeRef t_i32 = LLVMInt32TypeInContext(c);
+    LLVMTypeRef fields[] = {t_i32, t_i32};
+    LLVMTypeRef types[] = {
+        LLVMInt1TypeInContext(c),
+        LLVMIntTypeInContext(c, 129),
+        LLVMX86FP80TypeInContext(c),
+        LLVMBFloatTypeInContext(c),
+        LLVMVoidTypeInContext(c),
+        LLVMStructTypeInContext(c, fields, 2, false),
+        LLVMArrayType2(LLVMInt8TypeInContext(c), 4),
+        LLVMScalableVectorType(t_i32, 4),
+        LLVMVectorType(LLVMInt1TypeInContext(c), 8),
+        LLVMVectorType(LLVMIntTypeInContext(c, 24), 2),
+        LLVMVectorType(LLVMInt8TypeInContext(c), 65),
+        LLVMPointerTypeInContext(c, 270), /* of 32 bits on x86-64 */
+    };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        refuse_load("load", m, embed, types[i]);
+}
+
+/* With the reason, and nothing is emitted. */
+static void refuse_accesses(const client_module *m) {
+    mf_accessor_options big = {.endian = MF_BIG_ENDIAN, .policy = MF_POLICY_NONE};
+    mf_accessor_options little = {.policy = MF_POLICY_NONE};
+    LLVMContextRef c = m->context;
+    LLVMValueRef f =
+        client_function_begin(m, "f", LLVMFunctionType(LLVMVoidTypeInContext(c), NULL, 0, false));
+    mf_embed *embed, *swapped;
+    mf_diag diag;
+    mf_embed_access access = {.address = LLVMConstInt(LLVMInt32TypeInContext(c), 0, false), .diag = &diag};
+    client_must(mf_embed_create(m->module, layout, &little, &embed, &diag), &diag, "create");
+    client_must(mf_embed_create(m->module, layout, &big, &swapped, &diag), &diag, "create");
+    refuse_loads(m, embed);
+    if (mf_embed_store(embed, m->builder, &access, LLVMConstInt(LLVMInt1TypeInContext(c), 1, false), NULL))
+        exit(1);
+    printf("store: %s\n", diag.message);
+    refuse_load("big-endian", m, swapped, LLVMIntTypeInContext(c, 24));
+    refuse_load("big-endian", m, swapped, LLVMVectorType(LLVMInt32TypeInContext(c), 2));
+    static const struct {
+        uint32_t width_bytes;
+        mf_operation operation;
+    } ADDRESSES[] = {{0, MF_LOAD}, {65, MF_STORE}, {8, (mf_operation)2}};
+    for (size_t i = 0; i < 3; i++) {
+        if (mf_embed_address(embed, m->builder, &access, ADDRESSES[i].width_bytes, ADDRESSES[i].operation,
+                             NULL) != NULL)
+            exit(1);
+        printf("address: %s\n", diag.message);
+    }
+    bool is_empty =
+        LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(f)) == NULL && LLVMCountBasicBlocks(f) == 1;
+    printf("%s\n", is_empty ? "nothing was emitted" : "something was emitted");
+    mf_embed_destroy(embed);
+    mf_embed_destroy(swapped);
+}
+
 int main(void) {
     client_start();
     make_layout();
@@ -115,6 +204,7 @@ int main(void) {
          (mf_accessor_options){.policy = MF_POLICY_BOUNDS, .backend = MF_BACKEND_X86_PAGED});
     fflush(stdout);
     compare_range_checks();
+    refuse_accesses(&m);
     client_module_destroy(&foreign);
     client_module_destroy(&narrow);
     client_module_destroy(&m);
