@@ -26,7 +26,10 @@ uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t acces
     return classify_find_page(view->perms, index, access >> 1, operation) == NO_PAGE;
 }
 
-void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint) {
-    panic_values("accessors made for layout ", fingerprint, " were used on a memory with layout ",
+void mf_rt_stale_v2(mf_view *view, uint64_t stamp) {
+    if (((stamp ^ view->layout_stamp) & MF_LAYOUT_STAMP_BACKEND) != 0)
+        panic_values("accessors made for backend ", stamp & MF_LAYOUT_STAMP_BACKEND,
+                     " were used on a memory of backend ", view->layout_stamp & MF_LAYOUT_STAMP_BACKEND, "");
+    panic_values("accessors made for layout ", stamp, " were used on a memory with layout ",
                  view->layout_stamp, ": ask for accessors again after a change of its layout");
 }

@@ -50,7 +50,7 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp) {
+void emit_same_stamp(const ir *ir, LLVMValueRef v_view, uint64_t stamp, uint64_t bits) {
     LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
     LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
@@ -58,6 +58,8 @@ void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp) {
     LLVMValueRef v_wanted = ir_const(ir->t_i64, stamp);
 
     LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_STAMP);
+    if (bits != UINT64_MAX)
+        v_actual = LLVMBuildAnd(ir->builder, v_actual, ir_const(ir->t_i64, bits), "stamp.bits");
     LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
     ir_branch_likely(ir, v_fresh, b_fresh, b_stale);
 

@@ -62,6 +62,9 @@ static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *
     case MF_STEP_SAME_LAYOUT:
         append(l, "layout stamp = 0x%" PRIx64 ", else panic", step->start);
         break;
+    case MF_STEP_SAME_BACKEND:
+        append(l, "backend = %s, else panic", step->start == MF_BACKEND_X86_PAGED ? "paged" : "copy");
+        break;
     case MF_STEP_IN_WINDOW:
     case MF_STEP_IN_SPACE:
         append_offset(l, at, step->start);

@@ -115,11 +115,11 @@ typedef struct mf_view {
     unsigned char *base;        /* host address of guest address 0; constant while attached */
     const unsigned char *perms; /* live permission table; the pointer is constant while attached */
     uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096 */
-    uint64_t layout_stamp;    /* of the memory's layout and backend; 0 from a change until it is asked for */
-    mf_fault fault;           /* last fault of an access through this view */
-    struct mf_guard *guard;   /* innermost guard frame, or NULL */
-    struct mf_memory *memory; /* the memory this is a view of */
-    struct mf_view *next;     /* further views of the same memory */
+    uint64_t layout_stamp;      /* of layout and backend; from a change until it is asked for, of no layout */
+    mf_fault fault;             /* last fault of an access through this view */
+    struct mf_guard *guard;     /* innermost guard frame, or NULL */
+    struct mf_memory *memory;   /* the memory this is a view of */
+    struct mf_view *next;       /* further views of the same memory */
 } mf_view;
 
 /* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
@@ -133,10 +133,13 @@ typedef struct mf_view {
 
 /*
  * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
- * fingerprint, salted with the backend, so that accessors of one never pass for those of the other.
+ * fingerprint, its lowest bit replaced by the backend. So accessors of one backend never pass for those of
+ * the other, and those that are exact for every layout compare that bit. The fingerprint 0 stands for no
+ * layout.
  */
+#define MF_LAYOUT_STAMP_BACKEND UINT64_C(1)
 #define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
-    ((uint64_t)(layout_fingerprint) ^ (uint64_t)(backend) * UINT64_C(0x9E3779B97F4A7C15))
+    (((uint64_t)(layout_fingerprint) & ~MF_LAYOUT_STAMP_BACKEND) | (uint64_t)(backend))
 
 MF_STATIC_ASSERT(sizeof(void *) == 8, "memfold hosts are 64-bit");
 MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
@@ -197,7 +200,7 @@ MF_NORETURN void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, u
 uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access);
 
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
-MF_NORETURN void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint);
+MF_NORETURN void mf_rt_stale_v2(mf_view *view, uint64_t stamp);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
 extern const unsigned char mf_abi_v2;

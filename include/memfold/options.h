@@ -107,7 +107,10 @@ typedef enum mf_strategy {
     MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
-/* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
+/*
+ * Whether an accessor first compares the layout it was made for with the memory's, and panics. One that is
+ * exact for every layout (perm-table, paged) compares the backend alone.
+ */
 typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
 
 /*

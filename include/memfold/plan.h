@@ -55,6 +55,7 @@ typedef enum mf_check {
 #define MF_STEPS(X)                                                                                          \
     X(ALWAYS, "always")                      /* nothing: it passes */                                        \
     X(SAME_LAYOUT, "same-layout")            /* the view's layout_stamp is `start` */                        \
+    X(SAME_BACKEND, "same-backend")          /* its bit for the backend is `start`; the layout may be any */ \
     X(MMU, "mmu")                            /* nothing: the access itself faults if it is not allowed */    \
     X(IN_WINDOW, "in-window")                /* at - start <= last */                                        \
     X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \

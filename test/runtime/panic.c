@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
     } else if (strcmp(argv[1], "default-again") == 0) {
         mf_panic_hook_set(tell);
         expect(mf_panic_hook_set(NULL) == tell);
-        mf_rt_stale_v2(view, 1);
+        mf_rt_stale_v2(view, 2);
     }
     return 0;
 }
