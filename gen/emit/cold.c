@@ -6,6 +6,8 @@
 
 static const ir_attribute RETURNING[] = {
     {"cold", 0}, {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ_ARGUMENT_WRITE}, {NULL, 0}};
+/* The entry that keeps registers must not be bound at its first call, by code that does not. */
+static const ir_attribute PRESERVING[] = {{"nonlazybind", 0}, {NULL, 0}};
 static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn", 0}, {NULL, 0}};
 
 static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, const emit_cold *cold,
@@ -28,6 +30,11 @@ LLVMValueRef emit_cold_return(const ir *ir, const emit_site *site, const emit_co
     LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT, entry_type(ir, ir->t_i32), RETURNING);
     ir_extend_i32_result(ir, f_fault);
     LLVMValueRef v_status = call_with_access(ir, site, cold, f_fault, "status");
+    if (ir->fault_entry_preserves) {
+        ir_add_function_attributes(ir, f_fault, PRESERVING);
+        LLVMSetFunctionCallConv(f_fault, LLVMPreserveMostCallConv);
+        LLVMSetInstructionCallConv(v_status, LLVMPreserveMostCallConv);
+    }
     ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
     return v_status;
 }

@@ -104,6 +104,7 @@ mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag 
     init_types(ir);
     init_metadata(ir);
     ir->i32_extension = target_i32_extension(LLVMGetTarget(module));
+    ir->fault_entry_preserves = target_fault_entry_preserves(LLVMGetTarget(module));
     return check_view_offsets(ir, diag);
 }
 

@@ -45,8 +45,9 @@ typedef struct ir {
     LLVMTypeRef t_load_result;           /* {i64, i32} */
     LLVMValueRef v_tbaa[IR_BYTES_KINDS]; /* the access tag of each kind of bytes */
     LLVMValueRef v_empty_node;
-    LLVMValueRef v_likely;     /* branch weights: the first successor is the good path */
-    const char *i32_extension; /* attribute of an i32 result in the target's C ABI, or NULL */
+    LLVMValueRef v_likely;      /* branch weights: the first successor is the good path */
+    const char *i32_extension;  /* attribute of an i32 result in the target's C ABI, or NULL */
+    bool fault_entry_preserves; /* whether the runtime's fault entry keeps registers for its callers */
     unsigned kind_tbaa, kind_invariant_load, kind_prof;
 } ir;
 

@@ -19,15 +19,16 @@ typedef struct host_abi {
     const char *i32_extension;
     const char *abi;
     const char *features;
+    bool fault_entry_preserves;
 } host_abi;
 
 static const host_abi HOSTS[] = {
-    {"x86_64", NULL, NULL, NULL},
-    {"aarch64", NULL, NULL, NULL},
-    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c"},
-    {"loongarch64", "signext", "lp64d", "+f,+d"},
-    {"powerpc64le", "zeroext", NULL, NULL},
-    {"mips64el", "signext", NULL, NULL},
+    {"x86_64", NULL, NULL, NULL, true},
+    {"aarch64", NULL, NULL, NULL, false},
+    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c", false},
+    {"loongarch64", "signext", "lp64d", "+f,+d", false},
+    {"powerpc64le", "zeroext", NULL, NULL, false},
+    {"mips64el", "signext", NULL, NULL, false},
 };
 
 static const host_abi *find_host(const char *triple) {
@@ -41,6 +42,11 @@ static const host_abi *find_host(const char *triple) {
 const char *target_i32_extension(const char *triple) {
     const host_abi *host = find_host(triple);
     return host == NULL ? NULL : host->i32_extension;
+}
+
+bool target_fault_entry_preserves(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host != NULL && host->fault_entry_preserves;
 }
 
 mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {

@@ -36,4 +36,10 @@ mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *
 /* The attribute of an i32 result in the C ABI of `triple` ("signext", "zeroext"), or NULL. */
 const char *target_i32_extension(const char *triple);
 
+/*
+ * Whether the runtime's fault entry keeps registers there by LLVM's preserve_mostcc (abi.h). False for an
+ * empty triple: a plain call is right everywhere.
+ */
+bool target_fault_entry_preserves(const char *triple);
+
 #endif

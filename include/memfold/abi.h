@@ -47,8 +47,8 @@
 
 MF_PUBLIC_BEGIN
 
-/* The number of this contract: the `1` in `mf_rt_fault_v2`, and the value of the byte mf_abi_v2. */
-#define MF_ABI_VERSION 2
+/* The number of this contract: the `3` in `mf_rt_fault_v3`, and the value of the byte mf_abi_v3. */
+#define MF_ABI_VERSION 3
 
 /*
  * The guest's space: 2^20 pages of 4096 bytes, 2^32 bytes. A guest address is a uint32_t in it. A guest index
@@ -176,12 +176,12 @@ typedef struct mf_load_result {
  * last two in exception_table.h. mf_runtime_symbols (embed.h) gives names and addresses, by mf_rt_entry.
  */
 #define MF_RT_ENTRIES(X)                                                                                     \
-    X(FAULT, mf_rt_fault_v2)                                                                                 \
-    X(TRAP, mf_rt_trap_v2)                                                                                   \
-    X(ACCESSIBLE, mf_rt_accessible_v2)                                                                       \
-    X(STALE, mf_rt_stale_v2)                                                                                 \
-    X(REGISTER, mf_rt_register_v2)                                                                           \
-    X(UNREGISTER, mf_rt_unregister_v2)
+    X(FAULT, mf_rt_fault_v3)                                                                                 \
+    X(TRAP, mf_rt_trap_v3)                                                                                   \
+    X(ACCESSIBLE, mf_rt_accessible_v3)                                                                       \
+    X(STALE, mf_rt_stale_v3)                                                                                 \
+    X(REGISTER, mf_rt_register_v3)                                                                           \
+    X(UNREGISTER, mf_rt_unregister_v3)
 
 /* The place of each in mf_runtime_symbols. */
 typedef enum mf_rt_entry {
@@ -190,21 +190,27 @@ typedef enum mf_rt_entry {
 #undef MF_X
 } mf_rt_entry;
 
-/* Records the fault in the view and returns its kind, which is never 0. */
-uint32_t mf_rt_fault_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+/*
+ * Records the fault in the view and returns its kind, which is never 0. On x86-64 it keeps all general
+ * registers but rax and r11, those that carried its arguments too: LLVM's preserve_mostcc, by which generated
+ * code calls it, so that whoever inlines an access keeps values in any of them across the cold path. A caller
+ * in C needs to know nothing of this. Vector registers and flags are not kept. It is not bound lazily, which
+ * would not keep r10.
+ */
+uint32_t mf_rt_fault_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Records the fault and leaves through the innermost guard frame of the view; panics if there is none. */
-MF_NORETURN void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+MF_NORETURN void mf_rt_trap_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Returns 1 if the live permissions allow all of the range, 0 if not. Writes nothing. */
-uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access);
+uint32_t mf_rt_accessible_v3(const mf_view *view, uint64_t index, uint64_t access);
 
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
-MF_NORETURN void mf_rt_stale_v2(mf_view *view, uint64_t stamp);
+MF_NORETURN void mf_rt_stale_v3(mf_view *view, uint64_t stamp);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
-extern const unsigned char mf_abi_v2;
-#define MF_ABI_STAMP_SYMBOL "mf_abi_v2"
+extern const unsigned char mf_abi_v3;
+#define MF_ABI_STAMP_SYMBOL "mf_abi_v3"
 
 MF_PUBLIC_END
 

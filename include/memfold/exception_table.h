@@ -94,8 +94,8 @@ uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
  * as the object is loaded, where the host can tell; where it cannot, until others are registered in their
  * place. Registering panics if the host has no memory. Nobody else calls them.
  */
-void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
-void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_register_v3(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_unregister_v3(const mf_exception_entry *begin, const mf_exception_entry *end);
 
 MF_PUBLIC_END
 

@@ -21,7 +21,7 @@ typedef struct page_fault_fixup {
 
 /*
  * True if the fault is the guest's; if a guard frame is to be left, the fault is recorded in its view. A
- * fixup records by itself: its code calls mf_rt_fault_v2. False if the fault is somebody else's. On the
+ * fixup records by itself: its code calls mf_rt_fault_v3. False if the fault is somebody else's. On the
  * thread that faulted; async-signal-safe.
  */
 bool page_fault_resolve(const page_fault *fault, page_fault_fixup *fixup);

@@ -18,13 +18,13 @@ static const mf_region regions[] = {{0, MF_PAGE_SIZE, MF_READ_WRITE},
 static void by_permission(void) {
     mf_memory *m = memory_of(regions, 2, (mf_heap){0});
     mf_view *v = mf_memory_view(m);
-    expect(mf_rt_fault_v2(v, PAGE - 1, MF_ACCESS_CODE(MF_STORE, 2), 0) == MF_WRITE_PROTECTED);
+    expect(mf_rt_fault_v3(v, PAGE - 1, MF_ACCESS_CODE(MF_STORE, 2), 0) == MF_WRITE_PROTECTED);
     expect(fault_is(v->fault, MF_WRITE_PROTECTED, MF_STORE, PAGE, PAGE - 1, 2));
-    expect(mf_rt_fault_v2(v, 2 * PAGE - 1, MF_ACCESS_CODE(MF_STORE, 8), 0) == MF_WRITE_PROTECTED);
+    expect(mf_rt_fault_v3(v, 2 * PAGE - 1, MF_ACCESS_CODE(MF_STORE, 8), 0) == MF_WRITE_PROTECTED);
     expect(fault_is(v->fault, MF_WRITE_PROTECTED, MF_STORE, PAGE, 2 * PAGE - 1, 8));
-    expect(mf_rt_fault_v2(v, 2 * PAGE - 1, MF_ACCESS_CODE(MF_LOAD, 8), 0) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, 2 * PAGE - 1, MF_ACCESS_CODE(MF_LOAD, 8), 0) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_LOAD, 2 * PAGE, 2 * PAGE - 1, 8));
-    expect(mf_rt_fault_v2(v, 0x180000fff, MF_ACCESS_CODE(MF_STORE, 1), 0) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, 0x180000fff, MF_ACCESS_CODE(MF_STORE, 1), 0) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_STORE, 0x180000000, 0x180000fff, 1));
     mf_memory_destroy(m);
 }
@@ -33,13 +33,13 @@ static void by_permission(void) {
 static void by_limit(void) {
     mf_memory *m = memory_of(regions, 2, (mf_heap){0});
     mf_view *v = mf_memory_view(m);
-    expect(mf_rt_fault_v2(v, 4 * PAGE - 1, MF_ACCESS_CODE(MF_STORE, 4), 4 * PAGE) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, 4 * PAGE - 1, MF_ACCESS_CODE(MF_STORE, 4), 4 * PAGE) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_STORE, 4 * PAGE, 4 * PAGE - 1, 4));
-    expect(mf_rt_fault_v2(v, 9 * PAGE + 5, MF_ACCESS_CODE(MF_LOAD, 4), 4 * PAGE) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, 9 * PAGE + 5, MF_ACCESS_CODE(MF_LOAD, 4), 4 * PAGE) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_LOAD, 9 * PAGE, 9 * PAGE + 5, 4));
-    expect(mf_rt_fault_v2(v, PAGE - 1, MF_ACCESS_CODE(MF_STORE, 2), PAGE) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, PAGE - 1, MF_ACCESS_CODE(MF_STORE, 2), PAGE) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_STORE, PAGE, PAGE - 1, 2));
-    expect(mf_rt_fault_v2(v, UINT32_MAX, MF_ACCESS_CODE(MF_LOAD, 2), TOP) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, UINT32_MAX, MF_ACCESS_CODE(MF_LOAD, 2), TOP) == MF_PAGE_FAULT);
     expect(v->fault.page == TOP);
     mf_memory_destroy(m);
 }
@@ -47,15 +47,15 @@ static void by_limit(void) {
 static void a_stale_accessor_still_gets_a_fault(void) {
     mf_memory *m = memory_of(regions, 2, (mf_heap){0});
     mf_view *v = mf_memory_view(m);
-    expect(mf_rt_fault_v2(v, 8, MF_ACCESS_CODE(MF_STORE, 4), 0) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, 8, MF_ACCESS_CODE(MF_STORE, 4), 0) == MF_PAGE_FAULT);
     expect(fault_is(v->fault, MF_PAGE_FAULT, MF_STORE, 0, 8, 4));
-    expect(mf_rt_fault_v2(v, PAGE + 8, MF_ACCESS_CODE(MF_LOAD, 4), 0) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, PAGE + 8, MF_ACCESS_CODE(MF_LOAD, 4), 0) == MF_PAGE_FAULT);
     expect(v->fault.page == PAGE);
     mf_memory_destroy(m);
 }
 
 static void the_stamp_is_the_version(void) {
-    expect(mf_abi_v2 == MF_ABI_VERSION);
+    expect(mf_abi_v3 == MF_ABI_VERSION);
 }
 
 static const test tests[] = {

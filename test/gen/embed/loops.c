@@ -13,7 +13,7 @@
 // CHECK:         load <{{[0-9]+}} x i32>
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
-// CHECK:         call {{.*}} @mf_rt_fault_v2(
+// CHECK:         call {{.*}} @mf_rt_fault_v3(
 // CHECK:       }
 //
 // CHECK-LABEL: define {{.*}} @sum_trap(
@@ -22,7 +22,7 @@
 // CHECK:         load <{{[0-9]+}} x i32>
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
-// CHECK:         call {{.*}} @mf_rt_trap_v2(
+// CHECK:         call {{.*}} @mf_rt_trap_v3(
 // CHECK:       }
 //
 // After one range check nothing else is compared but the end of the loop.
@@ -35,7 +35,7 @@
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
 // CHECK-NOT:     icmp u
-// CHECK:         call {{.*}} @mf_rt_fault_v2(
+// CHECK:         call {{.*}} @mf_rt_fault_v3(
 // CHECK-NOT:     icmp u
 // CHECK-NOT:     call {{.*}} @mf_rt
 // CHECK:       }
