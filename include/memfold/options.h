@@ -74,21 +74,21 @@ typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
  * What the CPU may touch while it follows a check that it has predicted wrongly. Faults are reported alike.
  *
  * NONE: the access itself, at base + index for the index that was asked for. With 32-bit addresses it ends
- * at most 2^32 + 7 bytes from the base, which the copy backend reserves for this memory alone: the guest may
- * meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends at
- * most 2^33 + 6 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
+ * less than 2^32 + 64 bytes from the base, which the copy backend reserves for this memory alone: the guest
+ * may meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends
+ * less than 2^33 + 64 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
  *
  * MASK: whenever the check fails, data flow forces the access to one place of the guest: to the start of the
  * first window that the operation may touch (the heap's range counts as one), or to guest address 0 where the
  * check is a table in memory (granule-table, granule-bitmap, perm-table) and under the policy BOUNDS.
  * `memfold plan` prints the place.
  *
- * The checks read the same with both. Windows, two windows, heaps, bounds and immediate bitmaps read nothing
- * but fields of the view. A lookup in a granule table or bitmap stays in its table for every index; one in
- * the permission table does for every sum of a 32-bit address and a 32-bit offset.
+ * The checks read the same with both. Windows, heaps, bounds and immediate bitmaps read nothing but fields of
+ * the view. A lookup in a granule table or bitmap stays in its table for every index; one in the permission
+ * table does for every sum of a 32-bit address and a 32-bit offset.
  *
  * MASK changes nothing where there is no check: where a plan always allows or always faults, under the policy
- * NONE, and on X86_PAGED, where the MMU checks and every index lies in the memory's own reservation. The
+ * NONE, and where the MMU checks (X86_PAGED), whose every index lies in the memory's own reservation. The
  * range checks of embed.h, the generic accessors and the functions of memory.h have no mask.
  */
 typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
