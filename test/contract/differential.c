@@ -297,6 +297,7 @@ static void choose_options(round_state *w) {
         .index = (mf_index)random_below(random, 2),
         .spectre = (mf_spectre)random_below(random, 2),
         .stale = (mf_stale)random_below(random, 2),
+        .order = (mf_order)random_below(random, 2),
     };
     if (w->options.policy == MF_POLICY_PERMS && random_one_in(random, 2))
         w->wanted_strategy = (mf_strategy)random_between(random, MF_STRATEGY_AUTO, MF_STRATEGY_PERM_TABLE);
