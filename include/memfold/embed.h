@@ -186,10 +186,20 @@ typedef struct mf_embed_exception_table {
 } mf_embed_exception_table;
 
 /*
- * Defines the constant `name`, an mf_embed_exception_table with the entries of this module, for x86_paged
- * with on_fault = return. A client's own JIT looks it up when the module is linked, hands the entries to
- * mf_exception_table_register, and unregisters them before it frees the code. Once per module, which then
- * needs its target's assembly parser (LLVMInitializeNativeAsmParser). MF_OUT_OF_MEMORY.
+ * Says that the entries of this module are going to be registered. With a name it defines the constant
+ * `name`, an mf_embed_exception_table: a client's own JIT looks it up when the module is linked, hands the
+ * entries to mf_exception_table_register, and unregisters them before it frees the code. With NULL it defines
+ * nothing: whoever loads objects registers the section MF_EXCEPTION_SECTION of each (exception_table.h). A
+ * name stands for the entries of one object, so NULL is for JITs that make several of a module, such as
+ * LLLazyJIT.
+ *
+ * Once per module that has accesses on x86_paged with on_fault = return or branch, before it is compiled;
+ * where a tool splits a module and leaves its assembly in one part only, once per part. Nobody can forget it:
+ * each such access is an error of LLVM's assembler then, whose text says to call this function. The
+ * diagnostic handler of the module's context gets it, and what LLVM delivers nevertheless is not to be used;
+ * without a handler LLVM prints the error and ends the process. Assembly as a text has the error in it. It
+ * cannot be seen that nobody registers what has been promised: then the first fault is a signal like any
+ * other, and the process ends. MF_OUT_OF_MEMORY, with a name only.
  */
 mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag);
 
