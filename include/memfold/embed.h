@@ -234,7 +234,8 @@ typedef struct mf_embed_exception_table {
  * diagnostic handler of the module's context gets it, and what LLVM delivers nevertheless is not to be used;
  * without a handler LLVM prints the error and ends the process. Assembly as a text has the error in it. It
  * cannot be seen that nobody registers what has been promised: then the first fault is a signal like any
- * other, and the process ends. MF_OUT_OF_MEMORY, with a name only.
+ * other, and the process ends. MF_OUT_OF_MEMORY, with a name only; MF_UNKNOWN_TARGET as
+ * mf_embed_define.
  */
 mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag);
 
