@@ -94,9 +94,9 @@
  *
  * The code runs in the process that links it: an executor of its own has an exception table of its own.
  *
- * Errors. If the host has no memory for a table, nothing of the object is registered, and the lookup that has
- * asked for it fails with an llvm::Error that has errc::not_enough_memory's meaning in its words. The classes
- * throw nothing, and use no RTTI.
+ * Errors. If the host has no memory for a table, linking the object fails with an llvm::Error: the lookup
+ * that has asked for it ends with FailedToMaterialize, and the session's error reporter is told why. The
+ * classes throw nothing, and use no RTTI.
  *
  * Thread rule: any thread, several at once, as LLVM compiles and frees. If several threads call into lazily
  * compiled code, the accessors of mf_embed_define are inlined before the module is added ("always-inline"),
