@@ -110,6 +110,42 @@ static void initialize_all(void) {
     LLVMInitializeAllAsmParsers();
 }
 
+typedef struct asm_parser {
+    const char *target;
+    void (*initialize)(void);
+} asm_parser;
+
+/* Of the targets that this LLVM was built with. */
+static const asm_parser ASM_PARSERS[] = {
+#define LLVM_ASM_PARSER(target) {#target, LLVMInitialize##target##AsmParser},
+#include <llvm/Config/AsmParsers.def>
+};
+
+static const asm_parser *find_asm_parser(const char *target) {
+    for (size_t i = 0; i < sizeof ASM_PARSERS / sizeof ASM_PARSERS[0]; i++)
+        if (strcmp(ASM_PARSERS[i].target, target) == 0)
+            return &ASM_PARSERS[i];
+    return NULL;
+}
+
+/*
+ * Once, because a client may be compiling in another thread: what is written then is one pointer, and either
+ * the client has registered the same, or its module has no assembly, and it is not read.
+ */
+mf_status target_initialize_x86_assembly(mf_diag *diag) {
+    static bool is_done;
+    const asm_parser *parser = find_asm_parser("X86");
+    if (parser == NULL)
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0,
+                           "backend x86_paged needs an LLVM that was built with the target X86");
+    pthread_mutex_lock(&registry_lock);
+    if (!is_done)
+        parser->initialize();
+    is_done = true;
+    pthread_mutex_unlock(&registry_lock);
+    return MF_OK;
+}
+
 static void set_abi(LLVMTargetMachineOptionsRef options, const char *triple) {
     const host_abi *host = find_host(triple);
     if (host != NULL && host->abi != NULL)

@@ -33,6 +33,12 @@ mf_status target_compile(LLVMTargetMachineRef machine, LLVMModuleRef module, LLV
 /* MF_INVALID_ARGUMENT if `triple` has another architecture than the backend needs. */
 mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag);
 
+/*
+ * LLVM can parse assembly for x86-64 from here on, as it must for every module with some, or it ends the
+ * process. MF_UNKNOWN_TARGET if this LLVM was built without X86. Any thread.
+ */
+mf_status target_initialize_x86_assembly(mf_diag *diag);
+
 /* The attribute of an i32 result in the C ABI of `triple` ("signext", "zeroext"), or NULL. */
 const char *target_i32_extension(const char *triple);
 

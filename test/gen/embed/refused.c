@@ -3,8 +3,14 @@
 // RUN: %cc %llvm %s %client -o %t %gen
 // RUN: %t 2>/dev/null | FileCheck %s
 //
-// CHECK:      define, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
-// CHECK-NEXT: create, 32-bit module: llvm: the module's data layout is not one of a 64-bit host
+// CHECK:      define, 32-bit module: llvm: the module's data layout 'e-p:32:32' has no 64-bit pointers: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: create, 32-bit module: llvm: the module's data layout 'e-p:32:32' has no 64-bit pointers: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: define, big-endian module: llvm: the module's data layout 'E-p:64:64-i64:64' is big-endian: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: create, big-endian module: llvm: the module's data layout 'E-p:64:64-i64:64' is big-endian: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: define, narrow indices: llvm: the module's data layout 'e-p270:32:32-p0:64:64:64:32-i64:64' has no 64-bit indices: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: create, narrow indices: llvm: the module's data layout 'e-p270:32:32-p0:64:64:64:32-i64:64' has no 64-bit indices: give it that of its target machine, which is a 64-bit little-endian host (LLVMSetModuleDataLayout)
+// CHECK-NEXT: define, no triple: invalid-argument: backend x86_paged needs a module with a target triple: call LLVMSetTarget before
+// CHECK-NEXT: create, no triple: invalid-argument: backend x86_paged needs a module with a target triple: call LLVMSetTarget before
 // CHECK-NEXT: define, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target, not 'aarch64-linux-gnu'
 // CHECK-NEXT: create, paged on another processor: invalid-argument: backend x86_paged needs an x86-64 target, not 'aarch64-linux-gnu'
 // CHECK-NEXT: create, with a stale check: invalid-argument: stale checks are for whole accessors
@@ -80,6 +86,13 @@ static void create(const char *title, const client_module *m, mf_accessor_option
 static void both(const char *title, const client_module *m, mf_accessor_options options) {
     define(title, m, options);
     create(title, m, options);
+}
+
+static void with_data_layout(const char *title, const char *data_layout) {
+    client_module m = client_module_create(title);
+    LLVMSetDataLayout(m.module, data_layout);
+    both(title, &m, (mf_accessor_options){0});
+    client_module_destroy(&m);
 }
 
 /* The IR of a function that checks one range; LLVMDisposeMessage frees it. */
@@ -192,11 +205,14 @@ int main(void) {
     client_start();
     make_layout();
     client_module m = client_module_create("refused");
-    client_module narrow = client_module_create("narrow");
     client_module foreign = client_module_create("foreign");
-    LLVMSetDataLayout(narrow.module, "e-p:32:32");
+    client_module nowhere = client_module_create("nowhere");
     LLVMSetTarget(foreign.module, "aarch64-linux-gnu");
-    both("32-bit module", &narrow, (mf_accessor_options){0});
+    LLVMSetTarget(nowhere.module, "");
+    with_data_layout("32-bit module", "e-p:32:32");
+    with_data_layout("big-endian module", "E-p:64:64-i64:64");
+    with_data_layout("narrow indices", "e-p270:32:32-p0:64:64:64:32-i64:64");
+    both("no triple", &nowhere, (mf_accessor_options){.backend = MF_BACKEND_X86_PAGED});
     both("paged on another processor", &foreign, (mf_accessor_options){.backend = MF_BACKEND_X86_PAGED});
     create("with a stale check", &m, (mf_accessor_options){.stale = MF_STALE_CHECK});
     both("inexact strategy", &m, (mf_accessor_options){.strategy = MF_STRATEGY_WINDOW});
@@ -206,7 +222,7 @@ int main(void) {
     compare_range_checks();
     refuse_accesses(&m);
     client_module_destroy(&foreign);
-    client_module_destroy(&narrow);
+    client_module_destroy(&nowhere);
     client_module_destroy(&m);
     mf_layout_release(layout);
     client_stop();
