@@ -12,22 +12,24 @@
 /*
  * A 64-bit little-endian host. Some ABIs leave it to the callee to extend an unsigned 32-bit result to the
  * whole register; where LLVM's default is not what Linux distributions compile for, the ABI and features say
- * it.
+ * it. Where stores are seen in their order and loads are done in theirs (total store order), a plain load
+ * acquires.
  */
 typedef struct host_abi {
     const char *architecture;
+    bool has_total_store_order;
     const char *i32_extension;
     const char *abi;
     const char *features;
 } host_abi;
 
 static const host_abi HOSTS[] = {
-    {"x86_64", NULL, NULL, NULL},
-    {"aarch64", NULL, NULL, NULL},
-    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c"},
-    {"loongarch64", "signext", "lp64d", "+f,+d"},
-    {"powerpc64le", "zeroext", NULL, NULL},
-    {"mips64el", "signext", NULL, NULL},
+    {"x86_64", true, NULL, NULL, NULL},
+    {"aarch64", false, NULL, NULL, NULL},
+    {"riscv64", false, "signext", "lp64d", "+m,+a,+f,+d,+c"},
+    {"loongarch64", false, "signext", "lp64d", "+f,+d"},
+    {"powerpc64le", false, "zeroext", NULL, NULL},
+    {"mips64el", false, "signext", NULL, NULL},
 };
 
 static const host_abi *find_host(const char *triple) {
@@ -41,6 +43,11 @@ static const host_abi *find_host(const char *triple) {
 const char *target_i32_extension(const char *triple) {
     const host_abi *host = find_host(triple);
     return host == NULL ? NULL : host->i32_extension;
+}
+
+bool target_has_total_store_order(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host != NULL && host->has_total_store_order;
 }
 
 mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {

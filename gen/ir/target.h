@@ -7,6 +7,8 @@
 
 #include <llvm-c/TargetMachine.h>
 
+#include <stdbool.h>
+
 /* Writes a machine for the processor this runs on, which the caller disposes of. MF_LLVM. */
 mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag);
 
@@ -35,5 +37,8 @@ mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *
 
 /* The attribute of an i32 result in the C ABI of `triple` ("signext", "zeroext"), or NULL. */
 const char *target_i32_extension(const char *triple);
+
+/* True if the CPUs of `triple` do loads in the order of the program; false if it is not known. */
+bool target_has_total_store_order(const char *triple);
 
 #endif
