@@ -8,7 +8,7 @@ const unsigned char mf_abi_v2 = MF_ABI_VERSION;
 
 uint32_t mf_rt_fault_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
     view_check(view);
-    view->fault = classify_fault(view->perms, index, access >> 1, (mf_operation)(access & 1), limit);
+    view->fault = classify_fault(view, index, access >> 1, (mf_operation)(access & 1), limit);
     return view->fault.kind;
 }
 

@@ -18,16 +18,25 @@ static void operation_check(mf_operation operation) {
 }
 #endif
 
-bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
+/*
+ * The lowest page that refuses the range, or NO_PAGE. Asked once, because sbrk may make another answer of it;
+ * the record says what was seen.
+ */
+static uint64_t find_refusal(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
     view_check(view);
     operation_check(operation);
-    return classify_find_page(view->perms, address, length, operation) == NO_PAGE;
+    return classify_find_page(view->perms, address, length, operation);
+}
+
+bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
+    return find_refusal(view, address, length, operation) == NO_PAGE;
 }
 
 static bool check(mf_view *view, uint32_t address, uint64_t length, mf_operation operation) {
-    if (mf_view_is_accessible(view, address, length, operation))
+    uint64_t page = find_refusal(view, address, length, operation);
+    if (page == NO_PAGE)
         return true;
-    view->fault = classify_fault(view->perms, address, length, operation, 0);
+    view->fault = classify_page(view->perms, page, address, length, operation);
     return false;
 }
 

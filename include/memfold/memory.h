@@ -32,10 +32,21 @@
  *
  * Thread rule, for every function here unless it says otherwise: accesses (read, write, fill, copy, span,
  * is_accessible, and accessors) may run in several threads at once, each with its own view; functions that
- * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
+ * change the memory (map_region, protect, unmap, reset, clone, layout, attach, detach, destroy) exclude
  * everything else on the same memory, and that is the caller's to arrange. Different memories are
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
- * interrupted code is using; functions that change the memory do not run in a signal handler.
+ * interrupted code is using; functions that change the memory, sbrk too, do not run in a signal handler.
+ *
+ * sbrk may run beside accesses, and beside perm_of, len, heap_top and itself: several are served one after
+ * the other, by a lock of the memory. Each access beside it sees the heap end at some page boundary between
+ * the old end and the new one, as a whole: it is done, or it faults on the lowest page that is inaccessible
+ * with that end. Whoever sees a new page finds it zero, loses no store to it, and sees all that the thread
+ * did before it called sbrk. A thread that has learned of the return of sbrk, by what orders memory between
+ * threads, sees the new end; so does code that keeps view->heap_end in a register, once it reads it again. A
+ * store under the policy BOUNDS or NONE to a page that is being added may be lost.
+ *
+ * The child of a fork that another thread's sbrk was running beside has that memory as it was in the middle;
+ * it destroys it or lets it be.
  *
  * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
  * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
@@ -167,7 +178,8 @@ mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_d
  * roundup(old + bytes)) are read-write and zero, roundup being to whole pages. 0 bytes ask for the top.
  * MF_HEAP_REFUSED (the value is `bytes`) beyond the heap's maximum or if one of those pages is not
  * MF_PERM_NONE; MF_OUT_OF_MEMORY; after both nothing has changed. Never makes accessors stale. The heap never
- * shrinks but by reset.
+ * shrinks but by reset. It may run beside accesses and beside itself (above); it waits for another sbrk of
+ * the same memory, and for nothing else.
  */
 mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag);
 
