@@ -122,6 +122,10 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->huge_pages,
                            "huge pages are either allowed or never used");
     }
+    if (config->empty_range != MF_EMPTY_ANYWHERE && config->empty_range != MF_EMPTY_WITHIN) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
+                           "an empty range passes either anywhere or within what is accessible");
+    }
     return layout != NULL ? create(layout, image, *config, memory, diag)
                           : create_empty(image, *config, memory, diag);
 }

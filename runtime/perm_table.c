@@ -40,6 +40,11 @@ static bool reach(uint64_t word, uint64_t every, uint64_t perm) {
     return reaching_bytes(word, (mf_perm)perm) == every;
 }
 
+static bool stay_below(uint64_t word, uint64_t every, uint64_t perm) {
+    (void)every;
+    return reaching_bytes(word, (mf_perm)perm) == 0;
+}
+
 static bool are_equal(uint64_t word, uint64_t every, uint64_t perm) {
     return word == perm * every;
 }
@@ -59,6 +64,10 @@ static inline uint32_t scan(const unsigned char *perms, page_run run, is_passed 
 
 uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least) {
     return scan(perms, run, reach, least);
+}
+
+uint32_t perms_find_reaching(const unsigned char *perms, page_run run, mf_perm least) {
+    return scan(perms, run, stay_below, least);
 }
 
 uint32_t perms_find_change(const unsigned char *perms, page_run run) {

@@ -20,6 +20,9 @@ static inline mf_perm perms_at(const unsigned char *perms, uint64_t page) {
 /* The lowest page of `run` whose permission is below `least` (RO or RW); run.end if there is none. */
 uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least);
 
+/* The lowest page of `run` whose permission is `least` (RO or RW) or more; run.end if there is none. */
+uint32_t perms_find_reaching(const unsigned char *perms, page_run run, mf_perm least);
+
 /* Where the pages from run.first on stop having the permission of run.first; at most run.end. */
 uint32_t perms_find_change(const unsigned char *perms, page_run run);
 

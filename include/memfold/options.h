@@ -83,6 +83,18 @@ typedef enum mf_strategy {
     MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
+/*
+ * Which empty ranges pass: what an operation on 0 bytes does at an address where it could touch nothing.
+ *
+ * ANYWHERE: all of them, because nothing is touched.
+ * WITHIN:   those that do not begin beyond the end of what the operation may touch, as in Wasm. The end is
+ *           that of the highest page that is accessible for it at that moment, the pages of the heap
+ * included: a load's of the highest page that is not MF_PERM_NONE, a store's of the highest MF_PERM_RW one;
+ *           0 if there is none. What is below, holes too, passes, and the end itself does. The others are
+ * page faults on the page of their start, with length 0, whatever permission that page has.
+ */
+typedef enum mf_empty_range { MF_EMPTY_ANYWHERE = 0, MF_EMPTY_WITHIN = 1 } mf_empty_range;
+
 /* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
 typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
 
