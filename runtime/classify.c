@@ -20,6 +20,16 @@ uint64_t classify_find_page(const unsigned char *perms, uint64_t index, uint64_t
 }
 
 /*
+ * The scan reads words where sbrk writes bytes too, and between operations of different sizes C knows no
+ * order. What sbrk has written before the first byte was released with `grown_to`.
+ */
+uint64_t classify_refusal(const mf_view *view, uint64_t index, uint64_t length, mf_operation operation) {
+    uint64_t page = classify_find_page(view->perms, index, length, operation);
+    (void)__atomic_load_n(&view->memory->grown_to, __ATOMIC_ACQUIRE);
+    return page;
+}
+
+/*
  * A page on which the range was refused before sbrk has added it. What was refused then is a page r of the
  * heap that some growth has added since, and the one that came last, [from, to), is that one or a later one:
  * r < to, and what was there when the access began lies below from. So every touched page from `from` on was
@@ -65,7 +75,7 @@ mf_fault classify_fault(const mf_view *view, uint64_t index, uint64_t length, mf
                         uint64_t limit) {
     if (limit != 0)
         return classify_beyond(limit, index, length, operation);
-    uint64_t page = classify_find_page(view->perms, index, length, operation);
+    uint64_t page = classify_refusal(view, index, length, operation);
     if (page == NO_PAGE)
         page = page_before_growth(view->memory, index, length);
     return classify_page(view->perms, page, index, length, operation);

@@ -21,6 +21,12 @@ static inline mf_perm operation_least_perm(mf_operation operation) {
 uint64_t classify_find_page(const unsigned char *perms, uint64_t index, uint64_t length,
                             mf_operation operation);
 
+/*
+ * The same by the live permissions of `view`, beside which sbrk may run: if it is NO_PAGE, all that was done
+ * to the pages before they were added is seen.
+ */
+uint64_t classify_refusal(const mf_view *view, uint64_t index, uint64_t length, mf_operation operation);
+
 /* The record of an access that `page`, the lowest inaccessible one, has refused. */
 mf_fault classify_page(const unsigned char *perms, uint64_t page, uint64_t index, uint64_t length,
                        mf_operation operation);

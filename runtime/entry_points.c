@@ -23,7 +23,7 @@ void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limi
 
 uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access) {
     mf_operation operation = (mf_operation)(access & 1);
-    return classify_find_page(view->perms, index, access >> 1, operation) == NO_PAGE;
+    return classify_refusal(view, index, access >> 1, operation) == NO_PAGE;
 }
 
 void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint) {

@@ -37,7 +37,7 @@ static uint64_t find_refusal(const mf_view *view, uint32_t address, uint64_t len
     view_check(view);
     operation_check(operation);
     if (length != 0)
-        return classify_find_page(view->perms, address, length, operation);
+        return classify_refusal(view, address, length, operation);
     const mf_memory *memory = view->memory;
     bool passes = memory->config.empty_range == MF_EMPTY_ANYWHERE || is_within(memory, address, operation);
     return passes ? NO_PAGE : page_floor(address);

@@ -18,6 +18,11 @@
 #define ACCESSOR_THREADS 2
 #define GROWER_THREADS_MAX 2
 #define STEPS_WHEN_FULL 200
+/*
+ * The sanitizer of threads notes every call and every return, and never sees the returns of calls that a
+ * guard frame abandons. It has room for 65,536 calls in a thread.
+ */
+#define TRAPS_MAX 2000
 
 /*
  * Bytes of the guest belong to one thread each, so that only the library can race: blocks of 16 bytes, with
@@ -268,7 +273,9 @@ static void step(accessor *t) {
 
 static void *access(void *context) {
     accessor *t = context;
-    while (atomic_load(&t->scene->done_top) < t->scene->limit)
+    bool traps = t->scene->b->options.on_fault == MF_ON_FAULT_TRAP;
+    uint64_t faults_max = traps ? t->faults + TRAPS_MAX : UINT64_MAX;
+    while (atomic_load(&t->scene->done_top) < t->scene->limit && t->faults < faults_max)
         step(t);
     for (unsigned i = 0; i < STEPS_WHEN_FULL; i++)
         step(t);
