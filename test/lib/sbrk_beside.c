@@ -262,10 +262,21 @@ static void ask_range(accessor *t, uint64_t start, answer *a) {
     require(!a->done || a->index + a->length <= possible_end(s));
 }
 
+/* The end itself, as a client keeps it: everything below is there. */
+static void ask_end(accessor *t, uint64_t start, answer *a) {
+    const scene *s = t->scene;
+    uint64_t end = __atomic_load_n(&t->subject.view->heap_end, __ATOMIC_ACQUIRE);
+    (void)start;
+    require(end >= a->known_end && end <= possible_end(s));
+    check_note(s, end - 1);
+    require(mf_view_is_accessible(t->subject.view, (uint32_t)s->base, end - s->base, MF_STORE));
+    t->accesses++;
+}
+
 static void step(accessor *t) {
     static void (*const kinds[])(accessor *, uint64_t, answer *) = {access_block, access_block, access_block,
                                                                     access_block, read_block,   change_block,
-                                                                    copy_block,   ask_range};
+                                                                    copy_block,   ask_range,    ask_end};
     answer a = {.known_end = known_end(t->scene)};
     uint64_t start = choose_block(t, a.known_end);
     kinds[random_below(&t->random, sizeof kinds / sizeof kinds[0])](t, start, &a);
