@@ -9,7 +9,7 @@ const unsigned char mf_abi_v3 = MF_ABI_VERSION;
 
 uint32_t entry_fault(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
     view_check(view);
-    view->fault = classify_fault(view->perms, index, access >> 1, (mf_operation)(access & 1), limit);
+    view->fault = classify_fault(view, index, access >> 1, (mf_operation)(access & 1), limit);
     return view->fault.kind;
 }
 
@@ -24,7 +24,7 @@ void mf_rt_trap_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limi
 
 uint32_t mf_rt_accessible_v3(const mf_view *view, uint64_t index, uint64_t access) {
     mf_operation operation = (mf_operation)(access & 1);
-    return classify_find_page(view->perms, index, access >> 1, operation) == NO_PAGE;
+    return classify_refusal(view, index, access >> 1, operation) == NO_PAGE;
 }
 
 void mf_rt_stale_v3(mf_view *view, uint64_t stamp) {

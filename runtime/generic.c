@@ -5,6 +5,7 @@
 #include <memfold/generic.h>
 
 #include "classify.h"
+#include "perm_table.h"
 
 #include <string.h>
 
@@ -20,8 +21,8 @@ typedef struct generic_traits {
 
 static inline bool allowed(const mf_view *view, uint64_t index, const mf_accessor_info *access) {
     mf_perm least = operation_least_perm(access->operation);
-    return view->perms[index >> MF_PAGE_LOG2] >= least &&
-           view->perms[(index + access->width_bytes - 1) >> MF_PAGE_LOG2] >= least;
+    return perms_at(view->perms, index >> MF_PAGE_LOG2) >= least &&
+           perms_at(view->perms, (index + access->width_bytes - 1) >> MF_PAGE_LOG2) >= least;
 }
 
 /* Reverses the low bytes of `value` and drops the others. */

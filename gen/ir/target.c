@@ -12,10 +12,12 @@
 /*
  * A 64-bit little-endian host. Some ABIs leave it to the callee to extend an unsigned 32-bit result to the
  * whole register; where LLVM's default is not what Linux distributions compile for, the ABI and features say
- * it.
+ * it. Where stores are seen in their order and loads are done in theirs (total store order), a plain load
+ * acquires.
  */
 typedef struct host_abi {
     const char *architecture;
+    bool has_total_store_order;
     const char *i32_extension;
     const char *abi;
     const char *features;
@@ -23,12 +25,12 @@ typedef struct host_abi {
 } host_abi;
 
 static const host_abi HOSTS[] = {
-    {"x86_64", NULL, NULL, NULL, true},
-    {"aarch64", NULL, NULL, NULL, false},
-    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c", false},
-    {"loongarch64", "signext", "lp64d", "+f,+d", false},
-    {"powerpc64le", "zeroext", NULL, NULL, false},
-    {"mips64el", "signext", NULL, NULL, false},
+    {"x86_64", true, NULL, NULL, NULL, true},
+    {"aarch64", false, NULL, NULL, NULL, false},
+    {"riscv64", false, "signext", "lp64d", "+m,+a,+f,+d,+c", false},
+    {"loongarch64", false, "signext", "lp64d", "+f,+d", false},
+    {"powerpc64le", false, "zeroext", NULL, NULL, false},
+    {"mips64el", false, "signext", NULL, NULL, false},
 };
 
 static const host_abi *find_host(const char *triple) {
@@ -47,6 +49,11 @@ const char *target_i32_extension(const char *triple) {
 bool target_fault_entry_preserves(const char *triple) {
     const host_abi *host = find_host(triple);
     return host != NULL && host->fault_entry_preserves;
+}
+
+bool target_has_total_store_order(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host != NULL && host->has_total_store_order;
 }
 
 mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {

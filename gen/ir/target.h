@@ -7,6 +7,8 @@
 
 #include <llvm-c/TargetMachine.h>
 
+#include <stdbool.h>
+
 /* Writes a machine for the processor this runs on, which the caller disposes of. MF_LLVM. */
 mf_status target_create_host(LLVMTargetMachineRef *machine, mf_diag *diag);
 
@@ -47,5 +49,8 @@ const char *target_i32_extension(const char *triple);
  * empty triple: a plain call is right everywhere.
  */
 bool target_fault_entry_preserves(const char *triple);
+
+/* True if the CPUs of `triple` do loads in the order of the program; false if it is not known. */
+bool target_has_total_store_order(const char *triple);
 
 #endif

@@ -106,6 +106,12 @@ struct mf_memory;
  * the fault record and the guard belong to one thread. The runtime owns every field; read them freely, and
  * write none, except that the thread that uses the view may set `fault` to zero.
  *
+ * What another thread's sbrk writes while code runs is `heap_end` and bytes of the table that `perms` points
+ * to; pages are there before their bytes say so, and the bytes before the end. Who reads them beside sbrk
+ * does so atomically, with acquire order (on x86-64 any load of the machine will do), and may keep what it
+ * has read until it calls something, or orders memory by an atomic or a fence: then it reads `heap_end`
+ * again.
+ *
  * A view is neither moved nor copied while it is attached. The memory knows it by its host address and
  * updates it there: a copy would miss the growth of the heap and changes of the layout, and the memory would
  * write to the place that was left. A library that was built with assertions panics when it meets such a
@@ -114,7 +120,8 @@ struct mf_memory;
 typedef struct mf_view {
     unsigned char *base;        /* host address of guest address 0; constant while attached */
     const unsigned char *perms; /* live permission table; the pointer is constant while attached */
-    uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096 */
+    uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096; only grows
+                                 * but by reset */
     uint64_t layout_stamp;      /* of layout and backend; from a change until it is asked for, of no layout */
     mf_fault fault;             /* last fault of an access through this view */
     struct mf_guard *guard;     /* innermost guard frame, or NULL */
@@ -165,7 +172,9 @@ typedef struct mf_load_result {
  * belongs to, take no lock and allocate nothing.
  *
  * `index` is the guest index of the access, and `access` is MF_ACCESS_CODE(operation, length). `limit` is 0
- * for accesses checked by permission: the fault is then classified from the live permissions of the view.
+ * for accesses checked by permission: the fault is then classified from the live permissions of the view. If
+ * they let the access happen by now, because sbrk was running beside it, it is a page fault on the lowest
+ * page touched that the heap's last growth has added, or else on the highest page touched of the heap.
  * Under the `bounds` policy it is the end of the accessible space, and the fault is the first touched page at
  * or above it.
  */

@@ -208,8 +208,9 @@ void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 
 /*
  * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
- * after it, until the memory's permissions change. Length 0 always passes. In software on both backends. What
- * is no operation is answered like a store, and is an assertion in debug builds.
+ * after it, until the memory's permissions change. Which empty ranges pass is options.empty_range, as the
+ * bulk operations of a memory have it in their configuration. In software on both backends. What is no
+ * operation is answered like a store, and is an assertion in debug builds.
  */
 void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                           LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from);

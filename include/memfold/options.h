@@ -108,6 +108,18 @@ typedef enum mf_strategy {
 } mf_strategy;
 
 /*
+ * Which empty ranges pass: what an operation on 0 bytes does at an address where it could touch nothing.
+ *
+ * ANYWHERE: all of them, because nothing is touched.
+ * WITHIN:   those that do not begin beyond the end of what the operation may touch, as in Wasm. The end is
+ *           that of the highest page that is accessible for it at that moment, the pages of the heap
+ * included: a load's of the highest page that is not MF_PERM_NONE, a store's of the highest MF_PERM_RW one;
+ *           0 if there is none. What is below, holes too, passes, and the end itself does. The others are
+ * page faults on the page of their start, with length 0, whatever permission that page has.
+ */
+typedef enum mf_empty_range { MF_EMPTY_ANYWHERE = 0, MF_EMPTY_WITHIN = 1 } mf_empty_range;
+
+/*
  * Whether an accessor first compares the layout it was made for with the memory's, and panics. One that is
  * exact for every layout (perm-table, paged) compares the backend alone.
  */
@@ -117,10 +129,12 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
  * The options. Whatever compares, checks or reads them expands this list, so that none is forgotten.
  * X(ID, type, field, largest value)
  *
- * base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a hint: the window that holds
- * hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and then the address is 0.
- * Accesses in it are let through by a comparison of their own before any other check is made, and AUTO then
- * takes up to four windows in turn; what is allowed does not change. A mask (spectre) takes no hint.
+ * empty_range is for the range checks of embed.h; accessors have no empty ranges, and memories are told by
+ * their configuration (memory.h). base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a
+ * hint: the window that holds hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and
+ * then the address is 0. Accesses in it are let through by a comparison of their own before any other check
+ * is made, and AUTO then takes up to four windows in turn; what is allowed does not change. A mask (spectre)
+ * takes no hint.
  */
 #define MF_ACCESSOR_OPTIONS(X)                                                                               \
     X(BACKEND, mf_backend, backend, MF_BACKEND_X86_PAGED)                                                    \
@@ -135,7 +149,8 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
     X(HOT_PERCENT, uint32_t, hot_percent, 100)                                                               \
-    X(ORDER, mf_order, order, MF_ORDER_GUEST)
+    X(ORDER, mf_order, order, MF_ORDER_GUEST)                                                                \
+    X(EMPTY_RANGE, mf_empty_range, empty_range, MF_EMPTY_WITHIN)
 
 /* The options as a value: a field for each line of the list. */
 typedef struct mf_accessor_options {

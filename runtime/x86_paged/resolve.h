@@ -11,9 +11,13 @@ typedef struct page_fault {
     uintptr_t host_address;
     uintptr_t host_pc;
     mf_operation operation;
+    bool may_be_granted; /* nobody has looked yet whether the page can be accessed by now */
 } page_fault;
 
-/* Where the thread goes on: at `host_pc`, or if that is 0 by leaving the guard frame (guard_impl.h). */
+/*
+ * Where the thread goes on: at `host_pc`, or if that is 0 by leaving the guard frame (guard_impl.h). Where it
+ * is that of the fault the instruction is executed again.
+ */
 typedef struct page_fault_fixup {
     uintptr_t host_pc;
     struct mf_guard *frame;

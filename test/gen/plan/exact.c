@@ -29,10 +29,21 @@ static bool contract_allows(uint64_t index, uint64_t length, mf_operation operat
     return true;
 }
 
+/* The rule for empty ranges, and the end of what the operation at hand may touch. */
+static mf_empty_range empty_now;
+static uint64_t end_now;
+
+static uint64_t accessible_end(mf_operation operation) {
+    uint64_t page = MF_SPACE_PAGES;
+    while (page > 0 && !byte_is_accessible((page - 1) * MF_PAGE_SIZE, operation))
+        page--;
+    return page * MF_PAGE_SIZE;
+}
+
 /* The same for long ranges: pages between the first and the last byte count once. */
 static bool contract_allows_range(uint64_t index, uint64_t length, mf_operation operation) {
     if (length == 0)
-        return true;
+        return empty_now == MF_EMPTY_ANYWHERE || index <= end_now;
     if (index + length < index || index + length > MF_SPACE_BYTES)
         return false;
     for (uint64_t i = index; i < index + length; i = (i | (MF_PAGE_SIZE - 1)) + 1)
@@ -310,9 +321,13 @@ static void compare_ranges_from(const mf_plan *plan, uint64_t heap_end, const sa
 
 static void compare_ranges(const sample *s, const mf_layout *layout, uint64_t heap_end) {
     uint64_t pages = strlen(s->pages) + 1;
-    for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++) {
+    for (int way = 0; way < 4; way++) {
+        mf_operation operation = way % 2 == 0 ? MF_LOAD : MF_STORE;
+        empty_now = way < 2 ? MF_EMPTY_ANYWHERE : MF_EMPTY_WITHIN;
+        end_now = accessible_end(operation);
+        mf_accessor_options options = {.empty_range = empty_now};
         mf_plan plan;
-        if (mf_plan_make_range(layout, operation, NULL, &plan, NULL) != MF_OK)
+        if (mf_plan_make_range(layout, operation, &options, &plan, NULL) != MF_OK)
             abort();
         count_plan(&plan);
         for (uint64_t page = 0; page <= pages; page++)
