@@ -98,8 +98,17 @@ LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef 
 /* A use of `v_used` that costs no instruction: passes do not move its definition behind the branch before. */
 void ir_keep(const ir *ir, LLVMValueRef v_used);
 
+/* Each effect on memory stays on its side; it costs no instruction. */
+void ir_fence(const ir *ir);
+
 /* Passes take it that the program may end here, so they drop nothing before; it costs no instruction. */
 void ir_may_not_return(const ir *ir);
+
+/*
+ * On x86-64: code generation makes no single instruction of a volatile load before and a store behind; it
+ * costs no instruction, and says nothing about memory.
+ */
+void ir_keep_apart(const ir *ir);
 
 /* The call touches what its pointer arguments point to and no other memory. */
 void ir_set_argument_memory(const ir *ir, LLVMValueRef v_call, bool writes);
