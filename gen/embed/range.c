@@ -23,9 +23,8 @@ static LLVMValueRef holds_in_window(const range *r, const mf_plan_step *step, LL
 /* The bytes of the window that ends at the live heap end. */
 static LLVMValueRef heap_bytes(const range *r, const mf_plan_step *step) {
     const ir *ir = r->ir;
-    LLVMValueRef v_heap_end = r->site->v_heap_end != NULL
-                                  ? r->site->v_heap_end
-                                  : ir_load_view_field(ir, r->site->v_view, IR_VIEW_HEAP_END);
+    LLVMValueRef v_heap_end =
+        r->site->v_heap_end != NULL ? r->site->v_heap_end : ir_load_heap_end(ir, r->site->v_view);
     return LLVMBuildSub(ir->builder, v_heap_end, ir_const(ir->t_i64, step->start), "window.bytes");
 }
 

@@ -73,6 +73,7 @@ static void init_metadata(ir *ir) {
     ir->kind_tbaa = LLVMGetMDKindIDInContext(ir->context, "tbaa", 4);
     ir->kind_invariant_load = LLVMGetMDKindIDInContext(ir->context, "invariant.load", 14);
     ir->kind_prof = LLVMGetMDKindIDInContext(ir->context, "prof", 4);
+    ir->kind_range = LLVMGetMDKindIDInContext(ir->context, "range", 5);
 
     LLVMMetadataRef root_name = string(ir->context, "memfold");
     LLVMMetadataRef root = node(ir->context, &root_name, 1);
@@ -101,6 +102,7 @@ mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag 
     ir->context = LLVMGetModuleContext(module);
     ir->module = module;
     ir->builder = builder;
+    ir->heap_end_most = MF_SPACE_BYTES;
     init_types(ir);
     init_metadata(ir);
     ir->i32_extension = target_i32_extension(LLVMGetTarget(module));
@@ -166,6 +168,16 @@ LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field
     if (VIEW_FIELDS[field].invariant)
         LLVMSetMetadata(v_value, ir->kind_invariant_load, ir->v_empty_node);
     return v_value;
+}
+
+/* LLVM takes comparisons with the heap end out of loops if it knows that what is computed does not wrap. */
+LLVMValueRef ir_load_heap_end(const ir *ir, LLVMValueRef v_view) {
+    LLVMValueRef v_end = ir_load_view_field(ir, v_view, IR_VIEW_HEAP_END);
+    LLVMMetadataRef range[] = {LLVMValueAsMetadata(ir_const(ir->t_i64, 0)),
+                               LLVMValueAsMetadata(ir_const(ir->t_i64, ir->heap_end_most + 1))};
+    LLVMMetadataRef m_range = LLVMMDNodeInContext2(ir->context, range, 2);
+    LLVMSetMetadata(v_end, ir->kind_range, LLVMMetadataAsValue(ir->context, m_range));
+    return v_end;
 }
 
 LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,

@@ -47,7 +47,8 @@ typedef struct ir {
     LLVMValueRef v_empty_node;
     LLVMValueRef v_likely;     /* branch weights: the first successor is the good path */
     const char *i32_extension; /* attribute of an i32 result in the target's C ABI, or NULL */
-    unsigned kind_tbaa, kind_invariant_load, kind_prof;
+    unsigned kind_tbaa, kind_invariant_load, kind_prof, kind_range;
+    uint64_t heap_end_most; /* of the memories that the code is for */
 } ir;
 
 /*
@@ -74,6 +75,7 @@ void ir_branch_weighted(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRe
 
 /* ---- Memory ---- */
 LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field);
+LLVMValueRef ir_load_heap_end(const ir *ir, LLVMValueRef v_view);
 LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,
                            const char *name);
 LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef v_value, LLVMValueRef v_pointer, ir_bytes bytes);
