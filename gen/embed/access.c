@@ -222,7 +222,7 @@ LLVMValueRef mf_embed_load_base(const mf_embed *embed, LLVMBuilderRef builder, L
 LLVMValueRef mf_embed_load_heap_end(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view) {
     ir ir = embed->ir;
     ir.builder = builder;
-    return ir_load_view_field(&ir, view, IR_VIEW_HEAP_END);
+    return ir_load_heap_end(&ir, view);
 }
 
 /* ---- Fault blocks ---- */

@@ -1,6 +1,7 @@
 /* The emitter of single accesses: its plans and its life. */
 #include "embed/embed.h"
 
+#include "plan/growth.h"
 #include "plan/make.h"
 
 #include <stdlib.h>
@@ -27,6 +28,12 @@ static mf_status make_table(mf_embed *embed, mf_operation operation, mf_diag *di
     return MF_OK;
 }
 
+/* What the plan of a byte says is what those of all widths and both indices say. */
+static void limit_heap_end(ir *ir, const mf_plan *plan) {
+    uint64_t most = plan_heap_end_most(plan);
+    ir->heap_end_most = most < ir->heap_end_most ? most : ir->heap_end_most;
+}
+
 static mf_status make_reaches(mf_embed *embed, mf_diag *diag) {
     static const mf_accessor_id FIRST[] = {MF_LOAD_U8, MF_STORE_U8};
     mf_status status = mf_accessor_options_validate(&embed->options, diag);
@@ -35,6 +42,8 @@ static mf_status make_reaches(mf_embed *embed, mf_diag *diag) {
         mf_plan plan; /* where one can be made, all can */
         *reach = plan_reach_make(embed->layout, operation);
         status = plan_make_within(embed->layout, reach, FIRST[operation], &embed->options, &plan, diag);
+        if (status == MF_OK)
+            limit_heap_end(&embed->ir, &plan);
         if (status == MF_OK)
             status = make_table(embed, operation, diag);
     }

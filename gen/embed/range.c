@@ -21,8 +21,7 @@ static LLVMValueRef holds_in_window(const range *r, const mf_plan_step *step, LL
 }
 
 static LLVMValueRef heap_end(const range *r) {
-    return r->site->v_heap_end != NULL ? r->site->v_heap_end
-                                       : ir_load_view_field(r->ir, r->site->v_view, IR_VIEW_HEAP_END);
+    return r->site->v_heap_end != NULL ? r->site->v_heap_end : ir_load_heap_end(r->ir, r->site->v_view);
 }
 
 /* The bytes of the window that ends at the live heap end. */

@@ -79,9 +79,43 @@ static LLVMValueRef narrow_byte_at(const asked *q) {
 
 /* ---- The heap ---- */
 
-static LLVMValueRef heap_end(const asked *q) {
-    return q->site->v_heap_end != NULL ? q->site->v_heap_end
-                                       : ir_load_view_field(q->ir, q->site->v_view, IR_VIEW_HEAP_END);
+static bool asks_heap(const mf_plan_step *step) {
+    return step->kind == MF_STEP_BELOW_HEAP_END || step->kind == MF_STEP_IN_HEAP ||
+           step->kind == MF_STEP_NOT_IN_GROWTH;
+}
+
+/* What a step about the heap compares an offset with: it is the same wherever the access goes. */
+static LLVMValueRef room_of(const ir *ir, const emit_site *site, const mf_plan_step *step) {
+    LLVMValueRef v_heap_end =
+        site->v_heap_end != NULL ? site->v_heap_end : ir_load_heap_end(ir, site->v_view);
+    LLVMValueRef v_last = ir_const(ir->t_i64, step->last);
+    LLVMValueRef v_behind = ir_const(ir->t_i64, step->last + 1);
+    LLVMValueRef arguments[] = {v_heap_end, v_last};
+    if (step->kind == MF_STEP_IN_HEAP)
+        return ir_call_intrinsic(ir, "llvm.usub.sat", ir->t_i64, arguments, 2, "room");
+    return step->kind == MF_STEP_BELOW_HEAP_END ? LLVMBuildNUWSub(ir->builder, v_heap_end, v_last, "room")
+                                                : LLVMBuildSub(ir->builder, v_heap_end, v_behind, "room");
+}
+
+/* The first step about the heap if every access comes to it, or NULL. */
+static const mf_plan_step *find_sure_step(const mf_plan *plan) {
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        if (asks_heap(&plan->steps[i]))
+            return &plan->steps[i];
+        if (plan->steps[i].on_pass == MF_EXIT_ALLOWED)
+            break;
+    }
+    return NULL;
+}
+
+LLVMValueRef emit_check_room(const ir *ir, const emit_site *site) {
+    const mf_plan_step *step = find_sure_step(site->plan);
+    return step == NULL ? NULL : room_of(ir, site, step);
+}
+
+static LLVMValueRef room(const asked *q) {
+    bool is_made = q->site->v_room != NULL && q->step == find_sure_step(q->site->plan);
+    return is_made ? q->site->v_room : room_of(q->ir, q->site, q->step);
 }
 
 /* at - start < heap_end - last, or nothing where that is negative. */
@@ -89,24 +123,21 @@ static emit_comparison compare_growing(const asked *q) {
     const ir *ir = q->ir;
     LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
     LLVMValueRef v_offset = LLVMBuildSub(ir->builder, q->v_index, v_start, "offset");
-    LLVMValueRef v_heap_end = heap_end(q);
-    LLVMValueRef v_last = ir_const(ir->t_i64, q->step->last);
-    LLVMValueRef arguments[] = {v_heap_end, v_last};
-    LLVMValueRef v_span = q->step->kind == MF_STEP_IN_HEAP
-                              ? ir_call_intrinsic(ir, "llvm.usub.sat", ir->t_i64, arguments, 2, "span")
-                              : LLVMBuildNUWSub(ir->builder, v_heap_end, v_last, "span");
-    return (emit_comparison){LLVMIntULT, v_offset, v_span};
+    return (emit_comparison){LLVMIntULT, v_offset, room(q)};
 }
 
-/* Not heap_end <= at <= last: at - heap_end >= last + 1 - heap_end. */
+/*
+ * Not h <= at < e, with h the heap end and e = last + 1, h < e: at - e < h - e modulo 2^64. For at in [h, e)
+ * the left side is h - e or more; at or above e it is less than 2^34, below h it is less than h - e, which
+ * is at least 2^64 - 2^33. The right side does not change in a loop, and LLVM sees that the left side reaches
+ * it without a wrap.
+ */
 static emit_comparison compare_growth(const asked *q) {
     const ir *ir = q->ir;
-    LLVMValueRef v_heap_end = heap_end(q);
     LLVMValueRef v_at = byte_at(q);
-    LLVMValueRef v_above = LLVMBuildSub(ir->builder, v_at, v_heap_end, "above");
-    LLVMValueRef v_end = ir_const(ir->t_i64, q->step->last + 1);
-    LLVMValueRef v_between = LLVMBuildNUWSub(ir->builder, v_end, v_heap_end, "between");
-    return (emit_comparison){LLVMIntUGE, v_above, v_between};
+    LLVMValueRef v_behind = ir_const(ir->t_i64, q->step->last + 1);
+    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_at, v_behind, "offset");
+    return (emit_comparison){LLVMIntULT, v_offset, room(q)};
 }
 
 /* ---- Tables ---- */

@@ -25,6 +25,12 @@ typedef struct emit_check {
 bool emit_check_is_narrow(const emit_site *site);
 
 /*
+ * Emits what the first step about the heap compares with, which is made from the live heap end. NULL if there
+ * is no such step, or an access may be allowed before.
+ */
+LLVMValueRef emit_check_room(const ir *ir, const emit_site *site);
+
+/*
  * Emits the steps from number `first` on, which compare, with their branches: to an access block, where the
  * builder is left, or to `b_fault`. `v_index` may be NULL if the check is narrow.
  */

@@ -72,9 +72,12 @@ static emit_checked emit_checked_move(const ir *ir, const emit_site *site, emit_
         v_host = emit_access_host(ir, site, v_base, v_index);
     } else {
         bool is_read = site->options->base == MF_BASE_VIEW && site->v_base == NULL;
-        v_host = emit_after_steps(ir, site, first, v_base, v_index, b_fault, &made);
+        emit_site here = *site;
+        here.v_room = emit_check_room(ir, site);
+        v_host = emit_after_steps(ir, &here, first, v_base, v_index, b_fault, &made);
         made.cold.v_index = v_index;
-        made.cold.v_kept = is_read ? v_base : NULL;
+        made.cold.v_kept[0] = is_read ? v_base : NULL;
+        made.cold.v_kept[1] = site->v_heap_end == NULL ? here.v_room : NULL;
     }
     made.v_loaded = move == NULL ? v_host : move(ir, site, v_host, v_value);
     return made;

@@ -12,8 +12,9 @@ static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn"
 
 static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, const emit_cold *cold,
                                      LLVMValueRef f_entry, const char *name) {
-    if (cold->v_kept != NULL)
-        ir_keep(ir, cold->v_kept);
+    for (int i = 0; i < 2; i++)
+        if (cold->v_kept[i] != NULL)
+            ir_keep(ir, cold->v_kept[i]);
     uint64_t code = MF_ACCESS_CODE(site->plan->operation, site->plan->width_bytes);
     LLVMValueRef v_access = site->v_access != NULL ? site->v_access : ir_const(ir->t_i64, code);
     LLVMValueRef v_limit = ir_const(ir->t_i64, site->plan->limit);

@@ -7,7 +7,7 @@
 /* What the calls are told that is not the site's. */
 typedef struct emit_cold {
     LLVMValueRef v_index;
-    LLVMValueRef v_kept; /* a value that must have been computed before the check, or NULL */
+    LLVMValueRef v_kept[2]; /* values that must have been computed before the check; NULL: none */
 } emit_cold;
 
 /* Emits the call that records the fault; its result is the i32 status, never 0. */

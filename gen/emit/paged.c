@@ -6,8 +6,9 @@
  * fault edge: LLVM sees both ways and may do with the client's memory what it likes. The access touches the
  * guest bytes of its operand, and nothing else.
  *
- * With a trap the way out is not in the code. With order = all the access is assembly that may touch all
- * memory, so each effect stays on its side of it. With order = guest it is a volatile load or store.
+ * With a trap the way out is not in the code. The access is a volatile load or store, with order = all
+ * between two fences for the compiler, so that each effect on memory stays on its side of it. Only at base 0
+ * it is assembly that may touch all memory, for the sake of its address register.
  */
 #include "emit/paged.h"
 
@@ -250,23 +251,43 @@ static void store_by_assembly(const ir *ir, const emit_site *site, LLVMValueRef 
  * LLVM drops a volatile load in front of what it takes for unreachable, but not one in front of something
  * that may not come back (a volatile store counts as that itself).
  */
-static LLVMValueRef emit_volatile(const ir *ir, const emit_site *site, LLVMValueRef v_host,
+static LLVMValueRef move_volatile(const ir *ir, const emit_site *site, LLVMValueRef v_host,
                                   LLVMValueRef v_value) {
     if (site->plan->operation == MF_LOAD) {
         LLVMValueRef v_raw = ir_load_bytes(ir, site->t_raw, v_host, IR_BYTES_GUEST, "raw");
         LLVMSetVolatile(v_raw, true);
         ir_may_not_return(ir);
-        return emit_access_extend(ir, site, v_raw);
+        return v_raw;
     }
     LLVMValueRef v_store = ir_store_bytes(ir, emit_access_narrow(ir, site, v_value), v_host, IR_BYTES_GUEST);
     LLVMSetVolatile(v_store, true);
     return NULL;
 }
 
+/*
+ * A volatile access keeps its place among volatile ones only. Between two fences it also keeps it among all
+ * other loads and stores, and still is an operand, and no obstacle to unrolling, which assembly is. Without
+ * fences LLVM would make one instruction of a load, a sum and a store, whose fault is always a store's.
+ */
+static LLVMValueRef emit_volatile(const ir *ir, const emit_site *site, LLVMValueRef v_base,
+                                  LLVMValueRef v_index, LLVMValueRef v_value) {
+    bool is_fenced = site->options->order == MF_ORDER_ALL;
+    LLVMValueRef v_host = emit_access_host(ir, site, v_base, v_index);
+    if (is_fenced)
+        ir_fence(ir);
+    LLVMValueRef v_raw = move_volatile(ir, site, v_host, v_value);
+    if (is_fenced)
+        ir_fence(ir);
+    else if (v_raw != NULL)
+        ir_keep_apart(ir);
+    return v_raw == NULL ? NULL : emit_access_extend(ir, site, v_raw);
+}
+
 LLVMValueRef emit_access_paged(const ir *ir, const emit_site *site, LLVMValueRef v_base, LLVMValueRef v_index,
                                LLVMValueRef v_value, LLVMBasicBlockRef b_fault) {
-    if (b_fault == NULL && site->options->order == MF_ORDER_GUEST)
-        return emit_volatile(ir, site, emit_access_host(ir, site, v_base, v_index), v_value);
+    bool by_register = takes_address_register(site) && site->options->order == MF_ORDER_ALL;
+    if (b_fault == NULL && !by_register)
+        return emit_volatile(ir, site, v_base, v_index, v_value);
     LLVMValueRef v_guest = guest_operand(ir, site, v_base, v_index);
     if (site->plan->operation == MF_LOAD)
         return load_by_assembly(ir, site, v_guest, b_fault);

@@ -3,6 +3,7 @@
 
 #include "emit/accessor.h"
 #include "emit/table.h"
+#include "plan/growth.h"
 
 #include <memfold/exception_table.h>
 
@@ -19,9 +20,19 @@ static char *symbol_make(const char *prefix, const char *name) {
     return symbol;
 }
 
-mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
+static uint64_t find_heap_end_most(const plan_set *plans) {
+    uint64_t most = MF_SPACE_BYTES;
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
+        uint64_t of_plan = plan_heap_end_most(&plans->plans[id]);
+        most = of_plan < most ? of_plan : most;
+    }
+    return most;
+}
+
+mf_status emit_functions(ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
                          mf_diag *diag) {
     const plan_set *plans = input->plans;
+    ir->heap_end_most = find_heap_end_most(plans);
     emit_table tables[] = {emit_table_make(ir, &plans->tables[MF_LOAD]),
                            emit_table_make(ir, &plans->tables[MF_STORE])};
     LLVMValueRef v_tables[] = {emit_table_place(ir, &tables[MF_LOAD]),
@@ -85,7 +96,7 @@ static mf_status define_table(const ir *ir, LLVMValueRef *functions, const emit_
     return MF_OK;
 }
 
-mf_status emit_set(const ir *ir, const emit_input *input, mf_diag *diag) {
+mf_status emit_set(ir *ir, const emit_input *input, mf_diag *diag) {
     LLVMValueRef functions[MF_ACCESSOR_COUNT];
     mf_status status = emit_functions(ir, input, functions, diag);
     if (status == MF_OK && emit_entry_count(input) > 0)

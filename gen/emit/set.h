@@ -35,13 +35,13 @@ size_t emit_entry_count(const emit_input *input);
  * Defines all accessors as <prefix>_<name>, written to `functions` in the order of mf_accessor_id.
  * MF_OUT_OF_MEMORY.
  */
-mf_status emit_functions(const ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
+mf_status emit_functions(ir *ir, const emit_input *input, LLVMValueRef functions[MF_ACCESSOR_COUNT],
                          mf_diag *diag);
 
 /*
  * The same, and <prefix>_accessors, the constant mf_accessors that holds them. If there are entries in the
  * exception table, <prefix>_extable is where they begin. MF_OUT_OF_MEMORY.
  */
-mf_status emit_set(const ir *ir, const emit_input *input, mf_diag *diag);
+mf_status emit_set(ir *ir, const emit_input *input, mf_diag *diag);
 
 #endif

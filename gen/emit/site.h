@@ -19,10 +19,11 @@ typedef struct emit_site {
     LLVMValueRef v_view;
     LLVMValueRef v_base; /* host address of guest address 0; NULL: it is a constant or read from the view */
     LLVMValueRef v_heap_end; /* i64, the live heap end; NULL: it is read from the view */
-    LLVMValueRef v_address;  /* i32, the guest address; NULL for 33-bit indices */
-    LLVMValueRef v_index;    /* i64, the guest index, never reduced; NULL if there is a v_address */
-    LLVMValueRef v_table;    /* the plan's constant data; NULL if it has none */
-    LLVMValueRef v_access;   /* i64, what the fault calls are told of the access; NULL: the plan's width */
+    LLVMValueRef v_room; /* i64, made from it before the check (check.h); NULL: it is made where it is used */
+    LLVMValueRef v_address; /* i32, the guest address; NULL for 33-bit indices */
+    LLVMValueRef v_index;   /* i64, the guest index, never reduced; NULL if there is a v_address */
+    LLVMValueRef v_table;   /* the plan's constant data; NULL if it has none */
+    LLVMValueRef v_access;  /* i64, what the fault calls are told of the access; NULL: the plan's width */
 } emit_site;
 
 /*

@@ -74,6 +74,7 @@ static void init_metadata(ir *ir) {
     ir->kind_tbaa = LLVMGetMDKindIDInContext(ir->context, "tbaa", 4);
     ir->kind_invariant_load = LLVMGetMDKindIDInContext(ir->context, "invariant.load", 14);
     ir->kind_prof = LLVMGetMDKindIDInContext(ir->context, "prof", 4);
+    ir->kind_range = LLVMGetMDKindIDInContext(ir->context, "range", 5);
 
     LLVMMetadataRef root_name = string(ir->context, "memfold");
     LLVMMetadataRef root = node(ir->context, &root_name, 1);
@@ -102,6 +103,7 @@ mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag 
     ir->context = LLVMGetModuleContext(module);
     ir->module = module;
     ir->builder = builder;
+    ir->heap_end_most = MF_SPACE_BYTES;
     init_types(ir);
     init_metadata(ir);
     const char *triple = LLVMGetTarget(module);
@@ -175,6 +177,16 @@ LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field
     return v_value;
 }
 
+/* LLVM takes comparisons with the heap end out of loops if it knows that what is computed does not wrap. */
+LLVMValueRef ir_load_heap_end(const ir *ir, LLVMValueRef v_view) {
+    LLVMValueRef v_end = ir_load_view_field(ir, v_view, IR_VIEW_HEAP_END);
+    LLVMMetadataRef range[] = {LLVMValueAsMetadata(ir_const(ir->t_i64, 0)),
+                               LLVMValueAsMetadata(ir_const(ir->t_i64, ir->heap_end_most + 1))};
+    LLVMMetadataRef m_range = LLVMMDNodeInContext2(ir->context, range, 2);
+    LLVMSetMetadata(v_end, ir->kind_range, LLVMMetadataAsValue(ir->context, m_range));
+    return v_end;
+}
+
 LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,
                            const char *name) {
     LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_loaded, v_pointer, name);
@@ -241,9 +253,9 @@ void ir_keep(const ir *ir, LLVMValueRef v_used) {
 
 /* How a function uses memory, two bits a place (LLVM's MemoryEffects): what its arguments point to is first.
  */
-#define MEMORY_NONE 0u
 #define MEMORY_ARGUMENTS_READ 1u
 #define MEMORY_ARGUMENTS_WRITE 2u
+#define MEMORY_OF_NO_POINTER 12u
 
 static void add_call_attribute(const ir *ir, LLVMValueRef v_call, ir_attribute attribute) {
     unsigned kind = LLVMGetEnumAttributeKindForName(attribute.name, strlen(attribute.name));
@@ -251,13 +263,42 @@ static void add_call_attribute(const ir *ir, LLVMValueRef v_call, ir_attribute a
     LLVMAddCallSiteAttribute(v_call, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, made);
 }
 
+/*
+ * LLVM lets no load or store pass a fence, in either direction, and one for the own thread is no instruction.
+ */
+void ir_fence(const ir *ir) {
+    LLVMBuildFence(ir->builder, LLVMAtomicOrderingSequentiallyConsistent, true, "");
+}
+
+/*
+ * To clear the instruction cache of no bytes is no instruction, and of the intrinsics without one the only
+ * one that LLVM does not know to return. Empty assembly does the same, but counts as a call where LLVM
+ * decides whether to unroll a loop.
+ */
 void ir_may_not_return(const ir *ir) {
-    LLVMTypeRef t_function = LLVMFunctionType(ir->t_void, NULL, 0, false);
-    LLVMValueRef f_nothing =
-        LLVMGetInlineAsm(t_function, "", 0, "", 0, true, false, LLVMInlineAsmDialectATT, false);
-    LLVMValueRef v_call = LLVMBuildCall2(ir->builder, t_function, f_nothing, NULL, 0, "");
+    static const char NAME[] = "llvm.clear_cache";
+    unsigned id = LLVMLookupIntrinsicID(NAME, strlen(NAME));
+    LLVMValueRef f_clear = LLVMGetIntrinsicDeclaration(ir->module, id, NULL, 0);
+    LLVMValueRef v_null = LLVMConstNull(ir->t_ptr);
+    LLVMValueRef arguments[] = {v_null, v_null};
+    LLVMValueRef v_call = ir_call(ir, f_clear, arguments, 2, "");
     add_call_attribute(ir, v_call, (ir_attribute){"nounwind", 0});
-    add_call_attribute(ir, v_call, (ir_attribute){"memory", MEMORY_NONE});
+    add_call_attribute(ir, v_call, (ir_attribute){"memory", MEMORY_OF_NO_POINTER});
+}
+
+/*
+ * A register is read, at a place among volatile accesses, and the value is not used: no instruction is left.
+ */
+void ir_keep_apart(const ir *ir) {
+    static const char NAME[] = "llvm.read_volatile_register", REGISTER[] = "rsp";
+    LLVMTypeRef t_i64 = ir->t_i64;
+    unsigned id = LLVMLookupIntrinsicID(NAME, strlen(NAME));
+    LLVMValueRef f_read = LLVMGetIntrinsicDeclaration(ir->module, id, &t_i64, 1);
+    LLVMMetadataRef m_name = LLVMMDStringInContext2(ir->context, REGISTER, strlen(REGISTER));
+    LLVMMetadataRef m_register = LLVMMDNodeInContext2(ir->context, &m_name, 1);
+    LLVMValueRef v_register = LLVMMetadataAsValue(ir->context, m_register);
+    LLVMValueRef v_call = ir_call(ir, f_read, &v_register, 1, "");
+    add_call_attribute(ir, v_call, (ir_attribute){"memory", MEMORY_OF_NO_POINTER});
 }
 
 void ir_set_argument_memory(const ir *ir, LLVMValueRef v_call, bool writes) {

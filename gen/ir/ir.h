@@ -53,7 +53,8 @@ typedef struct ir {
     const char *i32_extension;        /* attribute of an i32 result in the target's C ABI, or NULL */
     bool fault_entry_preserves;       /* whether the runtime's fault entry keeps registers for its callers */
     LLVMAtomicOrdering sbrk_ordering; /* of loads that sbrk may write beside */
-    unsigned kind_tbaa, kind_invariant_load, kind_prof;
+    unsigned kind_tbaa, kind_invariant_load, kind_prof, kind_range;
+    uint64_t heap_end_most; /* of the memories that the code is for */
 } ir;
 
 /*
@@ -80,6 +81,7 @@ void ir_branch_weighted(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRe
 
 /* ---- Memory ---- */
 LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field);
+LLVMValueRef ir_load_heap_end(const ir *ir, LLVMValueRef v_view);
 LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_pointer, ir_bytes bytes,
                            const char *name);
 LLVMValueRef ir_store_bytes(const ir *ir, LLVMValueRef v_value, LLVMValueRef v_pointer, ir_bytes bytes);
@@ -104,8 +106,17 @@ LLVMValueRef ir_call_intrinsic(const ir *ir, const char *intrinsic, LLVMTypeRef 
 /* A use of `v_used` that costs no instruction: passes do not move its definition behind the branch before. */
 void ir_keep(const ir *ir, LLVMValueRef v_used);
 
+/* Each effect on memory stays on its side; it costs no instruction. */
+void ir_fence(const ir *ir);
+
 /* Passes take it that the program may end here, so they drop nothing before; it costs no instruction. */
 void ir_may_not_return(const ir *ir);
+
+/*
+ * On x86-64: code generation makes no single instruction of a volatile load before and a store behind; it
+ * costs no instruction, and says nothing about memory.
+ */
+void ir_keep_apart(const ir *ir);
 
 /* The call touches what its pointer arguments point to and no other memory. */
 void ir_set_argument_memory(const ir *ir, LLVMValueRef v_call, bool writes);

@@ -11,9 +11,8 @@
 /*
  * What lies between two windows is never met, whoever calls: a branch that is always predicted. Alone it
  * costs 10; but a lookup stays where it is, and comparisons with constants leave loops: whole programs run
- * at 1.47 of native with three of them, and at 2.10 with a lookup (memfold bench --only=programs). Beside a
- * heap end, which is no constant, they stay too, and there it is the lookup that is cheaper (2.11
- * against 2.55).
+ * at 1.47 of native with three of them, and at 2.10 with a lookup (memfold bench --only=programs). So do
+ * those with a heap end, which is read before them (1.46 and 2.15).
  */
 #define COST_HOLE 5
 /* What is computed from the heap end leaves loops, which a lookup does not. */
@@ -60,9 +59,7 @@ uint32_t plan_cost(mf_strategy strategy, const plan_reach *reach) {
     case MF_STRATEGY_FEW_WINDOWS: /* up to two windows have strategies of their own */
         if (plan_reach_count(reach) < 3)
             return UINT32_MAX;
-        if (reach->grows)
-            return COST_HEAP_AND_WINDOW + COST_WINDOW * (reach->window_count - 1);
-        return COST_WINDOW + COST_HOLE * (reach->window_count - 1);
+        return COST_WINDOW + COST_HOLE * (plan_reach_count(reach) - 1);
     case MF_STRATEGY_IN_TURN: /* in an order that nobody has given each comparison may be mispredicted */
         return UINT32_MAX;
     case MF_STRATEGY_IMMEDIATE_BITMAP:

@@ -24,3 +24,13 @@ bool plan_grown_window_lookup(const mf_layout *layout, mf_operation operation, u
         *window = growth;
     return true;
 }
+
+uint64_t plan_heap_end_most(const mf_plan *plan) {
+    uint64_t most = MF_SPACE_BYTES;
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        const mf_plan_step *step = &plan->steps[i];
+        if (step->kind == MF_STEP_NOT_IN_GROWTH && step->last - (MF_PAGE_SIZE - 1) < most)
+            most = step->last - (MF_PAGE_SIZE - 1);
+    }
+    return most;
+}

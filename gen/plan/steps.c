@@ -132,7 +132,8 @@ static mf_plan_step *add_growing(mf_plan *plan, uint64_t start, bool may_be_empt
 
 /*
  * An access that ends at j = i + w - 1 meets what the heap has not reached, or what is behind its growth and
- * before the first place at which the window above can be entered, exactly if heap_end <= j < end.
+ * before the first place at which the window above can be entered, exactly if heap_end <= j < end. There is a
+ * page at least between the end of the growth and the window above, so heap_end <= end - 4096.
  */
 static void add_not_between(mf_plan *plan, uint64_t end) {
     mf_plan_step *step = add(plan, MF_STEP_NOT_IN_GROWTH, MF_AT_LAST);
@@ -272,12 +273,12 @@ static void add_lookup(mf_plan *plan, const lookup *l) {
 
 /*
  * Constant tables are made for the heap at its maximum. What they let through lies in one window as it will
- * be; no window begins at growth_end, so [i, i + w - 1] lies below it or from it on, and meets what the heap
- * has not reached exactly if heap_end <= i + w - 1 < growth_end.
+ * be; no window begins at growth_end, so none has a byte of the page there. So [i, i + w - 1] lies below it
+ * or behind it, and meets what the heap has not reached exactly if heap_end <= i + w - 1 < growth_end + 4096.
  */
 static void add_growth(mf_plan *plan, const plan_reach *reach) {
     if (reach->grows)
-        add_not_between(plan, reach->growth_end);
+        add_not_between(plan, reach->growth_end + MF_PAGE_SIZE);
 }
 
 void plan_add_granules(mf_plan *plan, const plan_reach *reach, mf_step_kind kind, bool masks) {

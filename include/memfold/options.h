@@ -45,14 +45,16 @@ typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1, MF_ON_F
  * What stays in order around an access that leaves by the MMU's fault: x86_paged with on_fault = trap.
  * Elsewhere a fault is an edge in the code, which LLVM sees, and both are the same.
  *
+ * With both the access is a volatile load or store, executed exactly once each time it is reached, which LLVM
+ * folds into operands. A division that comes after it may be executed before it: by 0 it has no meaning in
+ * LLVM, so a client asks before it divides.
+ *
  * ALL:   everything. When the access faults, each effect of the client's code before it has happened, and
  *        none of those after it: for clients that look at their own memory after a fault, or that go on. The
- *        access is assembly, which LLVM neither folds into an operand nor moves anything across.
- * GUEST: the guest's accesses among themselves and against calls. The access is a volatile load or store,
- *        executed exactly once each time it is reached, and LLVM folds it into operands. When it faults the
- *        guest's memory is exact; what the client keeps in memory of its own is as LLVM left it, and an
- *        instruction of the client's that traps, such as a division, may have been moved in front of it. For
- *        guests whose registers nobody reads after a fault.
+ *        access stands between two fences for the compiler, which no load or store passes.
+ * GUEST: the guest's accesses among themselves and against calls. When one faults the guest's memory is
+ *        exact; what the client keeps in memory of its own is as LLVM left it. For guests whose registers
+ *        nobody reads after a fault.
  */
 typedef enum mf_order { MF_ORDER_ALL = 0, MF_ORDER_GUEST = 1 } mf_order;
 

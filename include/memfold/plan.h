@@ -61,7 +61,7 @@ typedef enum mf_check {
     X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \
     X(BELOW_HEAP_END, "below-heap-end")      /* at - start < heap_end - last, where heap_end > last */       \
     X(IN_HEAP, "in-heap")                    /* at - start < max(heap_end - last, 0) */                      \
-    X(NOT_IN_GROWTH, "not-in-growth")        /* not heap_end <= at <= last, where heap_end <= last + 1 */    \
+    X(NOT_IN_GROWTH, "not-in-growth")        /* not heap_end <= at <= last, where heap_end + 4095 <= last */ \
     X(IN_SPACE, "in-space")                  /* at <= last: behind it a table has no entries */              \
     X(PERMISSION, "permission")              /* perms[at >> 12] is RO or RW; for stores RW */                \
     X(TABLE_BYTE, "table-byte")              /* byte at >> granule_log2 of the plan's table is 1 */          \

@@ -72,6 +72,18 @@ mf_layout *bench_layout_pvm(void) {
     return finish(builder);
 }
 
+mf_layout *bench_layout_heap(void) {
+    mf_layout_builder *builder = mf_layout_builder_create();
+    if (builder == NULL)
+        return NULL;
+    map(builder, 0x00010000, 0x80000, MF_READ_ONLY);
+    map(builder, 0x000a0000, 0x80000, MF_READ_WRITE);
+    map(builder, 0x02400000, 0x80000, MF_READ_WRITE);
+    if (mf_layout_builder_set_heap(builder, 0x00120000, 4096, NULL) != MF_OK)
+        abort();
+    return finish(builder);
+}
+
 /*
  * A small dynamically linked program on 32-bit Linux, as /proc/PID/maps lists it: file, libc, loader, stack.
  */

@@ -34,6 +34,10 @@ mf_layout *bench_layout_large(uint64_t count);
 /* A program of JAM's PVM. */
 mf_layout *bench_layout_pvm(void);
 
+/* Read-only data, data with the heap behind it, which is meant to grow so far, and a stack on top. */
+#define BENCH_HEAP_GROWN_BYTES UINT64_C(0x100000)
+mf_layout *bench_layout_heap(void);
+
 /* A small program on 32-bit Linux. */
 mf_layout *bench_layout_process(void);
 

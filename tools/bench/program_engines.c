@@ -11,6 +11,7 @@
 #define FUNCTIONS PROGRAM_FORM_FUNCTIONS
 #define MAP_1 PROGRAM_MAP_1
 #define MAP_4 PROGRAM_MAP_4
+#define MAP_HEAP PROGRAM_MAP_HEAP
 #define MAP_16 PROGRAM_MAP_16
 #define PAGED .backend = MF_BACKEND_X86_PAGED
 
@@ -28,6 +29,7 @@ static const program_engine engines[] = {
     {"copy-1", BUILDER, MAP_1, NULL, false, {0}},
     {"copy-4", BUILDER, MAP_4, NULL, false, {0}},
     {"copy-4-hot", BUILDER, MAP_4, NULL, true, {0}},
+    {"copy-heap", BUILDER, MAP_HEAP, NULL, false, {0}},
     {"copy-16", BUILDER, MAP_16, NULL, false, {0}},
     {"copy-16-hot", BUILDER, MAP_16, NULL, true, {0}},
 };

@@ -20,9 +20,10 @@ typedef enum program_form {
 
 /* The guest's maps: the program's arrays are spread over the regions that have their permission. */
 typedef enum program_map_id {
-    PROGRAM_MAP_1,  /* one region */
-    PROGRAM_MAP_4,  /* four with holes between them, the last one read-only */
-    PROGRAM_MAP_16, /* sixteen, every fourth one read-only */
+    PROGRAM_MAP_1,    /* one region */
+    PROGRAM_MAP_4,    /* four with holes between them, the last one read-only */
+    PROGRAM_MAP_HEAP, /* one that is read-only, and two with a heap between them that has grown in part */
+    PROGRAM_MAP_16,   /* sixteen, every fourth one read-only */
     PROGRAM_MAP_COUNT
 } program_map_id;
 

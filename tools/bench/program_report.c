@@ -6,7 +6,8 @@
 #define NAME_COLUMNS 18
 #define CELL_COLUMNS 9
 
-static const char *const map_titles[PROGRAM_MAP_COUNT] = {"1", "4", "16"};
+static const unsigned map_regions[PROGRAM_MAP_COUNT] = {1, 4, 3, 16};
+static const char *const map_titles[PROGRAM_MAP_COUNT] = {"1", "4", "3+heap", "16"};
 
 /* ---- Tables ---- */
 
@@ -88,8 +89,11 @@ void program_report_print_json(const bench_programs *programs, FILE *to) {
     fputc('[', to);
     for (size_t i = 0; programs->there && i < programs->engines.count; i++) {
         const program_engine *engine = programs->engines.all[i];
-        fprintf(to, "%s\n  {\"engine\": \"%s\", \"regions\": %s, \"baseline\": \"%s\", \"mean_ratio\": %.6g,",
-                i == 0 ? "" : ",", engine->name, map_titles[engine->map], programs->engines.all[0]->name,
+        fprintf(to,
+                "%s\n  {\"engine\": \"%s\", \"regions\": %u, \"heap\": %s, \"baseline\": \"%s\", "
+                "\"mean_ratio\": %.6g,",
+                i == 0 ? "" : ",", engine->name, map_regions[engine->map],
+                engine->map == PROGRAM_MAP_HEAP ? "true" : "false", programs->engines.all[0]->name,
                 programs->means[i]);
         fputs(" \"programs\": [", to);
         print_cells(programs, i, to);

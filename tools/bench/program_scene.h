@@ -1,4 +1,4 @@
-/* Where the programs run: the three maps with their memories, and the arrays of a program in them. */
+/* Where the programs run: the maps with their memories, and the arrays of a program in them. */
 #ifndef MEMFOLD_TOOLS_BENCH_PROGRAM_SCENE_H
 #define MEMFOLD_TOOLS_BENCH_PROGRAM_SCENE_H
 

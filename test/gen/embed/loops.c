@@ -25,6 +25,18 @@
 // CHECK:         call {{.*}} @mf_rt_trap_v3(
 // CHECK:       }
 //
+// The same with a heap between two windows, whose end is read once.
+// CHECK-LABEL: define {{.*}} @sum_heap(
+// CHECK-COUNT-1: %heap_end = load atomic i64
+// CHECK-NOT:     %heap_end{{[0-9]*}} = load
+// CHECK:       vector.body:
+// CHECK-NOT:     icmp
+// CHECK:         load <{{[0-9]+}} x i32>
+// CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
+// CHECK-NEXT:    br i1 [[END]]
+// CHECK:         call {{.*}} @mf_rt_trap_v3(
+// CHECK:       }
+//
 // After one range check nothing else is compared but the end of the loop.
 // CHECK-LABEL: define {{.*}} @sum_ranged(
 // CHECK:         icmp ul{{[te]}} i64 %offset
@@ -64,11 +76,13 @@ typedef struct loop {
     const char *name;
     mf_accessor_options options;
     bool is_ranged; /* one check before the loop, and unchecked accesses in it */
+    bool has_heap;  /* and a window on each side of it */
 } loop;
 
 static const loop LOOPS[] = {
     {.name = "sum_return"},
     {.name = "sum_trap", .options = {.on_fault = MF_ON_FAULT_TRAP}},
+    {.name = "sum_heap", .options = {.on_fault = MF_ON_FAULT_TRAP}, .has_heap = true},
     {.name = "sum_ranged", .is_ranged = true},
     {.name = "sum_ranged_paged", .options = {.backend = MF_BACKEND_X86_PAGED}, .is_ranged = true},
     {.name = "sum_paged", .options = {.backend = MF_BACKEND_X86_PAGED}},
@@ -77,18 +91,24 @@ static const loop LOOPS[] = {
 /* What is at hand while one loop is built: uint32_t sum(view, address, count), or ~0 at a fault. */
 typedef struct session {
     client_module m;
-    mf_layout *layout;
+    mf_layout *layouts[2]; /* without and with a heap */
+    mf_layout *layout;     /* of the loop */
     LLVMTypeRef t_i32, t_i64;
     LLVMValueRef function;
     mf_embed_access access;
 } session;
 
-static mf_layout *make_layout(void) {
+static mf_layout *make_layout(bool has_heap) {
     mf_layout *layout;
     mf_diag diag;
     mf_layout_builder *builder = mf_layout_builder_create();
     client_must(mf_layout_builder_map_region(builder, 0x20000, 0x100000, MF_READ_WRITE, NULL, 0, &diag),
                 &diag, "map_region");
+    if (has_heap) {
+        client_must(mf_layout_builder_map_region(builder, 0x800000, 0x1000, MF_READ_WRITE, NULL, 0, &diag),
+                    &diag, "map_region");
+        client_must(mf_layout_builder_set_heap(builder, 0x200000, 256, &diag), &diag, "set_heap");
+    }
     client_must(mf_layout_builder_finish(builder, &layout, NULL, &diag), &diag, "finish");
     mf_layout_builder_destroy(builder);
     return layout;
@@ -153,6 +173,7 @@ static void begin_function(session *s, const char *name) {
 
 static void build(session *s, const loop *wanted) {
     mf_accessor_options options = wanted->options;
+    s->layout = s->layouts[wanted->has_heap];
     mf_embed *checking = emitter(s, options);
     options.policy = MF_POLICY_NONE;
     mf_embed *trusting = emitter(s, options);
@@ -166,7 +187,7 @@ static void build(session *s, const loop *wanted) {
 
 int main(void) {
     client_start();
-    session s = {.m = client_module_create("loops"), .layout = make_layout()};
+    session s = {.m = client_module_create("loops"), .layouts = {make_layout(false), make_layout(true)}};
     s.t_i32 = LLVMInt32TypeInContext(s.m.context);
     s.t_i64 = LLVMInt64TypeInContext(s.m.context);
     for (size_t i = 0; i < sizeof LOOPS / sizeof LOOPS[0]; i++)
@@ -176,7 +197,8 @@ int main(void) {
     printf("%s", text);
     LLVMDisposeMessage(text);
     client_module_destroy(&s.m);
-    mf_layout_release(s.layout);
+    mf_layout_release(s.layouts[0]);
+    mf_layout_release(s.layouts[1]);
     client_stop();
     return 0;
 }

@@ -59,7 +59,7 @@ static bool holds(const mf_plan *plan, const mf_plan_step *step, const evaluated
     case MF_STEP_IN_HEAP:
         return memory->heap_end > step->last && at - step->start < memory->heap_end - step->last;
     case MF_STEP_NOT_IN_GROWTH:
-        if (memory->heap_end > step->last + 1)
+        if (memory->heap_end + MF_PAGE_SIZE - 1 > step->last)
             abort();
         return !(memory->heap_end <= at && at <= step->last);
     case MF_STEP_IN_SPACE:
