@@ -6,6 +6,7 @@ Substitutions for RUN lines:
   %runtime      link flags of a program that uses the runtime only
   %layout       the same with the file readers
   %plan         the same with the plan
+  %stencil      the same with plan and stencils
   %gen          the same with everything, LLVM included
   %source       the source directory
   %build        the build directory
@@ -52,6 +53,7 @@ if config.memfold_build_type == "Debug":
 
 runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
+stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
 rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "jit", "embed", "emit", "ir", "plan"))
 gen = f"{rooms} {layout} -L{config.memfold_libs} -lLLVM-19"
@@ -112,6 +114,7 @@ config.substitutions += [
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),
+    ("%stencil", stencil),
     ("%gen", gen),
     ("%source", config.memfold_source),
     ("%build", build),

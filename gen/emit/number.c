@@ -6,43 +6,34 @@
 
 /* ---- Ranges ---- */
 
-static const char *range_name(emit_range range) {
-    static const char *const NAMES[] = {
-#define MF_X(ID, name) name,
-        EMIT_RANGES(MF_X)
-#undef MF_X
-    };
-    return NAMES[range];
-}
-
 /*
  * What is computed in 32 bits is exact modulo 2^32. Of the 64-bit numbers some are small for every plan; a
  * table's space ends at most 64 bytes below 2^32; the others are the two sizes of a stencil.
  */
-static emit_range range_of(const ir *ir, const emit_site *site, LLVMTypeRef t_number,
+static plan_range range_of(const ir *ir, const emit_site *site, LLVMTypeRef t_number,
                            const mf_plan_step *step, plan_number number) {
     switch (number) {
     case PLAN_NUMBER_GRANULE_LOG2:
     case PLAN_NUMBER_WORD_LOG2:
-        return EMIT_RANGE_SHIFT;
+        return PLAN_RANGE_SHIFT;
     case PLAN_NUMBER_BITS:
     case PLAN_NUMBER_LIMIT:
-        return EMIT_RANGE_WIDE;
+        return PLAN_RANGE_WIDE;
     case PLAN_NUMBER_GRANULE_LOW:
     case PLAN_NUMBER_LAST_GRANULE:
     case PLAN_NUMBER_LAST_WORD:
     case PLAN_NUMBER_WIDTH_MORE:
-        return t_number == ir->t_i32 ? EMIT_RANGE_NARROW : EMIT_RANGE_SIGNED_32;
+        return t_number == ir->t_i32 ? PLAN_RANGE_NARROW : PLAN_RANGE_SIGNED_32;
     default:
         break;
     }
-    if (t_number == ir->t_i32 || (step != NULL && step->kind == MF_STEP_IN_SPACE))
-        return EMIT_RANGE_NARROW;
-    if (step != NULL && step->kind == MF_STEP_SAME_LAYOUT)
-        return EMIT_RANGE_WIDE;
+    if (t_number == ir->t_i32)
+        return PLAN_RANGE_NARROW;
+    if (step != NULL && (step->kind == MF_STEP_SAME_LAYOUT || step->kind == MF_STEP_IN_SPACE))
+        return PLAN_RANGE_WIDE;
     if (step != NULL && step->kind == MF_STEP_IN_GRANULE)
-        return EMIT_RANGE_SIGNED_32;
-    return site->holes->wide ? EMIT_RANGE_WIDE : EMIT_RANGE_SIGNED_32;
+        return PLAN_RANGE_SIGNED_32;
+    return site->holes->wide ? PLAN_RANGE_WIDE : PLAN_RANGE_SIGNED_32;
 }
 
 /* ---- Holes ---- */
@@ -55,20 +46,20 @@ static void set_range(const ir *ir, LLVMValueRef v_hole, uint64_t first, uint64_
     LLVMGlobalSetMetadata(v_hole, kind, LLVMMDNodeInContext2(ir->context, bounds, 2));
 }
 
-static LLVMValueRef hole_symbol(const ir *ir, const emit_site *site, emit_range range,
+static LLVMValueRef hole_symbol(const ir *ir, const emit_site *site, plan_range range,
                                 const mf_plan_step *step, plan_number number) {
     char name[64];
     unsigned place = step == NULL ? 0 : (unsigned)(step - site->plan->steps);
-    snprintf(name, sizeof name, EMIT_HOLE_PREFIX "%s_%u_%s", range_name(range), place,
+    snprintf(name, sizeof name, EMIT_HOLE_PREFIX "%s_%u_%s", plan_range_name(range), place,
              plan_number_name(number));
     LLVMValueRef v_hole = LLVMGetNamedGlobal(ir->module, name);
     if (v_hole != NULL)
         return v_hole;
     v_hole = LLVMAddGlobal(ir->module, ir->t_i8, name);
     LLVMSetVisibility(v_hole, LLVMHiddenVisibility);
-    if (range == EMIT_RANGE_SIGNED_32)
+    if (range == PLAN_RANGE_SIGNED_32)
         set_range(ir, v_hole, (uint64_t)INT32_MIN, (uint64_t)INT32_MAX + 1);
-    else if (range == EMIT_RANGE_NARROW)
+    else if (range == PLAN_RANGE_NARROW)
         set_range(ir, v_hole, 0, UINT64_C(1) << 32);
     return v_hole;
 }
@@ -99,10 +90,10 @@ static LLVMValueRef build_shift(const ir *ir, LLVMValueRef v_left, LLVMValueRef 
 
 static LLVMValueRef build_hole(const ir *ir, const emit_site *site, LLVMTypeRef t_number,
                                const mf_plan_step *step, plan_number number) {
-    emit_range range = range_of(ir, site, t_number, step, number);
+    plan_range range = range_of(ir, site, t_number, step, number);
     LLVMValueRef v_hole = hole_symbol(ir, site, range, step, number);
-    assert(range != EMIT_RANGE_SHIFT);
-    return range == EMIT_RANGE_WIDE ? build_wide(ir, v_hole) : LLVMConstPtrToInt(v_hole, t_number);
+    assert(range != PLAN_RANGE_SHIFT);
+    return range == PLAN_RANGE_WIDE ? build_wide(ir, v_hole) : LLVMConstPtrToInt(v_hole, t_number);
 }
 
 /* ---- Numbers ---- */
@@ -135,7 +126,7 @@ LLVMValueRef emit_minus_last(const ir *ir, const emit_site *site, const mf_plan_
 LLVMValueRef emit_shift_right(const ir *ir, const emit_site *site, const mf_plan_step *step,
                               plan_number number, LLVMValueRef v_left) {
     if (site->holes != NULL)
-        return build_shift(ir, v_left, hole_symbol(ir, site, EMIT_RANGE_SHIFT, step, number));
+        return build_shift(ir, v_left, hole_symbol(ir, site, PLAN_RANGE_SHIFT, step, number));
     uint64_t log2 = plan_number_get(site->plan, step, site->options, number);
     return LLVMBuildLShr(ir->builder, v_left, ir_const(LLVMTypeOf(v_left), log2), "number");
 }

@@ -8,23 +8,6 @@
 #include "emit/site.h"
 #include "plan/number.h"
 
-/*
- * The ranges of holes. X(ID, name). Where LLVM would take a number for one of another size it is given in
- * assembly, so each has one form of instruction.
- */
-#define EMIT_RANGES(X)                                                                                       \
-    X(SHIFT, "u6")      /* 0 to 63, an immediate byte */                                                     \
-    X(SIGNED_32, "s32") /* a 32-bit immediate that the CPU extends by its sign */                            \
-    X(NARROW, "u32")    /* modulo 2^32, where the code computes in 32 bits, or below it */                   \
-    X(WIDE, "u64")      /* any, in a register of its own */
-
-typedef enum emit_range {
-#define MF_X(ID, name) EMIT_RANGE_##ID,
-    EMIT_RANGES(MF_X)
-#undef MF_X
-        EMIT_RANGE_COUNT
-} emit_range;
-
 /* A hole is called EMIT_HOLE_PREFIX<range>_<step's place>_<number's name>; numbers of no step have place 0.
  */
 #define EMIT_HOLE_PREFIX "mf_hole_"

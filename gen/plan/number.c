@@ -11,6 +11,24 @@ const char *plan_number_name(plan_number number) {
     return NAMES[number];
 }
 
+const char *plan_range_name(plan_range range) {
+    static const char *const NAMES[] = {
+#define MF_X(ID, name, first, last) name,
+        PLAN_RANGES(MF_X)
+#undef MF_X
+    };
+    return NAMES[range];
+}
+
+bool plan_range_holds(plan_range range, uint64_t number) {
+    static const int64_t BOUNDS[][2] = {
+#define MF_X(ID, name, first, last) {first, last},
+        PLAN_RANGES(MF_X)
+#undef MF_X
+    };
+    return BOUNDS[range][0] <= (int64_t)number && (int64_t)number <= BOUNDS[range][1];
+}
+
 /* The number of the last of the pieces of 2^log2 bytes that make up the space. */
 static uint64_t last_piece(uint32_t log2) {
     return (MF_SPACE_BYTES >> log2) - 1;

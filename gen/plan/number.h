@@ -31,6 +31,28 @@ typedef enum plan_number {
         PLAN_NUMBER_COUNT
 } plan_number;
 
+/*
+ * What a hole for a number can take. X(ID, name, first, last), the last two as signed numbers. A number that
+ * is computed with modulo 2^32, or is below it, is NARROW: of it 32 bits count.
+ */
+#define PLAN_RANGES(X)                                                                                       \
+    X(SHIFT, "u6", 0, 63)                     /* an immediate byte */                                        \
+    X(SIGNED_32, "s32", INT32_MIN, INT32_MAX) /* an immediate that the CPU extends by its sign */            \
+    X(NARROW, "u32", INT64_MIN, INT64_MAX)                                                                   \
+    X(WIDE, "u64", INT64_MIN, INT64_MAX) /* in a register of its own */
+
+typedef enum plan_range {
+#define MF_X(ID, name, first, last) PLAN_RANGE_##ID,
+    PLAN_RANGES(MF_X)
+#undef MF_X
+        PLAN_RANGE_COUNT
+} plan_range;
+
+const char *plan_range_name(plan_range range);
+
+/* Whether the number lies in the range, which is of 64-bit numbers modulo 2^64. */
+bool plan_range_holds(plan_range range, uint64_t number);
+
 const char *plan_number_name(plan_number number);
 
 /* `step` is one of the plan's, or NULL for a number that belongs to none. */
