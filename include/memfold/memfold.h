@@ -78,6 +78,7 @@
 #include <memfold/layout_file.h>
 #include <memfold/plan.h>
 #include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/aot.h>
 #endif
 #endif

@@ -2,13 +2,15 @@
 #include "engines.h"
 
 #include <memfold/generic.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
 
 static mf_jit *shared_jit;
 
 void engines_start(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_diag diag;
-    engines_must(mf_jit_create(NULL, &shared_jit, &diag), &diag, "mf_jit_create");
+    engines_must(mf_jit_create(&config, &shared_jit, &diag), &diag, "mf_jit_create");
 }
 
 void engines_stop(void) {

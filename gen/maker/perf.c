@@ -1,4 +1,4 @@
-#include "jit/perf.h"
+#include "maker/perf.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/Object.h>
