@@ -8,9 +8,9 @@
 
 #include "gate/gate.h"
 #include "jit/cache.h"
+#include "jit/stencil_maker.h"
 #include "plan/prefix.h"
 
-#include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
 #include <memfold/version.h>
 
@@ -90,7 +90,7 @@ static mf_status check_version(const mf_code_maker *maker, mf_diag *diag) {
 
 static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
     const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
-    const mf_code_maker *maker = config->maker == NULL ? mf_llvm_maker() : config->maker;
+    const mf_code_maker *maker = config->maker == NULL ? &stencil_maker : config->maker;
     mf_status status = prefix_validate(prefix, diag);
     if (status == MF_OK)
         status = check_version(maker, diag);

@@ -77,7 +77,7 @@ typedef struct mf_code_maker mf_code_maker;
 typedef struct mf_jit_config {
     const char *symbol_prefix;  /* names in gdb and perf: <prefix>_<n>_load_u8; NULL: "memfold" */
     bool perf_map;              /* append every accessor to /tmp/perf-<pid>.map */
-    const mf_code_maker *maker; /* NULL: LLVM */
+    const mf_code_maker *maker; /* NULL: stencils, which need no compiler */
 } mf_jit_config;
 
 /*
