@@ -28,7 +28,7 @@ if(MEMFOLD_GEN)
   target_link_libraries(memfold_jit_shared PUBLIC memfold_runtime_shared)
   target_link_libraries(memfold_jit_static INTERFACE memfold_runtime_static)
 
-  memfold_add_library(gen ${memfold_gen_rooms} INNER memfold_plan memfold_gate)
+  memfold_add_library(gen ${memfold_gen_rooms} INNER memfold_plan memfold_host)
   target_link_libraries(memfold_gen_shared PUBLIC memfold_jit_shared PRIVATE memfold_llvm yaml elf)
   # Also where the linker leaves out what nothing is called of: a program that links memfold-gen may ask for a jit.
   target_link_options(memfold_gen_shared PRIVATE LINKER:--no-as-needed)

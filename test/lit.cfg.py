@@ -55,7 +55,7 @@ runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
 rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
-jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "gate", "plan")) + f" {runtime}"
+jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "host", "plan")) + f" {runtime}"
 gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
