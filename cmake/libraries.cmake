@@ -23,11 +23,14 @@ function(memfold_add_library half)
 endfunction()
 
 memfold_add_library(runtime memfold_runtime)
-if(MEMFOLD_GEN)
+if(TARGET memfold_jit)
   memfold_add_library(jit ${memfold_jit_rooms})
   target_link_libraries(memfold_jit_shared PUBLIC memfold_runtime_shared)
   target_link_libraries(memfold_jit_static INTERFACE memfold_runtime_static)
-
+  # Wherever the tree is moved, the libraries lie beside each other.
+  set_target_properties(memfold_jit_shared PROPERTIES INSTALL_RPATH $ORIGIN)
+endif()
+if(MEMFOLD_GEN)
   memfold_add_library(gen ${memfold_gen_rooms} INNER memfold_plan memfold_host)
   target_link_libraries(memfold_gen_shared PUBLIC memfold_jit_shared PRIVATE memfold_llvm yaml elf)
   # Also where the linker leaves out what nothing is called of: a program that links memfold-gen may ask for a jit.
@@ -35,8 +38,7 @@ if(MEMFOLD_GEN)
   target_link_libraries(memfold_gen_static INTERFACE memfold_jit_static
     $<INSTALL_INTERFACE:LLVM-${LLVM_VERSION_MAJOR}> yaml elf)
 
-  # Wherever the tree is moved, the libraries lie beside each other.
-  set_target_properties(memfold_jit_shared memfold_gen_shared PROPERTIES INSTALL_RPATH $ORIGIN)
+  set_target_properties(memfold_gen_shared PROPERTIES INSTALL_RPATH $ORIGIN)
 
   # The suite installs them.
   foreach(half runtime jit gen)
