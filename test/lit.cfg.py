@@ -7,6 +7,7 @@ Substitutions for RUN lines:
   %layout       the same with the file readers
   %plan         the same with the plan
   %stencil      the same with plan and stencils
+  %makes        the same with the jit, which makes code without LLVM
   %gen          the same with everything, LLVM included
   %source       the source directory
   %build        the build directory
@@ -55,8 +56,9 @@ runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
 stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
-rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir", "jit", "stencil", "gate", "plan"))
-gen = f"{rooms} {layout} -L{config.memfold_libs} -lLLVM-19"
+rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
+jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "stencil", "host", "plan")) + f" {runtime}"
+gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
 
@@ -115,6 +117,7 @@ config.substitutions += [
     ("%layout", layout),
     ("%plan", plan),
     ("%stencil", stencil),
+    ("%makes", jit),
     ("%gen", gen),
     ("%source", config.memfold_source),
     ("%build", build),

@@ -1,6 +1,6 @@
 #include "ir/entry.h"
 
-#include "gate/gate.h"
+#include "host/gate.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
  */
 #include <memfold/jit.h>
 
-#include "gate/gate.h"
+#include "host/gate.h"
 #include "jit/cache.h"
 #include "jit/stencil_maker.h"
 #include "plan/prefix.h"

@@ -1,7 +1,7 @@
 #include "jit/stencil_maker.h"
 
 #include "jit/arena.h"
-#include "jit/perf_map.h"
+#include "host/perf_map.h"
 #include "stencil/write.h"
 
 #include <memfold/exception_table.h>

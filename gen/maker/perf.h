@@ -2,7 +2,7 @@
 #ifndef MEMFOLD_GEN_MAKER_PERF_H
 #define MEMFOLD_GEN_MAKER_PERF_H
 
-#include "jit/perf_map.h"
+#include "host/perf_map.h"
 
 #include <llvm-c/Types.h>
 

@@ -1,5 +1,6 @@
 /*
- * Accessors as function pointers, made at run time by LLVM.
+ * Accessors as function pointers, made at run time: by stencils, machine code with holes for a layout's
+ * numbers that is copied and filled in about a microsecond, or by whom the client names (llvm_maker.h).
  *
  * An mf_jit caches what it has made by layout content and options; an mf_code is one counted reference to
  * one accessor set. Example:
@@ -70,7 +71,7 @@ typedef struct mf_jit mf_jit;
 /* A reference to the accessors of one layout under one set of options. */
 typedef struct mf_code mf_code;
 
-/* Who makes the code of a jit: see llvm_maker.h. */
+/* Who makes the code of a jit: stencils, or see llvm_maker.h. */
 typedef struct mf_code_maker mf_code_maker;
 
 /* How a jit names its code, and who makes it. All zero is the default. */

@@ -1,7 +1,7 @@
 // What a maker is asked for: one set for each shape, unmade with its last reference, in a state of each jit;
 // what it refuses is the answer, and nothing of it stays. A maker of another version is not asked at all.
 //
-// RUN: %cc %jit -I%source/gen %s -o %t %gen
+// RUN: %cc %jit -I%source/gen %s -o %t %makes
 // RUN: %t | FileCheck %s
 //
 // CHECK: another version: invalid-argument: the maker 'counting' is of version 0.0.1, and the jit of {{[0-9.]+$}}

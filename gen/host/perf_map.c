@@ -1,4 +1,4 @@
-#include "jit/perf_map.h"
+#include "host/perf_map.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* The perf map: "address size name" lines in /tmp/perf-<pid>.map, by which perf names code made at run time.
  */
-#ifndef MEMFOLD_GEN_JIT_PERF_MAP_H
-#define MEMFOLD_GEN_JIT_PERF_MAP_H
+#ifndef MEMFOLD_GEN_HOST_PERF_MAP_H
+#define MEMFOLD_GEN_HOST_PERF_MAP_H
 
 #include <memfold/accessors.h>
 #include <memfold/status.h>

@@ -2,8 +2,8 @@
  * Around what is done under locks: a fork waits until no thread is in there, so that the child finds every
  * lock free and everything whole.
  */
-#ifndef MEMFOLD_GEN_GATE_GATE_H
-#define MEMFOLD_GEN_GATE_GATE_H
+#ifndef MEMFOLD_GEN_HOST_GATE_H
+#define MEMFOLD_GEN_HOST_GATE_H
 
 #include <pthread.h>
 

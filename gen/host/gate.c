@@ -1,4 +1,4 @@
-#include "gate/gate.h"
+#include "host/gate.h"
 
 #include <memfold/exception_table.h>
 
