@@ -48,7 +48,7 @@ static unsigned char *map_view(int file, size_t bytes, int protection) {
     void *view = mmap(find_aligned(bytes), bytes, protection, flags, file, 0);
     if (view == MAP_FAILED)
         return NULL;
-    if (file >= 0)
+    if (file >= 0 && bytes > HOST_HUGE_BYTES)
         madvise(view, bytes, MADV_HUGEPAGE);
     return view;
 }
