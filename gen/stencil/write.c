@@ -93,8 +93,6 @@ static void place_data(stencil_set *set, uint32_t code_end) {
     uint32_t at = align(code_end + STENCIL_COPY_BYTES, STENCIL_SET_ALIGNMENT);
     set->addresses = at;
     at += MF_RT_ENTRY_COUNT * (uint32_t)sizeof(uint64_t);
-    set->accessors = at;
-    at += (uint32_t)sizeof(mf_accessors);
     set->entries = at;
     at += set->entry_count * (uint32_t)sizeof(mf_exception_entry);
     for (size_t i = 0; i < 2; i++) {
@@ -103,7 +101,9 @@ static void place_data(stencil_set *set, uint32_t code_end) {
         set->tables[i] = at;
         at += (uint32_t)set->plans->tables[i].byte_count;
     }
-    set->bytes = align(at, STENCIL_SET_ALIGNMENT);
+    set->code_bytes = align(at, STENCIL_SET_ALIGNMENT);
+    set->accessors = set->code_bytes;
+    set->bytes = align(set->accessors + (uint32_t)sizeof(mf_accessors), STENCIL_SET_ALIGNMENT);
 }
 
 bool stencil_set_choose(const plan_set *plans, const mf_accessor_options *options, stencil_set *set) {
@@ -231,25 +231,23 @@ static void write_addresses(const writer *w) {
 }
 
 /* mf_accessors is the functions in the order of mf_accessor_id, and what they fit. */
-static void write_accessors(const writer *w, plan_fit fit, uintptr_t run) {
+mf_accessors stencil_accessors(const uint32_t functions[MF_ACCESSOR_COUNT], plan_fit fit, uintptr_t run) {
     mf_accessors accessors;
-    uintptr_t functions[MF_ACCESSOR_COUNT];
+    uintptr_t members[MF_ACCESSOR_COUNT];
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        functions[id] = run + w->set->functions[id];
-    memcpy(&accessors, functions, sizeof functions);
+        members[id] = run + functions[id];
+    memcpy(&accessors, members, sizeof members);
     accessors.layout_stamp = fit.layout_stamp;
     accessors.backends = fit.backends;
     accessors.policy = fit.policy;
-    memcpy(w->write + w->set->accessors, &accessors, sizeof accessors);
+    return accessors;
 }
 
-void stencil_set_write(const stencil_set *set, plan_fit fit, unsigned char *write, uintptr_t run) {
+void stencil_set_write(const stencil_set *set, unsigned char *write) {
     writer w = {.set = set, .write = write};
-    assert(run % STENCIL_SET_ALIGNMENT == 0);
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
         write_function(&w, id);
     write_addresses(&w);
-    write_accessors(&w, fit, run);
     for (size_t i = 0; i < 2; i++) {
         const plan_table *table = &set->plans->tables[i];
         if (table->byte_count > 0)
