@@ -36,45 +36,43 @@ static void add_part(stencil_pieces *p, uint32_t part) {
     add_piece(p, STENCIL_TABLE.parts[part]);
 }
 
-static void add_fault(stencil_pieces *p, const mf_plan *plan, const mf_accessor_options *options) {
-    p->has_fault = true;
-    add_part(p, shape_fault((mf_accessor_id)plan->accessor, options, plan->limit != 0));
+static void add_fault(stencil_pieces *p, const mf_plan *plan, const shape_way *way) {
+    add_part(p, shape_fault((mf_accessor_id)plan->accessor, way, plan->limit != 0));
 }
 
 /* Check, access and fault; the check has the last word on where it goes. */
 static bool add_checked(stencil_pieces *p, const mf_plan *plan, const mf_accessor_options *options,
-                        shape_base base) {
+                        const shape_way *way) {
     check_shape shape;
     uint16_t number;
     if (!check_shape_make(plan, options, &shape) || !find_check(&shape, &number))
         return false;
     bool masks = plan->steps[plan->step_count - 1].kind == MF_STEP_MASK;
-    mf_index index = masks ? MF_INDEX_U33 : options->index;
     p->check = p->count;
     add_piece(p, number);
-    add_part(p, shape_plain((mf_accessor_id)plan->accessor, options, base, index));
-    add_fault(p, plan, options);
+    add_part(p, shape_plain((mf_accessor_id)plan->accessor, way, masks ? 1 : way->is_u33));
+    add_fault(p, plan, way);
     return true;
 }
 
-static bool choose(const mf_plan *plan, const mf_accessor_options *options, shape_base base,
-                   stencil_pieces *chosen) {
+static bool choose(const mf_plan *plan, const mf_accessor_options *options, const shape_way *way,
+                   stencil_pieces *p) {
     mf_accessor_id id = (mf_accessor_id)plan->accessor;
-    stencil_pieces p = {.check = STENCIL_PIECES_MAX, .first_step = (uint8_t)shape_first_step(plan)};
-    if (p.first_step > 0)
-        add_part(&p, shape_stamp(&plan->steps[0]));
-    const mf_plan_step *step = &plan->steps[p.first_step];
-    bool is_chosen = true;
+    p->count = 0;
+    p->check = STENCIL_PIECES_MAX;
+    p->first_step = (uint8_t)shape_first_step(plan);
+    if (p->first_step > 0)
+        add_part(p, shape_stamp(&plan->steps[0]));
+    const mf_plan_step *step = &plan->steps[p->first_step];
     if (step->kind == MF_STEP_MMU)
-        add_part(&p, shape_paged(id, options, base));
+        add_part(p, shape_paged(id, way));
     else if (step->kind != MF_STEP_ALWAYS)
-        is_chosen = add_checked(&p, plan, options, base);
+        return add_checked(p, plan, options, way);
     else if (step->on_pass == MF_EXIT_ALLOWED)
-        add_part(&p, shape_plain(id, options, base, options->index));
+        add_part(p, shape_plain(id, way, way->is_u33));
     else
-        add_fault(&p, plan, options);
-    *chosen = p;
-    return is_chosen;
+        add_fault(p, plan, way);
+    return true;
 }
 
 /* The bytes of one accessor, and whether it has an entry in the exception table. */
@@ -107,13 +105,13 @@ static void place_data(stencil_set *set, uint32_t code_end) {
 }
 
 bool stencil_set_choose(const plan_set *plans, const mf_accessor_options *options, stencil_set *set) {
-    shape_base base = shape_base_of(options);
+    shape_way way = shape_way_of(options);
     uint32_t at = 0;
     set->plans = plans;
     set->options = options;
     set->entry_count = 0;
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
-        if (!choose(&plans->plans[id], options, base, &set->pieces[id]))
+        if (!choose(&plans->plans[id], options, &way, &set->pieces[id]))
             return false;
         set->functions[id] = at;
         set->function_bytes[id] = measure(&set->pieces[id], &set->entry_count);

@@ -22,9 +22,8 @@
 typedef struct stencil_pieces {
     uint16_t numbers[STENCIL_PIECES_MAX];
     uint8_t count;
-    uint8_t check; /* the place of the check among them; STENCIL_PIECES_MAX: there is none */
-    uint8_t first_step;
-    uint8_t has_fault; /* the last one is where faults go */
+    uint8_t check;      /* the place of the check among them; STENCIL_PIECES_MAX: there is none */
+    uint8_t first_step; /* behind the stamp */
 } stencil_pieces;
 
 /* A set that is going to be written. */
