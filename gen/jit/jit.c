@@ -8,6 +8,7 @@
 
 #include "host/gate.h"
 #include "jit/cache.h"
+#include "jit/stencil_maker.h"
 #include "plan/prefix.h"
 
 #include <memfold/plan.h>
@@ -80,9 +81,7 @@ static void jits_remove(mf_jit *jit) {
 /* ---- The jit ---- */
 
 /* The two may come from different libraries, which agree on what passes between them in one version only. */
-static mf_status check_maker(const mf_code_maker *maker, mf_diag *diag) {
-    if (maker == NULL)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "nobody is named to make the jit's code");
+static mf_status check_version(const mf_code_maker *maker, mf_diag *diag) {
     if (strcmp(maker->version, MF_VERSION) == 0)
         return MF_OK;
     return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "the maker '%s' is of version %s, and the jit of %s",
@@ -91,10 +90,10 @@ static mf_status check_maker(const mf_code_maker *maker, mf_diag *diag) {
 
 static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
     const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
-    const mf_code_maker *maker = config->maker;
+    const mf_code_maker *maker = config->maker == NULL ? &stencil_maker : config->maker;
     mf_status status = prefix_validate(prefix, diag);
     if (status == MF_OK)
-        status = check_maker(maker, diag);
+        status = check_version(maker, diag);
     if (status != MF_OK)
         return status;
     jit->symbol_prefix = strdup(prefix);

@@ -1,25 +1,26 @@
 /*
- * Accessors as function pointers, made at run time by whom the client names: see llvm_maker.h.
+ * Accessors as function pointers, made at run time.
+ *
+ * Their code is copied and filled in from stencils, which were compiled with memfold itself; there is no
+ * compiler in the process. Or LLVM makes it: llvm_maker.h.
  *
  * An mf_jit caches what it has made by layout content and options; an mf_code is one counted reference to
  * one accessor set. Example:
  *
- *     #include <memfold/llvm_maker.h>
+ *     #include <memfold/jit.h>
  *     #include <stdio.h>
  *
  *     int main(void) {
- *         static mf_jit_config config;
  *         mf_layout_builder *builder = mf_layout_builder_create();
  *         mf_layout *layout;
  *         mf_memory *memory;
  *         mf_jit *jit;
  *         mf_code *code;
  *         mf_diag diag;
- *         config.maker = mf_llvm_maker();
  *         if (mf_layout_builder_map_region(builder, 0x20000, 4096, MF_READ_WRITE, NULL, 0, &diag) ||
  *             mf_layout_builder_finish(builder, &layout, NULL, &diag) ||
  *             mf_memory_create(layout, NULL, MF_BACKEND_COPY, &memory, &diag) ||
- *             mf_jit_create(&config, &jit, &diag) || mf_jit_get_for(jit, memory, NULL, &code, &diag)) {
+ *             mf_jit_create(NULL, &jit, &diag) || mf_jit_get_for(jit, memory, NULL, &code, &diag)) {
  *             fprintf(stderr, "%s\n", diag.message);
  *             return 1;
  *         }
@@ -79,13 +80,14 @@ typedef struct mf_code_maker mf_code_maker;
 typedef struct mf_jit_config {
     const char *symbol_prefix;  /* names in gdb and perf: <prefix>_<n>_load_u8; NULL: "memfold" */
     bool perf_map;              /* append every accessor to /tmp/perf-<pid>.map */
-    const mf_code_maker *maker; /* not NULL */
+    const mf_code_maker *maker; /* NULL: stencils, which need no compiler */
 } mf_jit_config;
 
 /*
- * Writes a new code generator for the machine it runs on. `config` is not needed afterwards.
+ * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed
+ * afterwards.
  * The caller owns the jit and destroys it after it has released every mf_code. MF_INVALID_ARGUMENT (the
- * prefix is no C identifier of at most 128 bytes, there is no maker, or it is of another version of memfold),
+ * prefix is no C identifier of at most 128 bytes, the maker is of another version of memfold),
  * MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM, MF_IO (the
  * perf map cannot be opened, or what stands in its place is not a regular file of this user with one name).
  */
