@@ -1,8 +1,6 @@
 /*
- * Accessors as function pointers, made at run time.
- *
- * Their code is copied and filled in from stencils, which were compiled with memfold itself; there is no
- * compiler in the process. Or LLVM makes it: llvm_maker.h.
+ * Accessors as function pointers, made at run time: by stencils, machine code with holes for a layout's
+ * numbers that is copied and filled in about a microsecond, or by whom the client names (llvm_maker.h).
  *
  * An mf_jit caches what it has made by layout content and options; an mf_code is one counted reference to
  * one accessor set. Example:
@@ -73,7 +71,7 @@ typedef struct mf_jit mf_jit;
 /* A reference to the accessors of one layout under one set of options. */
 typedef struct mf_code mf_code;
 
-/* Who makes the code of a jit: see llvm_maker.h. */
+/* Who makes the code of a jit: stencils, or see llvm_maker.h. */
 typedef struct mf_code_maker mf_code_maker;
 
 /* How a jit names its code, and who makes it. All zero is the default. */
@@ -84,10 +82,9 @@ typedef struct mf_jit_config {
 } mf_jit_config;
 
 /*
- * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed
- * afterwards.
+ * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards.
  * The caller owns the jit and destroys it after it has released every mf_code. MF_INVALID_ARGUMENT (the
- * prefix is no C identifier of at most 128 bytes, the maker is of another version of memfold),
+ * prefix is no C identifier of at most 128 bytes, or the maker is of another version of memfold),
  * MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM, MF_IO (the
  * perf map cannot be opened, or what stands in its place is not a regular file of this user with one name).
  */
