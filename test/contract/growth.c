@@ -5,10 +5,15 @@
 // RUN: %cc %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: new layouts: 2000 rounds, no growth
 // CHECK-NEXT: known layouts: 100000 rounds, no growth
 // CHECK-NEXT: memories: 2000 rounds, no growth
-#include <memfold/llvm_maker.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <inttypes.h>
@@ -213,7 +218,7 @@ static void run_memories(void) {
 }
 
 int main(void) {
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_diag diag;
     must(mf_jit_create(&config, &jit, &diag), &diag);
     run_new_layouts();

@@ -10,6 +10,11 @@
 // RUN: gdb -nx -batch -x %t.gdb %t > %t.out 2>&1
 // RUN: FileCheck %s < %t.out
 //
+// By stencils:
+// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: gdb -nx -batch -x %t.gdb %t.stencil > %t.out 2>&1
+// RUN: FileCheck %s < %t.out
+//
 // UNSUPPORTED: sanitizer
 //
 // CHECK: Breakpoint 1, {{.*}}mf_rt_fault_v3
@@ -17,7 +22,8 @@
 // CHECK-NEXT: #1 {{.*}} in memfold_2_load_u32 ()
 // CHECK: {{.*}} in main ()
 // CHECK: memfold_2_load_u32 + {{[0-9]+}} in section .text
-#include <memfold/llvm_maker.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <stdlib.h>
@@ -38,7 +44,7 @@ static void come_and_go(mf_jit *jit, uint64_t pages) {
 }
 
 int main(void) {
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_jit *jit;
     mf_layout *layout;
     mf_memory *memory;

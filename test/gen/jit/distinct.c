@@ -3,6 +3,9 @@
 //
 // RUN: %cc %s -o %t %gen && %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen && %t.stencil | FileCheck %s
+//
 // CHECK:      window-start: own code, exact
 // CHECK-NEXT: window-last: own code, exact
 // CHECK-NEXT: hole: own code, exact
@@ -19,7 +22,7 @@
 // CHECK-NEXT: perm-table: shared code, exact
 // CHECK-NEXT: paged: shared code, exact
 
-#include <memfold/llvm_maker.h>
+#include "jit_maker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +145,7 @@ static void compare(mf_jit *jit, const pair *p) {
 }
 
 int main(void) {
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_jit *jit;
     mf_diag diag;
     must(mf_jit_create(&config, &jit, &diag), &diag);

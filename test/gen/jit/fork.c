@@ -6,6 +6,11 @@
 // RUN: %t | FileCheck %s
 // RUN: %t emits first | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+// RUN: %t.stencil emits first | FileCheck %s
+//
 // CHECK: 12 children got known and new code
 // CHECK-NEXT: a child has a perf map of its own
 #include "jit_support.h"

@@ -15,7 +15,7 @@ mf_status run_engine_init(run_engine *engine, run_engine_kind kind, const mf_acc
         engine->accessors = mf_generic_accessors(options);
         return MF_OK;
     }
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+    const mf_jit_config config = {.maker = kind == ENGINE_JIT ? mf_llvm_maker() : NULL};
     engine->stale = true;
     return mf_jit_create(&config, &engine->jit, diag);
 }

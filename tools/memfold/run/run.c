@@ -19,7 +19,7 @@ typedef struct run_request {
 
 enum { KEY_ENGINE = 0x200 };
 
-static const char engine_kinds[] = "jit|generic";
+static const char engine_kinds[] = "jit|stencil|generic";
 
 static const struct argp_option run_options[] = {
     {"engine", KEY_ENGINE, engine_kinds, 0, "Who performs the loads and stores (default jit)", 0}, {0}};

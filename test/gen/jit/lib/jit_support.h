@@ -3,7 +3,8 @@
 #ifndef MEMFOLD_TEST_GEN_JIT_SUPPORT_H
 #define MEMFOLD_TEST_GEN_JIT_SUPPORT_H
 
-#include <memfold/llvm_maker.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <stdio.h>
@@ -46,13 +47,13 @@ static inline mf_memory *make_memory(uint32_t start) {
     return memory;
 }
 
-/* With LLVM where `config`, which may be NULL, names no maker. */
+/* `config` may be NULL; without a maker in it JIT_MAKER makes the code. */
 static inline mf_jit *make_jit(const mf_jit_config *config) {
     mf_jit_config wanted = config == NULL ? (mf_jit_config){0} : *config;
     mf_jit *jit;
     mf_diag diag;
     if (wanted.maker == NULL)
-        wanted.maker = mf_llvm_maker();
+        wanted.maker = JIT_MAKER;
     must(mf_jit_create(&wanted, &jit, &diag), &diag);
     return jit;
 }
