@@ -9,6 +9,7 @@
 // CHECK-NEXT: 100000 slots answer after {{[0-9]+}} changes; used to reached: 0.{{6[7-9]|[789][0-9]}}
 // CHECK-NEXT: slots of any size up to 40 MiB
 // CHECK-NEXT: ranges without slots are gone but for 1
+// CHECK-NEXT: which is one piece
 #include "arena_support.h"
 #include "random.h"
 
@@ -106,6 +107,10 @@ static void give_all(void) {
     arena_usage usage = arena_usage_get(a);
     expect(usage.taken_bytes == 0 && usage.kept_ranges == 0);
     printf("ranges without slots are gone but for %zu\n", usage.ranges);
+    arena_slot whole = take(a, usage.mapped_bytes);
+    expect(arena_usage_get(a).ranges == 1);
+    printf("which is one piece\n");
+    arena_give(a, &whole);
 }
 
 int main(void) {
