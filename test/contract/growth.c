@@ -8,7 +8,7 @@
 // CHECK: new layouts: 2000 rounds, no growth
 // CHECK-NEXT: known layouts: 100000 rounds, no growth
 // CHECK-NEXT: memories: 2000 rounds, no growth
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/memory.h>
 
 #include <inttypes.h>
@@ -213,8 +213,9 @@ static void run_memories(void) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     run_new_layouts();
     run_known_layouts();
     run_memories();

@@ -9,7 +9,7 @@
 // CHECK-NEXT: no thread saw a wrong answer
 #include "random.h"
 
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/memory.h>
 
 #include <inttypes.h>
@@ -218,8 +218,9 @@ static void run_threads(const char *name, unsigned layout_count, void *(*work)(v
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     for (unsigned i = 0; i < LAYOUTS; i++)
         layouts[i] = make_layout(i);
     run_threads("all layouts", LAYOUTS, ask_for_all);

@@ -17,7 +17,7 @@
 // CHECK-NEXT: #1 {{.*}} in memfold_2_load_u32 ()
 // CHECK: {{.*}} in main ()
 // CHECK: memfold_2_load_u32 + {{[0-9]+}} in section .text
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/memory.h>
 
 #include <stdlib.h>
@@ -38,6 +38,7 @@ static void come_and_go(mf_jit *jit, uint64_t pages) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_layout *layout;
     mf_memory *memory;
@@ -46,7 +47,7 @@ int main(void) {
     if (mf_layout_builder_map_region(builder, 0x10000, 0x1000, MF_READ_WRITE, NULL, 0, NULL) != MF_OK ||
         mf_layout_builder_finish(builder, &layout, NULL, NULL) != MF_OK ||
         mf_memory_create(layout, NULL, MF_BACKEND_COPY, &memory, NULL) != MF_OK ||
-        mf_jit_create(NULL, &jit, NULL) != MF_OK)
+        mf_jit_create(&config, &jit, NULL) != MF_OK)
         abort();
     come_and_go(jit, 2);
     come_and_go(jit, 3);

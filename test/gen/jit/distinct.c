@@ -19,7 +19,7 @@
 // CHECK-NEXT: perm-table: shared code, exact
 // CHECK-NEXT: paged: shared code, exact
 
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,9 +142,10 @@ static void compare(mf_jit *jit, const pair *p) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
         compare(jit, &PAIRS[i]);
     mf_jit_destroy(jit);

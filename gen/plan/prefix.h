@@ -1,6 +1,6 @@
 /* The prefix that a client chooses for the symbols of a set. */
-#ifndef MEMFOLD_GEN_EMIT_PREFIX_H
-#define MEMFOLD_GEN_EMIT_PREFIX_H
+#ifndef MEMFOLD_GEN_PLAN_PREFIX_H
+#define MEMFOLD_GEN_PLAN_PREFIX_H
 
 #include <memfold/status.h>
 

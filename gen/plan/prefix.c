@@ -1,4 +1,4 @@
-#include "emit/prefix.h"
+#include "plan/prefix.h"
 
 #include <stdbool.h>
 #include <string.h>

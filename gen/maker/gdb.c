@@ -2,7 +2,7 @@
  * The list that gdb reads at a breakpoint in __jit_debug_register_code. It is one for the process and stands
  * in libLLVM; LLVM's own support for it never takes an object off again, so the entries here are our own.
  */
-#include "jit/gdb.h"
+#include "maker/gdb.h"
 
 #include <llvm-c/Core.h>
 

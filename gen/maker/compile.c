@@ -1,4 +1,4 @@
-#include "jit/compile.h"
+#include "maker/compile.h"
 
 #include "ir/target.h"
 

@@ -2,12 +2,12 @@
  * One accessor set as callable code: compiled, linked, its exception table registered, and known to debuggers
  * and profilers.
  */
-#ifndef MEMFOLD_GEN_JIT_SET_H
-#define MEMFOLD_GEN_JIT_SET_H
+#ifndef MEMFOLD_GEN_MAKER_SET_H
+#define MEMFOLD_GEN_MAKER_SET_H
 
 #include "emit/set.h"
-#include "jit/gdb.h"
-#include "jit/linker.h"
+#include "maker/gdb.h"
+#include "maker/linker.h"
 
 #include <memfold/accessors.h>
 #include <memfold/exception_table.h>

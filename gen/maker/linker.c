@@ -1,4 +1,4 @@
-#include "jit/linker.h"
+#include "maker/linker.h"
 
 #include <memfold/embed.h>
 

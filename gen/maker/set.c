@@ -1,9 +1,9 @@
-#include "jit/set.h"
+#include "maker/set.h"
 
 #include "ir/entry.h"
 #include "ir/target.h"
-#include "jit/compile.h"
-#include "jit/perf.h"
+#include "maker/compile.h"
+#include "maker/perf.h"
 
 #include <unistd.h>
 

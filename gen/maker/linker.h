@@ -1,6 +1,6 @@
 /* From an object file in memory to functions that can be called, in this process. */
-#ifndef MEMFOLD_GEN_JIT_LINKER_H
-#define MEMFOLD_GEN_JIT_LINKER_H
+#ifndef MEMFOLD_GEN_MAKER_LINKER_H
+#define MEMFOLD_GEN_MAKER_LINKER_H
 
 #include <memfold/status.h>
 

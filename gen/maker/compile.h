@@ -1,6 +1,6 @@
 /* From plans to an object file in memory, for the processor this runs on. */
-#ifndef MEMFOLD_GEN_JIT_COMPILE_H
-#define MEMFOLD_GEN_JIT_COMPILE_H
+#ifndef MEMFOLD_GEN_MAKER_COMPILE_H
+#define MEMFOLD_GEN_MAKER_COMPILE_H
 
 #include "emit/set.h"
 

@@ -1,6 +1,6 @@
 /* Code made at run time, made known to gdb: an ELF file in memory for each linked set. */
-#ifndef MEMFOLD_GEN_JIT_GDB_H
-#define MEMFOLD_GEN_JIT_GDB_H
+#ifndef MEMFOLD_GEN_MAKER_GDB_H
+#define MEMFOLD_GEN_MAKER_GDB_H
 
 #include <memfold/accessors.h>
 
