@@ -30,7 +30,7 @@ static uint64_t below(uint64_t limit) {
 static mf_layout *random_layout(void) {
     mf_layout *layout = NULL;
     mf_layout_builder *builder = mf_layout_builder_create();
-    uint64_t granule = MF_PAGE_SIZE << below(6);
+    uint64_t granule = UINT64_C(1) << (MF_PAGE_LOG2 + below(6));
     uint64_t space = below(2) ? MF_SPACE_BYTES : granule * 64;
     unsigned regions = (unsigned)below(below(3) ? 5 : 30);
     for (unsigned i = 0; i < regions; i++) {
