@@ -6,6 +6,7 @@
 #include "stencil/tool/print.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static mf_status write_object(const char *path, LLVMMemoryBufferRef object, mf_diag *diag) {
     FILE *file = fopen(path, "wb");
@@ -40,8 +41,9 @@ static int write_table(const char *path, const list *l, const made_table *made) 
         remove(path);
         return 1;
     }
-    printf("stencils: %zu pieces, %u of them different, %zu checks, %zu bytes\n", l->count,
-           (unsigned)made->stencil_count, l->count - SHAPE_PART_COUNT, bytes);
+    double seconds = (double)clock() / CLOCKS_PER_SEC;
+    printf("stencils: %zu pieces, %u of them different, %zu checks, %zu bytes, %.1f s\n", l->count,
+           (unsigned)made->stencil_count, l->count - SHAPE_PART_COUNT, bytes, seconds);
     return 0;
 }
 
