@@ -6,7 +6,7 @@
 // RUN: %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 //
 // CHECK: new layouts: 2000 rounds, no growth

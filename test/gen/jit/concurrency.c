@@ -5,7 +5,7 @@
 // RUN: %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 //
 // CHECK: all layouts: 8 threads, 1000 layouts, 8000 uses

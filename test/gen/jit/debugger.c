@@ -11,7 +11,7 @@
 // RUN: FileCheck %s < %t.out
 //
 // By stencils:
-// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
 // RUN: gdb -nx -batch -x %t.gdb %t.stencil > %t.out 2>&1
 // RUN: FileCheck %s < %t.out
 //

@@ -4,7 +4,7 @@
 // RUN: %cc %s -o %t %gen && %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc -DJIT_MAKER=NULL %s -o %t.stencil %gen && %t.stencil | FileCheck %s
+// RUN: %cc %by-stencils %s -o %t.stencil %gen && %t.stencil | FileCheck %s
 //
 // CHECK:      window-start: own code, exact
 // CHECK-NEXT: window-last: own code, exact

@@ -6,7 +6,7 @@
 // RUN: %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 //
 // CHECK: 12 processes ended while their threads compiled

@@ -7,7 +7,7 @@
 // RUN: %t emits first | FileCheck %s
 //
 // By stencils:
-// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 // RUN: %t.stencil emits first | FileCheck %s
 //

@@ -5,7 +5,7 @@
 // RUN: %t | FileCheck %s
 //
 // Stencils lie in an arena, whose places are used again.
-// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil never | FileCheck %s --check-prefix=NEVER
 //
 // CHECK: code is readable and executable only

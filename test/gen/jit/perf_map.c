@@ -5,7 +5,7 @@
 // RUN: %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 //
 // CHECK: the perf map has 22 functions at their places

@@ -5,7 +5,7 @@
 // RUN: %t | FileCheck %s
 //
 // By stencils:
-// RUN: %cc %jit -DJIT_MAKER=NULL %s -o %t.stencil %gen
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
 // RUN: %t.stencil | FileCheck %s
 //
 // CHECK: the same request gives the same code
