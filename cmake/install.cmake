@@ -1,5 +1,5 @@
-# What `cmake --install` puts where, in two components: `runtime`, for machines without LLVM, and `gen`, the
-# generator and the command. Nothing installed knows the prefix, so the tree may be moved.
+# What `cmake --install` puts where, in three components: `runtime`; `jit`, which makes code without LLVM; and
+# `gen`, the generator and the command. Nothing installed knows the prefix, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -26,11 +26,13 @@ function(memfold_install_pkgconfig half component)
   install(FILES ${pc} DESTINATION ${pkgconfig_dir} COMPONENT ${component})
 endfunction()
 
-# memfold.h goes with the runtime and includes the headers of the generator only where they are.
+# memfold.h goes with the runtime and includes the headers of the others only where they are.
 file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
-set(gen_headers aot.h embed.h jit.h layout_file.h orc.hpp plan.h)
+set(jit_headers jit.h plan.h stencil.h)
+set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
+list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
-list(REMOVE_ITEM runtime_headers ${gen_headers})
+list(REMOVE_ITEM runtime_headers ${jit_headers} ${gen_headers})
 
 # ---- runtime
 memfold_install_targets(runtime memfold-runtime-targets memfold_runtime_shared memfold_runtime_static)
@@ -51,6 +53,13 @@ install(FILES
   ${PROJECT_BINARY_DIR}/cmake/memfold-config-version.cmake
   cmake/memfold_add_accessors.cmake
   DESTINATION ${package_dir} COMPONENT runtime)
+
+# ---- jit
+if(TARGET memfold_jit_shared)
+  memfold_install_targets(jit memfold-jit-targets memfold_jit_shared memfold_jit_static)
+  memfold_install_pkgconfig(jit jit)
+  install(FILES ${jit_headers} DESTINATION ${headers_dir} COMPONENT jit)
+endif()
 
 # ---- gen
 if(MEMFOLD_GEN)

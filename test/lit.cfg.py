@@ -7,6 +7,9 @@ Substitutions for RUN lines:
   %runtime      link flags of a program that uses the runtime only
   %layout       the same with the file readers
   %plan         the same with the plan
+  %stencil      the same with plan and stencils
+  %makes        the same with the jit, which makes code without LLVM
+  %by-stencils  compiles a test of the jit for stencils instead of LLVM
   %gen          the same with everything, LLVM included
   %source       the source directory
   %build        the build directory
@@ -57,9 +60,11 @@ cxx = cc.replace(config.memfold_cc, os.path.join(compiler_directory, cxx_name)).
 
 runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
+stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
-rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "jit", "embed", "emit", "ir", "plan"))
-gen = f"{rooms} {layout} -L{config.memfold_libs} -lLLVM-19"
+rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
+jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "stencil", "host", "plan")) + f" {runtime}"
+gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
 
@@ -73,13 +78,19 @@ bare_cc = (
     f"-fno-builtin -Wl,--whole-archive {build}/lib/libmemfold-bare.a -Wl,--no-whole-archive"
 )
 
+# UBSan looks for a type hash in front of the callee. Code made at run time has none, and the first of a range of memory
+# has nothing in front.
+by_stencils = "-DJIT_MAKER=NULL"
+if "undefined" in config.memfold_sanitize.split(","):
+    by_stencils += " -fno-sanitize=function"
+
 lib = os.path.join(config.test_source_root, "lib")
 reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"
 
 # What abuse/lib/refuse_calls.c and refuse_llvm.c can let fail.
 refused_calls = (
     "malloc calloc realloc strdup strndup free tsearch mmap munmap mprotect mremap madvise open close read pread fstat ioctl "
-    "fopen sigaction pthread_atfork"
+    "fopen sigaction pthread_atfork memfd_create ftruncate syscall"
 )
 refused_llvm = (
     "LLVMGetTargetFromTriple LLVMTargetMachineEmitToMemoryBuffer LLVMOrcCreateLLJIT LLVMOrcJITDylibDefine "
@@ -118,6 +129,9 @@ config.substitutions += [
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),
+    ("%stencil", stencil),
+    ("%makes", jit),
+    ("%by-stencils", by_stencils),
     ("%gen", gen),
     ("%source", config.memfold_source),
     ("%build", build),

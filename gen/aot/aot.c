@@ -2,7 +2,7 @@
 #include <memfold/aot.h>
 
 #include "aot/header.h"
-#include "emit/prefix.h"
+#include "plan/prefix.h"
 #include "emit/set.h"
 #include "ir/entry.h"
 #include "ir/target.h"

@@ -1,6 +1,8 @@
 /* The load or store itself. The address is always base + index: the check is only a control dependence. */
 #include "emit/access.h"
 
+#include "emit/number.h"
+
 /* Of a constant base it is known whether base + index, which is below 2^33 + 8, is ever 0. */
 static bool may_be_null(const mf_accessor_options *options) {
     if (options->base != MF_BASE_CONSTANT)
@@ -19,10 +21,17 @@ LLVMValueRef emit_access_base(const ir *ir, const emit_site *site) {
     return is_read ? ir_load_view_field(ir, site->v_view, IR_VIEW_BASE) : site->v_base;
 }
 
+/* A base of 0 takes no number. */
+static LLVMValueRef emit_base_address(const ir *ir, const emit_site *site) {
+    if (site->options->base_address == 0)
+        return ir_const(ir->t_i64, 0);
+    return emit_number(ir, site, ir->t_i64, NULL, PLAN_NUMBER_BASE_ADDRESS);
+}
+
 LLVMValueRef emit_access_host(const ir *ir, const emit_site *site, LLVMValueRef v_base,
                               LLVMValueRef v_index) {
     if (site->options->base == MF_BASE_CONSTANT) {
-        LLVMValueRef v_start = ir_const(ir->t_i64, site->options->base_address);
+        LLVMValueRef v_start = emit_base_address(ir, site);
         LLVMValueRef v_host = LLVMBuildAdd(ir->builder, v_index, v_start, "host");
         return LLVMBuildIntToPtr(ir->builder, v_host, ir->t_ptr, "host");
     }

@@ -181,16 +181,14 @@ static void body_without_fault_edge(accessor *a) {
     build_return(a, &done, 1);
 }
 
-LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
-                           bool asks_for_table, LLVMValueRef v_table, const char *symbol) {
+/* `site` is what the caller knows; types and arguments follow from it. */
+static LLVMValueRef emit_function(const ir *ir, const emit_site *site, const char *symbol) {
+    const mf_plan *plan = site->plan;
+    const mf_accessor_options *options = site->options;
     const mf_accessor_info *info = mf_accessor_info_get((mf_accessor_id)plan->accessor);
-    accessor a = {.ir = ir,
-                  .site = {.plan = plan,
-                           .options = options,
-                           .t_raw = ir_int_type(ir, info->width_bytes),
-                           .sign_extends = info->sign_extends,
-                           .asks_for_table = asks_for_table,
-                           .v_table = v_table}};
+    accessor a = {.ir = ir, .site = *site};
+    a.site.t_raw = ir_int_type(ir, info->width_bytes);
+    a.site.sign_extends = info->sign_extends;
     a.f = define_function(ir, info, options, symbol);
     char block_name[64];
     snprintf(block_name, sizeof block_name, "check.%s", mf_check_name((mf_check)plan->check));
@@ -201,4 +199,16 @@ LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_
     else
         body_without_fault_edge(&a);
     return a.f;
+}
+
+LLVMValueRef emit_accessor(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
+                           bool asks_for_table, LLVMValueRef v_table, const char *symbol) {
+    emit_site site = {.plan = plan, .options = options, .asks_for_table = asks_for_table, .v_table = v_table};
+    return emit_function(ir, &site, symbol);
+}
+
+LLVMValueRef emit_accessor_with_holes(const ir *ir, const mf_plan *plan, const mf_accessor_options *options,
+                                      const emit_holes *holes, const char *symbol) {
+    emit_site site = {.plan = plan, .options = options, .holes = holes};
+    return emit_function(ir, &site, symbol);
 }

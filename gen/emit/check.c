@@ -4,6 +4,8 @@
  */
 #include "emit/check.h"
 
+#include "emit/number.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -12,11 +14,12 @@
 /*
  * Check and address come from one 64-bit value, so that a loop carries one induction variable. Only where the
  * constants do not fit a sign-extended 32-bit immediate is the same comparison made modulo 2^32, which is
- * exact for 32-bit addresses and saves a move.
+ * exact for 32-bit addresses and saves a move. Of holes the stencil's size says it.
  */
 static bool step_is_narrow(const emit_site *site, const mf_plan_step *step) {
     bool is_offset = step->kind == MF_STEP_IN_WINDOW || step->kind == MF_STEP_NOT_IN_HOLE;
-    bool fits = step->start <= INT32_MAX && step->last <= INT32_MAX;
+    bool fits =
+        site->holes != NULL ? !site->holes->wide : step->start <= INT32_MAX && step->last <= INT32_MAX;
     return is_offset && site->v_address != NULL && !fits;
 }
 
@@ -48,19 +51,19 @@ typedef struct asked {
 static emit_comparison compare_offset(const asked *q, LLVMIntPredicate predicate) {
     const ir *ir = q->ir;
     LLVMValueRef v_at = step_is_narrow(q->site, q->step) ? q->site->v_address : q->v_index;
-    LLVMTypeRef t_at = LLVMTypeOf(v_at);
-    LLVMValueRef v_start = ir_const(t_at, q->step->start);
-    LLVMValueRef v_offset = q->step->start == 0 ? v_at : LLVMBuildSub(ir->builder, v_at, v_start, "offset");
-    return (emit_comparison){predicate, v_offset, ir_const(t_at, q->step->last)};
+    LLVMValueRef v_offset = q->step->start == 0 ? v_at : emit_minus_start(ir, q->site, q->step, v_at);
+    LLVMValueRef v_last = emit_number(ir, q->site, LLVMTypeOf(v_at), q->step, PLAN_NUMBER_LAST);
+    return (emit_comparison){predicate, v_offset, v_last};
 }
 
 /* ---- The byte that is looked at ---- */
 
 /* index + width - 1 */
 static LLVMValueRef last_byte(const asked *q) {
-    uint32_t width = q->site->plan->width_bytes;
-    LLVMValueRef v_more = ir_const(q->ir->t_i64, width - 1);
-    return width == 1 ? q->v_index : LLVMBuildNUWAdd(q->ir->builder, q->v_index, v_more, "last");
+    if (q->site->plan->width_bytes == 1)
+        return q->v_index;
+    LLVMValueRef v_more = emit_number(q->ir, q->site, q->ir->t_i64, q->step, PLAN_NUMBER_WIDTH_MORE);
+    return LLVMBuildNUWAdd(q->ir->builder, q->v_index, v_more, "last");
 }
 
 static LLVMValueRef byte_at(const asked *q) {
@@ -88,13 +91,15 @@ static bool asks_heap(const mf_plan_step *step) {
 static LLVMValueRef room_of(const ir *ir, const emit_site *site, const mf_plan_step *step) {
     LLVMValueRef v_heap_end =
         site->v_heap_end != NULL ? site->v_heap_end : ir_load_heap_end(ir, site->v_view);
-    LLVMValueRef v_last = ir_const(ir->t_i64, step->last);
-    LLVMValueRef v_behind = ir_const(ir->t_i64, step->last + 1);
-    LLVMValueRef arguments[] = {v_heap_end, v_last};
-    if (step->kind == MF_STEP_IN_HEAP)
+    if (step->kind == MF_STEP_BELOW_HEAP_END)
+        return emit_minus_last(ir, site, step, v_heap_end);
+    if (step->kind == MF_STEP_IN_HEAP) {
+        LLVMValueRef v_last = emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_LAST);
+        LLVMValueRef arguments[] = {v_heap_end, v_last};
         return ir_call_intrinsic(ir, "llvm.usub.sat", ir->t_i64, arguments, 2, "room");
-    return step->kind == MF_STEP_BELOW_HEAP_END ? LLVMBuildNUWSub(ir->builder, v_heap_end, v_last, "room")
-                                                : LLVMBuildSub(ir->builder, v_heap_end, v_behind, "room");
+    }
+    LLVMValueRef v_behind = emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_END);
+    return LLVMBuildSub(ir->builder, v_heap_end, v_behind, "room");
 }
 
 /* The first step about the heap if every access comes to it, or NULL. */
@@ -121,8 +126,7 @@ static LLVMValueRef room(const asked *q) {
 /* at - start < heap_end - last, or nothing where that is negative. */
 static emit_comparison compare_growing(const asked *q) {
     const ir *ir = q->ir;
-    LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, q->v_index, v_start, "offset");
+    LLVMValueRef v_offset = emit_minus_start(ir, q->site, q->step, q->v_index);
     return (emit_comparison){LLVMIntULT, v_offset, room(q)};
 }
 
@@ -135,18 +139,22 @@ static emit_comparison compare_growing(const asked *q) {
 static emit_comparison compare_growth(const asked *q) {
     const ir *ir = q->ir;
     LLVMValueRef v_at = byte_at(q);
-    LLVMValueRef v_behind = ir_const(ir->t_i64, q->step->last + 1);
+    LLVMValueRef v_behind = emit_number(ir, q->site, ir->t_i64, q->step, PLAN_NUMBER_END);
     LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_at, v_behind, "offset");
     return (emit_comparison){LLVMIntULT, v_offset, room(q)};
 }
 
 /* ---- Tables ---- */
 
-/* `v_byte` >> `log2` as an i64. */
-static LLVMValueRef number_of(const ir *ir, LLVMValueRef v_byte, uint32_t log2) {
-    LLVMTypeRef t_byte = LLVMTypeOf(v_byte);
-    LLVMValueRef v_number = LLVMBuildLShr(ir->builder, v_byte, ir_const(t_byte, log2), "number");
-    return t_byte == ir->t_i64 ? v_number : LLVMBuildZExt(ir->builder, v_number, ir->t_i64, "number");
+/* A number shifted out of an index, as an i64. */
+static LLVMValueRef widen_number(const ir *ir, LLVMValueRef v_number) {
+    bool is_wide = LLVMTypeOf(v_number) == ir->t_i64;
+    return is_wide ? v_number : LLVMBuildZExt(ir->builder, v_number, ir->t_i64, "number");
+}
+
+/* `v_byte` >> one of the step's numbers, as an i64. */
+static LLVMValueRef number_of(const asked *q, LLVMValueRef v_byte, plan_number log2) {
+    return widen_number(q->ir, emit_shift_right(q->ir, q->site, q->step, log2, v_byte));
 }
 
 /* The live permission of the page. */
@@ -155,26 +163,29 @@ static emit_comparison compare_permission(const asked *q) {
     mf_perm least = q->site->plan->operation == MF_STORE ? MF_PERM_RW : MF_PERM_RO;
     LLVMValueRef v_byte = narrow_byte_at(q);
     LLVMValueRef v_perms = ir_load_view_field(ir, q->site->v_view, IR_VIEW_PERMS);
-    LLVMValueRef v_page = number_of(ir, v_byte, MF_PAGE_LOG2);
+    LLVMValueRef v_log2 = ir_const(LLVMTypeOf(v_byte), MF_PAGE_LOG2);
+    LLVMValueRef v_page = widen_number(ir, LLVMBuildLShr(ir->builder, v_byte, v_log2, "number"));
     LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, ir->t_i8, v_perms, &v_page, 1, "entry");
     LLVMValueRef v_perm = ir_load_bytes(ir, ir->t_i8, v_entry, IR_BYTES_TABLE, "perm");
     return (emit_comparison){LLVMIntUGE, v_perm, ir_const(ir->t_i8, least)};
 }
 
 static emit_comparison compare_space(const asked *q) {
-    return (emit_comparison){LLVMIntULE, q->v_index, ir_const(q->ir->t_i64, q->step->last)};
+    LLVMValueRef v_last = emit_number(q->ir, q->site, q->ir->t_i64, q->step, PLAN_NUMBER_LAST);
+    return (emit_comparison){LLVMIntULE, q->v_index, v_last};
 }
 
 /*
- * Entry `v_byte` >> `log2` of the plan's table. The index lies in the space when this is reached, so the and
- * changes nothing; it keeps a load that is only speculated in the table too, as a shifted 32-bit number is by
- * itself. It costs no instruction: LLVM shifts 32 bits instead of 64.
+ * Entry `v_byte` >> `log2` of the plan's table, whose last is number `most`. The index lies in the space when
+ * this is reached, so the and changes nothing; it keeps a load that is only speculated in the table too, as a
+ * shifted 32-bit number is by itself. It costs no instruction: LLVM shifts 32 bits instead of 64.
  */
-static LLVMValueRef load_entry(const asked *q, LLVMTypeRef t_entry, LLVMValueRef v_byte, uint32_t log2) {
+static LLVMValueRef load_entry(const asked *q, LLVMTypeRef t_entry, LLVMValueRef v_byte, plan_number log2,
+                               plan_number most) {
     const ir *ir = q->ir;
-    LLVMValueRef v_number = number_of(ir, v_byte, log2);
+    LLVMValueRef v_number = number_of(q, v_byte, log2);
     if (LLVMTypeOf(v_byte) == ir->t_i64) {
-        LLVMValueRef v_most = ir_const(ir->t_i64, (MF_SPACE_BYTES >> log2) - 1);
+        LLVMValueRef v_most = emit_number(ir, q->site, ir->t_i64, q->step, most);
         v_number = LLVMBuildAnd(ir->builder, v_number, v_most, "number");
     }
     LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, t_entry, q->site->v_table, &v_number, 1, "entry");
@@ -183,17 +194,17 @@ static LLVMValueRef load_entry(const asked *q, LLVMTypeRef t_entry, LLVMValueRef
 
 static emit_comparison compare_table_byte(const asked *q) {
     LLVMValueRef v_byte = narrow_byte_at(q);
-    LLVMValueRef v_granule = load_entry(q, q->ir->t_i8, v_byte, q->step->granule_log2);
+    LLVMValueRef v_granule =
+        load_entry(q, q->ir->t_i8, v_byte, PLAN_NUMBER_GRANULE_LOG2, PLAN_NUMBER_LAST_GRANULE);
     return (emit_comparison){LLVMIntNE, v_granule, ir_const(q->ir->t_i8, 0)};
 }
 
 /* Bit at >> granule_log2, in 32-bit words. */
 static emit_comparison compare_table_bit(const asked *q) {
     const ir *ir = q->ir;
-    uint32_t log2 = q->step->granule_log2;
     LLVMValueRef v_byte = narrow_byte_at(q);
-    LLVMValueRef v_word = load_entry(q, ir->t_i32, v_byte, log2 + 5);
-    LLVMValueRef v_number = number_of(ir, v_byte, log2);
+    LLVMValueRef v_word = load_entry(q, ir->t_i32, v_byte, PLAN_NUMBER_WORD_LOG2, PLAN_NUMBER_LAST_WORD);
+    LLVMValueRef v_number = number_of(q, v_byte, PLAN_NUMBER_GRANULE_LOG2);
     LLVMValueRef v_narrow = LLVMBuildTrunc(ir->builder, v_number, ir->t_i32, "number");
     LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_narrow, ir_const(ir->t_i32, 31), "shift");
     LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_word, v_shift, "shifted");
@@ -208,11 +219,10 @@ static emit_comparison compare_table_bit(const asked *q) {
 static emit_comparison compare_immediate_bit(const asked *q) {
     const ir *ir = q->ir;
     LLVMValueRef v_byte = byte_at(q);
-    LLVMValueRef v_start = ir_const(ir->t_i64, q->step->start);
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_byte, v_start, "offset");
-    LLVMValueRef v_number = number_of(ir, v_offset, q->step->granule_log2);
+    LLVMValueRef v_offset = emit_minus_start(ir, q->site, q->step, v_byte);
+    LLVMValueRef v_number = number_of(q, v_offset, PLAN_NUMBER_GRANULE_LOG2);
     LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_number, ir_const(ir->t_i64, 63), "shift");
-    LLVMValueRef v_bits = ir_const(ir->t_i64, q->step->bits);
+    LLVMValueRef v_bits = emit_number(ir, q->site, ir->t_i64, q->step, PLAN_NUMBER_BITS);
     LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_bits, v_shift, "shifted");
     LLVMValueRef v_bit = LLVMBuildAnd(ir->builder, v_shifted, ir_const(ir->t_i64, 1), "bit");
     return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i64, 0)};
@@ -220,12 +230,12 @@ static emit_comparison compare_immediate_bit(const asked *q) {
 
 /* Where LLVM knows the low bits of the index, as it does of an aligned one, it knows the answer. */
 static emit_comparison compare_in_granule(const asked *q) {
-    uint64_t granule_bytes = UINT64_C(1) << q->step->granule_log2;
     LLVMValueRef v_first = narrow_byte_at(q);
     LLVMTypeRef t_first = LLVMTypeOf(v_first);
-    LLVMValueRef v_low = ir_const(t_first, granule_bytes - 1);
+    LLVMValueRef v_low = emit_number(q->ir, q->site, t_first, q->step, PLAN_NUMBER_GRANULE_LOW);
     LLVMValueRef v_place = LLVMBuildAnd(q->ir->builder, v_first, v_low, "place");
-    return (emit_comparison){LLVMIntULE, v_place, ir_const(t_first, q->step->last)};
+    LLVMValueRef v_last = emit_number(q->ir, q->site, t_first, q->step, PLAN_NUMBER_LAST);
+    return (emit_comparison){LLVMIntULE, v_place, v_last};
 }
 
 /* ---- Steps ---- */

@@ -21,7 +21,7 @@ static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
     if (step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_SAME_BACKEND)
         return 0;
     assert(step->on_pass == MF_EXIT_NEXT && step->on_fail == MF_EXIT_PANIC);
-    emit_same_stamp(ir, site->v_view, step->start, bits);
+    emit_same_stamp(ir, site, step, bits);
     return 1;
 }
 
@@ -44,7 +44,7 @@ static LLVMValueRef emit_after_steps(const ir *ir, const emit_site *site, uint32
     if (v_index == NULL)
         v_index = emit_index(ir, site);
     if (end->kind == MF_STEP_MASK)
-        v_index = emit_mask(ir, &check, v_index, end->start);
+        v_index = emit_mask(ir, site, end, &check, v_index);
     return emit_access_host(ir, site, v_base, v_index);
 }
 

@@ -1,5 +1,7 @@
 #include "emit/cold.h"
 
+#include "emit/number.h"
+
 /* Reads anything, writes only what its pointer argument points to: the view, never guest bytes or tables. */
 #define MEMORY_READ_ARGUMENT_WRITE (3u | 1u << 2 | 1u << 4)
 #define MEMORY_READ (1u | 1u << 2 | 1u << 4)
@@ -17,7 +19,8 @@ static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, const 
             ir_keep(ir, cold->v_kept[i]);
     uint64_t code = MF_ACCESS_CODE(site->plan->operation, site->plan->width_bytes);
     LLVMValueRef v_access = site->v_access != NULL ? site->v_access : ir_const(ir->t_i64, code);
-    LLVMValueRef v_limit = ir_const(ir->t_i64, site->plan->limit);
+    LLVMValueRef v_limit = site->plan->limit == 0 ? ir_const(ir->t_i64, 0)
+                                                  : emit_number(ir, site, ir->t_i64, NULL, PLAN_NUMBER_LIMIT);
     LLVMValueRef arguments[] = {site->v_view, cold->v_index, v_access, v_limit};
     return ir_call(ir, f_entry, arguments, 4, name);
 }
@@ -58,14 +61,21 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-void emit_same_stamp(const ir *ir, LLVMValueRef v_view, uint64_t stamp, uint64_t bits) {
+/* The backend is one of two stencils; of the layout each plan has a number of its own. */
+static LLVMValueRef emit_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step) {
+    if (step->kind == MF_STEP_SAME_BACKEND)
+        return ir_const(ir->t_i64, step->start);
+    return emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_START);
+}
+
+void emit_same_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step, uint64_t bits) {
     LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
     LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
     LLVMBasicBlockRef b_fresh = ir_block_append(ir, f, "stale.fresh");
-    LLVMValueRef v_wanted = ir_const(ir->t_i64, stamp);
+    LLVMValueRef v_wanted = emit_stamp(ir, site, step);
 
-    LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_STAMP);
+    LLVMValueRef v_actual = ir_load_view_field(ir, site->v_view, IR_VIEW_LAYOUT_STAMP);
     if (bits != UINT64_MAX)
         v_actual = LLVMBuildAnd(ir->builder, v_actual, ir_const(ir->t_i64, bits), "stamp.bits");
     LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
@@ -75,7 +85,7 @@ void emit_same_stamp(const ir *ir, LLVMValueRef v_view, uint64_t stamp, uint64_t
     LLVMTypeRef parameters[] = {ir->t_ptr, ir->t_i64};
     LLVMTypeRef t_stale = LLVMFunctionType(ir->t_void, parameters, 2, false);
     LLVMValueRef f_stale = ir_declare(ir, MF_RT_STALE, t_stale, LEAVING);
-    LLVMValueRef arguments[] = {v_view, v_wanted};
+    LLVMValueRef arguments[] = {site->v_view, v_wanted};
     ir_call(ir, f_stale, arguments, 2, "");
     LLVMBuildUnreachable(ir->builder);
 

@@ -1,5 +1,7 @@
 #include "emit/mask.h"
 
+#include "emit/number.h"
+
 /* The comparison once more, on an operand that LLVM cannot recognise, so that it cannot fold it into the
  * branch. */
 static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparison *comparison) {
@@ -13,7 +15,8 @@ static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparis
     return emit_comparison_holds(ir, &again);
 }
 
-LLVMValueRef emit_mask(const ir *ir, const emit_check *check, LLVMValueRef v_index, uint64_t start) {
+LLVMValueRef emit_mask(const ir *ir, const emit_site *site, const mf_plan_step *step, const emit_check *check,
+                       LLVMValueRef v_index) {
     LLVMValueRef v_ok = comparison_holds_laundered(ir, &check->comparisons[0]);
     for (unsigned i = 1; i < check->count; i++) {
         LLVMValueRef v_next = comparison_holds_laundered(ir, &check->comparisons[i]);
@@ -22,8 +25,10 @@ LLVMValueRef emit_mask(const ir *ir, const emit_check *check, LLVMValueRef v_ind
     /* All ones or zero; laundered, or LLVM would make the and a select, and that perhaps a branch. */
     LLVMValueRef v_mask = LLVMBuildSExt(ir->builder, v_ok, ir->t_i64, "mask");
     LLVMValueRef v_opaque_mask = ir_launder(ir, v_mask, "mask.opaque");
-    LLVMValueRef v_start = ir_const(ir->t_i64, start);
-    LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_index, v_start, "offset");
+    if (site->holes != NULL && step->start == 0)
+        return LLVMBuildAnd(ir->builder, v_index, v_opaque_mask, "index.masked");
+    LLVMValueRef v_offset = emit_minus_start(ir, site, step, v_index);
     LLVMValueRef v_masked = LLVMBuildAnd(ir->builder, v_offset, v_opaque_mask, "offset.masked");
+    LLVMValueRef v_start = emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_START);
     return LLVMBuildAdd(ir->builder, v_masked, v_start, "index.masked");
 }

@@ -5,9 +5,10 @@
 #include "emit/check.h"
 
 /*
- * Emits the index again, but `start` if one of the comparisons fails: by data flow that no branch can
- * replace, so that it also holds for a mispredicted one.
+ * Emits the index again, but the start of `step`, which is a mask, if one of the comparisons fails: by data
+ * flow that no branch can replace, so that it also holds for a mispredicted one.
  */
-LLVMValueRef emit_mask(const ir *ir, const emit_check *check, LLVMValueRef v_index, uint64_t start);
+LLVMValueRef emit_mask(const ir *ir, const emit_site *site, const mf_plan_step *step, const emit_check *check,
+                       LLVMValueRef v_index);
 
 #endif

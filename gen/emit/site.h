@@ -9,6 +9,8 @@
 
 #include <memfold/plan.h>
 
+struct emit_holes;
+
 typedef struct emit_site {
     const mf_plan *plan;
     const mf_accessor_options *options;
@@ -16,6 +18,7 @@ typedef struct emit_site {
     bool sign_extends;   /* of a load of a word: the value repeats its top bit upwards */
     bool has_avx;        /* of the target: vector registers are written by AVX instructions */
     bool asks_for_table; /* the module is a client's, who must not forget its exception table */
+    const struct emit_holes *holes; /* the plan's numbers are holes (number.h); NULL: constants */
     LLVMValueRef v_view;
     LLVMValueRef v_base; /* host address of guest address 0; NULL: it is a constant or read from the view */
     LLVMValueRef v_heap_end; /* i64, the live heap end; NULL: it is read from the view */

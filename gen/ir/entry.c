@@ -1,51 +1,41 @@
 #include "ir/entry.h"
 
-#include <memfold/exception_table.h>
+#include "host/gate.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* ---- Forks ---- */
-
-/* Held for moments by those who enter and leave, and by a fork from its beginning to its end. */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+/* Held for moments. */
+static pthread_mutex_t end_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static unsigned inside;  /* threads */
-static unsigned forking; /* threads that wait for the others to leave; nobody enters meanwhile */
-static bool ending;      /* the process is, or the library is unloaded */
+static unsigned inside; /* threads, those that the jit has brought too */
+static bool ending;     /* the process is, or the library is unloaded */
 static unsigned long departures;
 static _Thread_local bool is_inside;
 
+/* ---- Forks ---- */
+
+static gate forks = GATE_INITIALIZER;
+
 static void before_fork(void) {
-    pthread_mutex_lock(&gate);
-    forking++;
-    while (inside > 0)
-        pthread_cond_wait(&changed, &gate);
+    gate_before_fork(&forks);
 }
 
 static void after_fork(void) {
-    forking--;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&gate);
+    gate_after_fork(&forks);
 }
 
-/* What other threads wait for does not concern the only thread of the child. */
+/* The jit's gate has let nobody in either, so nobody but a thread that waits in before_end is here. */
 static void in_child(void) {
-    forking = 0;
-    pthread_mutex_init(&gate, NULL);
+    gate_in_child(&forks);
+    pthread_mutex_init(&end_lock, NULL);
     pthread_cond_init(&changed, NULL);
 }
 
-/*
- * Handlers run before a fork in the reverse order of their registration. Threads that are inside take the
- * lock of the runtime's registry: so it follows forks from an earlier time, and this handler waits for them
- * before that lock is taken. To unregister nothing takes it once.
- */
 static void follow_forks(void) {
-    mf_exception_table_unregister(NULL);
-    pthread_atfork(before_fork, after_fork, in_child);
+    gate_follow_forks(before_fork, after_fork, in_child);
 }
 
 /* ---- The end of the process ---- */
@@ -56,11 +46,11 @@ static void follow_forks(void) {
  * when LLVM ends the process.
  */
 static void before_end(void) {
-    pthread_mutex_lock(&gate);
+    pthread_mutex_lock(&end_lock);
     ending = true;
     while (inside > is_inside)
-        pthread_cond_wait(&changed, &gate);
-    pthread_mutex_unlock(&gate);
+        pthread_cond_wait(&changed, &end_lock);
+    pthread_mutex_unlock(&end_lock);
 }
 
 /*
@@ -72,29 +62,37 @@ static bool is_power_of_two(unsigned long count) {
     return (count & (count - 1)) == 0;
 }
 
-/* ---- The gate ---- */
+/* ---- In and out ---- */
 
-void entry_begin(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, follow_forks);
-    pthread_mutex_lock(&gate);
-    while (forking > 0)
-        pthread_cond_wait(&changed, &gate);
+void entry_begin_in_jit(void) {
+    pthread_mutex_lock(&end_lock);
     inside++;
     is_inside = true;
-    pthread_mutex_unlock(&gate);
+    pthread_mutex_unlock(&end_lock);
 }
 
-void entry_end(void) {
-    pthread_mutex_lock(&gate);
+void entry_end_in_jit(void) {
+    pthread_mutex_lock(&end_lock);
     inside--;
     is_inside = false;
     bool registers = is_power_of_two(++departures) && !ending;
     if (inside <= 1)
         pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&gate);
+    pthread_mutex_unlock(&end_lock);
     if (registers)
         atexit(before_end);
+}
+
+void entry_begin(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, follow_forks);
+    gate_enter(&forks);
+    entry_begin_in_jit();
+}
+
+void entry_end(void) {
+    entry_end_in_jit();
+    gate_leave(&forks);
 }
 
 /* ---- What is foreseen ---- */
@@ -104,9 +102,9 @@ void entry_end(void) {
 #define FORESEEN_BYTES ((size_t)32 << 20)
 
 mf_status entry_foresee(mf_diag *diag) {
-    pthread_mutex_lock(&gate);
+    pthread_mutex_lock(&end_lock);
     bool is_late = ending;
-    pthread_mutex_unlock(&gate);
+    pthread_mutex_unlock(&end_lock);
     if (is_late)
         return mf_diag_set(diag, MF_LLVM, 0, "the process ends, and LLVM is not entered any more");
     void *probe = mmap(NULL, FORESEEN_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

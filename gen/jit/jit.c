@@ -1,16 +1,18 @@
 /*
- * The jit: a cache of code by layout, and behind it the shapes by plan, each with a lock. Known code is found
- * and retained without a lock. The cache's lock is never held while code is compiled: the thread that
- * compiles first inserts its code in the state CODE_COMPILING, and threads that ask for the same code wait
- * for a change of state.
+ * The jit: a cache of code by layout, and behind it the shapes by plan, each with a lock, and who makes them.
+ * Known code is found and retained without a lock. The cache's lock is never held while code is compiled: the
+ * thread that compiles first inserts its code in the state CODE_COMPILING, and threads that ask for the same
+ * code wait for a change of state.
  */
 #include <memfold/jit.h>
 
-#include "emit/prefix.h"
-#include "ir/entry.h"
+#include "host/gate.h"
 #include "jit/cache.h"
+#include "jit/stencil_maker.h"
+#include "plan/prefix.h"
 
 #include <memfold/plan.h>
+#include <memfold/version.h>
 
 #include <assert.h>
 #include <pthread.h>
@@ -33,20 +35,30 @@ struct mf_jit {
 static pthread_mutex_t jits_lock = PTHREAD_MUTEX_INITIALIZER;
 static mf_jit *jits;
 
-/* In a child of fork the threads that were readers do not exist. Nobody held a lock: entry.h waited for them.
+/* A pair around each public function that takes a lock or enters a maker. */
+static gate forks = GATE_INITIALIZER;
+
+static void before_fork(void) {
+    gate_before_fork(&forks);
+}
+
+static void after_fork(void) {
+    gate_after_fork(&forks);
+}
+
+/* The threads that were readers do not exist in the child. Nobody held a lock: the gate has waited for them.
  */
-static void forget_readers(void) {
+static void in_child(void) {
+    gate_in_child(&forks);
     for (mf_jit *jit = jits; jit != NULL; jit = jit->next)
         epoch_forget_readers(&jit->cache.readers);
 }
 
 static void follow_forks(void) {
-    pthread_atfork(NULL, NULL, forget_readers);
+    gate_follow_forks(before_fork, after_fork, in_child);
 }
 
 static void jits_add(mf_jit *jit) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, follow_forks);
     pthread_mutex_lock(&jits_lock);
     jit->next = jits;
     if (jits != NULL)
@@ -68,33 +80,46 @@ static void jits_remove(mf_jit *jit) {
 
 /* ---- The jit ---- */
 
+/* The two may come from different libraries, which agree on what passes between them in one version only. */
+static mf_status check_version(const mf_code_maker *maker, mf_diag *diag) {
+    if (strcmp(maker->version, MF_VERSION) == 0)
+        return MF_OK;
+    return mf_diag_set(diag, MF_INVALID_ARGUMENT, 0, "the maker '%s' is of version %s, and the jit of %s",
+                       maker->name, maker->version, MF_VERSION);
+}
+
 static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *diag) {
     const char *prefix = config->symbol_prefix == NULL ? "memfold" : config->symbol_prefix;
+    const mf_code_maker *maker = config->maker == NULL ? &stencil_maker : config->maker;
     mf_status status = prefix_validate(prefix, diag);
+    if (status == MF_OK)
+        status = check_version(maker, diag);
     if (status != MF_OK)
         return status;
     jit->symbol_prefix = strdup(prefix);
     if (jit->symbol_prefix == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a jit");
     jit->shapes.symbol_prefix = jit->symbol_prefix;
-    status = entry_foresee(diag);
-    if (status != MF_OK)
-        return status;
-    return toolchain_init(&jit->shapes.tools, config->perf_map, diag);
+    status = maker->open(config, &jit->shapes.maker_state, diag);
+    if (status == MF_OK)
+        jit->shapes.maker = maker;
+    return status;
 }
 
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag) {
     static const mf_jit_config DEFAULT_CONFIG;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     mf_jit *made = calloc(1, sizeof *made);
     if (made == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *made, "no memory for a jit");
     pthread_mutex_init(&made->cache_lock, NULL);
     pthread_cond_init(&made->compiled, NULL);
     pthread_mutex_init(&made->link_lock, NULL);
-    entry_begin();
+    pthread_once(&once, follow_forks);
+    gate_enter(&forks);
     jits_add(made);
     mf_status status = jit_start(made, config == NULL ? &DEFAULT_CONFIG : config, diag);
-    entry_end();
+    gate_leave(&forks);
     if (status != MF_OK) {
         mf_jit_destroy(made);
         return status;
@@ -107,16 +132,17 @@ void mf_jit_destroy(mf_jit *jit) {
     if (jit == NULL)
         return;
     assert(jit->cache.count == 0 && "every mf_code is released before its jit is destroyed");
-    entry_begin();
+    gate_enter(&forks);
     jits_remove(jit);
     cache_fini(&jit->cache);
-    toolchain_fini(&jit->shapes.tools);
+    if (jit->shapes.maker != NULL)
+        jit->shapes.maker->close(jit->shapes.maker_state);
     pthread_mutex_destroy(&jit->link_lock);
     pthread_cond_destroy(&jit->compiled);
     pthread_mutex_destroy(&jit->cache_lock);
     free(jit->symbol_prefix);
     free(jit);
-    entry_end();
+    gate_leave(&forks);
 }
 
 /* ---- Making code ---- */
@@ -151,7 +177,7 @@ static void code_compile(mf_code *code) {
 
 /* Frees code that has no references any more. */
 static void dispose(mf_jit *jit, mf_code *code) {
-    entry_begin();
+    gate_enter(&forks);
     pthread_mutex_lock(&jit->cache_lock);
     cache_remove(&jit->cache, code);
     pthread_mutex_unlock(&jit->cache_lock);
@@ -161,7 +187,7 @@ static void dispose(mf_jit *jit, mf_code *code) {
         pthread_mutex_unlock(&jit->link_lock);
     }
     code_destroy(code);
-    entry_end();
+    gate_leave(&forks);
 }
 
 /* Code that failed leaves the cache at once, so that the next request compiles again. Under the cache's lock.
@@ -209,7 +235,7 @@ static mf_status give_up(mf_code *code, mf_diag *diag) {
 static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options,
                                 mf_code **code, mf_diag *diag) {
     bool is_new;
-    entry_begin();
+    gate_enter(&forks);
     pthread_mutex_lock(&jit->cache_lock);
     mf_code *claimed = claim(jit, layout, options, &is_new);
     if (claimed != NULL && is_new) {
@@ -222,7 +248,7 @@ static mf_status get_or_compile(mf_jit *jit, const mf_layout *layout, const mf_a
         pthread_cond_wait(&jit->compiled, &jit->cache_lock);
     bool failed = claimed != NULL && atomic_load(&claimed->state) == CODE_FAILED;
     pthread_mutex_unlock(&jit->cache_lock);
-    entry_end();
+    gate_leave(&forks);
     if (claimed == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     if (failed)

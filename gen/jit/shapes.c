@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct shape {
@@ -9,7 +10,7 @@ struct shape {
     mf_accessor_options options;
     plan_fit fit; /* of the layout that it was made for first */
     size_t references;
-    linked_set set;
+    made_set set;
 };
 
 static int compare_shapes(const void *a, const void *b) {
@@ -27,8 +28,9 @@ static void shape_destroy(shape *s) {
 static mf_status make_set(shapes *all, shape *made, mf_diag *diag) {
     char prefix[192];
     snprintf(prefix, sizeof prefix, "%s_%" PRIu64, all->symbol_prefix, all->next_serial++);
-    emit_input input = {.plans = &made->plans, .options = &made->options, .fit = made->fit, .prefix = prefix};
-    return linked_set_make(&all->tools, &input, &made->set, diag);
+    maker_input input = {
+        .plans = &made->plans, .options = &made->options, .fit = made->fit, .prefix = prefix};
+    return all->maker->make(all->maker_state, &input, &made->set, diag);
 }
 
 /* Takes `made`, of which only the key is filled in. */
@@ -39,7 +41,7 @@ static mf_status add(shapes *all, shape *made, mf_diag *diag) {
         return status;
     }
     if (tsearch(made, &all->root, compare_shapes) == NULL) {
-        linked_set_unlink(&all->tools, &made->set);
+        all->maker->unmake(all->maker_state, &made->set);
         shape_destroy(made);
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for code");
     }
@@ -71,7 +73,7 @@ void shape_release(shapes *all, shape *released) {
     if (--released->references > 0)
         return;
     tdelete(released, &all->root, compare_shapes);
-    linked_set_unlink(&all->tools, &released->set);
+    all->maker->unmake(all->maker_state, &released->set);
     shape_destroy(released);
 }
 

@@ -1,11 +1,11 @@
 /*
- * Linked sets by their plans: layouts that are planned alike, such as all that use the permission table,
+ * Made sets by their plans: layouts that are planned alike, such as all that use the permission table,
  * share one. The jit's link_lock is held around every call.
  */
 #ifndef MEMFOLD_GEN_JIT_SHAPES_H
 #define MEMFOLD_GEN_JIT_SHAPES_H
 
-#include "jit/set.h"
+#include "jit/maker.h"
 
 #include <memfold/layout.h>
 #include <memfold/options.h>
@@ -14,13 +14,14 @@ typedef struct shape shape;
 
 /* The shapes there are, and what new ones are made with. All zero at first. */
 typedef struct shapes {
-    toolchain tools;
+    const mf_code_maker *maker;
+    void *maker_state;
     const char *symbol_prefix; /* of the jit */
     uint64_t next_serial;      /* makes the symbols of each set its own */
     void *root;                /* a tree of tsearch */
 } shapes;
 
-/* Writes the set for `layout`, known or new, with one more reference. Statuses as linked_set_make and
+/* Writes the set for `layout`, known or new, with one more reference. Statuses as the maker's and
  * plan_set_make. */
 mf_status shape_retain(shapes *shapes, const mf_layout *layout, const mf_accessor_options *options,
                        shape **found, mf_diag *diag);

@@ -1,5 +1,6 @@
 /*
- * Accessors as function pointers, made at run time by LLVM.
+ * Accessors as function pointers, made at run time: by stencils, machine code with holes for a layout's
+ * numbers that is copied and filled in about a microsecond, or by whom the client names (llvm_maker.h).
  *
  * An mf_jit caches what it has made by layout content and options; an mf_code is one counted reference to
  * one accessor set. Example:
@@ -43,21 +44,14 @@
  * meanwhile.
  *
  * Fork. The child of a process goes on with its jits, known code and new code, whatever other threads were
- * doing: fork waits until none of them is compiling or freeing code, or emitting (aot.h). It is not called in
- * a signal handler. What the client itself does in LLVM in other threads is not waited for.
+ * doing: fork waits until none of them is making or freeing code. It is not called in a signal handler. Code
+ * of stencils that was made before is then shared by both and written by neither: its memory is used again
+ * only when all of it has been released. A child that does not run the handlers of pthread_atfork, as after
+ * _Fork, runs known code and asks for none.
  *
- * The end of the process. Threads may ask for code, and run it, while main returns or another thread calls
- * exit: that waits until nobody is compiling or emitting, and then new code is refused with MF_LLVM, because
- * LLVM's own state is destroyed. Known code can be had and run until the last thread is gone.
- *
- * Host memory. MF_OUT_OF_MEMORY says that memfold itself could not get memory, or that the host would not
- * give 32 MiB before LLVM is entered, much more than it takes for usual layouts; so a limit such as RLIMIT_AS
- * is met
- * by a status. Where memory ends later, LLVM ends the process: its bad-alloc handler prints "LLVM ERROR: out
- * of memory" and aborts, or std::bad_alloc ends it by std::terminate. memfold installs no handler of LLVM's.
- * Do not catch such an exception outside: it would leave locks held behind it. mf_jit_create, mf_jit_destroy,
- * a request for code that is not known yet and the release of a last reference enter LLVM; a program that
- * must go on without memory makes its code early or ahead of time (aot.h), or uses generic.h.
+ * Debuggers. gdb names all code and walks through it. In code of stencils, whose pages are shared and not
+ * writable where they are executed, it can set hardware breakpoints only (hbreak). Exceptions of C++, such as
+ * one that the panic hook throws, pass through code of stencils where the program has an unwinder.
  *
  * Assertions. A library that was built with them (without NDEBUG, as in CMake's build type Debug) makes all
  * code of a jit with stale = check, whatever the options say, so that accessors made for another layout panic
@@ -84,18 +78,22 @@ typedef struct mf_jit mf_jit;
 /* A reference to the accessors of one layout under one set of options. */
 typedef struct mf_code mf_code;
 
-/* How a jit names its code. All zero is the default. */
+/* Who makes the code of a jit: stencils, or see llvm_maker.h. */
+typedef struct mf_code_maker mf_code_maker;
+
+/* How a jit names its code, and who makes it. All zero is the default. */
 typedef struct mf_jit_config {
-    const char *symbol_prefix; /* names in gdb and perf: <prefix>_<n>_load_u8; NULL: "memfold" */
-    bool perf_map;             /* append every accessor to /tmp/perf-<pid>.map */
+    const char *symbol_prefix;  /* names in gdb and perf: <prefix>_<n>_load_u8; NULL: "memfold" */
+    bool perf_map;              /* append every accessor to /tmp/perf-<pid>.map */
+    const mf_code_maker *maker; /* NULL: stencils, which need no compiler */
 } mf_jit_config;
 
 /*
  * Writes a new code generator for the machine it runs on. `config` may be NULL, and is not needed afterwards.
  * The caller owns the jit and destroys it after it has released every mf_code. MF_INVALID_ARGUMENT (the
- * prefix is no C identifier of at most 128 bytes), MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine
- * that code can be made for), MF_LLVM, MF_IO (the perf map cannot be opened, or what stands in its place is
- * not a regular file of this user with one name).
+ * prefix is no C identifier of at most 128 bytes, or the maker is of another version of memfold),
+ * MF_OUT_OF_MEMORY, MF_UNKNOWN_TARGET (this is no machine that code can be made for), MF_LLVM, MF_IO (the
+ * perf map cannot be opened, or what stands in its place is not a regular file of this user with one name).
  */
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag);
 
@@ -107,8 +105,9 @@ void mf_jit_destroy(mf_jit *jit);
  * new ones. Two threads that ask for the same at once get the same: one makes it and the other waits. The
  * caller releases the reference; at the last one the code is freed. The code is never writable and executable
  * at once. `layout` and `options` are not needed afterwards. A request for known code takes no lock.
- * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM (also where the host
- * refuses to make memory executable, and the message says so); a failed request leaves nothing in the cache.
+ * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_IO (the host refuses
+ * memory for code), MF_LLVM (also where the host refuses LLVM executable memory, and the message says so); a
+ * failed request leaves nothing in the cache.
  */
 mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
                      mf_diag *diag);

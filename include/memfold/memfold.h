@@ -16,7 +16,8 @@
  * signatures), and mf_view and mf_fault in abi.h. Then,
  *
  * - to run guests without LLVM: generic.h, accessors in plain C;
- * - to make accessors while you run: jit.h, and layout_file.h to read layouts from YAML or ELF files;
+ * - to make accessors while you run: jit.h, or stencil.h for code memory of your own, llvm_maker.h to have
+ * LLVM make them, and layout_file.h to read layouts from YAML or ELF files;
  * - to make them ahead of time: aot.h, or the command `memfold emit`. Programs with such an object link the
  *   runtime only;
  * - to put them into code that you generate: embed.h, and orc.hpp for LLVM's JITs in C++, which need LLVM's
@@ -29,8 +30,8 @@
  * for the other headers.
  *
  * This header belongs to the installation of the runtime, so that every program can include it. An
- * installation without the generator lacks its headers: what is not there is left out, and a program that
- * needs one of them includes it by its own name, which says at once what is missing.
+ * installation without the jit or the generator lacks their headers: what is not there is left out, and a
+ * program that needs one of them includes it by its own name, which says at once what is missing.
  *
  * Example, which needs the runtime only:
  *
@@ -73,12 +74,16 @@
 #include <memfold/panic.h>
 #include <memfold/version.h>
 
-/* The generator, as far as it is installed. */
+/* The jit and the generator, as far as they are installed. */
 #ifdef __has_include
 #if __has_include(<memfold/jit.h>)
-#include <memfold/layout_file.h>
 #include <memfold/plan.h>
 #include <memfold/jit.h>
+#include <memfold/stencil.h>
+#endif
+#if __has_include(<memfold/aot.h>)
+#include <memfold/layout_file.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/aot.h>
 #endif
 #endif

@@ -16,7 +16,7 @@
  */
 #include "lib/every_call.h"
 
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/memory.h>
 
 /* UBSan looks for a type hash in front of the callee, and code made at run time has none there. */
@@ -27,6 +27,7 @@
 #endif
 
 static mf_jit *jit;
+static mf_jit_config config;
 static mf_layout *layout;
 
 static void run_create(const void *context) {
@@ -34,11 +35,11 @@ static void run_create(const void *context) {
     mf_jit *made = NULL;
     mf_diag diag = {0};
     refusals_begin();
-    mf_status status = mf_jit_create(NULL, &made, &diag);
+    mf_status status = mf_jit_create(&config, &made, &diag);
     refusals_end();
     if (was_refused(status, &diag)) {
         expect_here(made == NULL);
-        expect_here(mf_jit_create(NULL, &made, &diag) == MF_OK);
+        expect_here(mf_jit_create(&config, &made, &diag) == MF_OK);
     }
     mf_jit_destroy(made);
 }
@@ -105,8 +106,9 @@ static mf_layout *one_page(void) {
 int main(void) {
     static const mf_backend copy = MF_BACKEND_COPY, paged = MF_BACKEND_X86_PAGED;
     layout = one_page();
+    config.maker = mf_llvm_maker();
     refuse_every_call("create a jit", run_create, NULL, true);
-    expect_here(mf_jit_create(NULL, &jit, NULL) == MF_OK);
+    expect_here(mf_jit_create(&config, &jit, NULL) == MF_OK);
     /* The cache has grown and the process's tables are there before anything is counted. */
     run_get(&copy);
     run_get(&paged);

@@ -22,8 +22,10 @@
 //
 // CHECK-DAG: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: copy/jit: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: copy/stencil: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/jit: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: x86_paged/stencil: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
 // CHECK-DAG: bulk: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}
 // CHECK: accesses: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}, layouts: {{[1-9][0-9]*}}

@@ -5,10 +5,15 @@
 // RUN: %cc %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: new layouts: 2000 rounds, no growth
 // CHECK-NEXT: known layouts: 100000 rounds, no growth
 // CHECK-NEXT: memories: 2000 rounds, no growth
-#include <memfold/jit.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <inttypes.h>
@@ -213,8 +218,9 @@ static void run_memories(void) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     run_new_layouts();
     run_known_layouts();
     run_memories();

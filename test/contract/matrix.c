@@ -80,8 +80,10 @@
 // CHECK-NEXT: permissions of the last page: 3 layouts, {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/jit: {{[1-9][0-9]*}} accesses
+// CHECK-NEXT: copy/stencil: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: x86_paged/generic: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: x86_paged/jit: {{[1-9][0-9]*}} accesses
+// CHECK-NEXT: x86_paged/stencil: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: all engines agree
 #include "random.h"
 #include "reference_compare.h"

@@ -7,6 +7,7 @@
 #include <memfold/embed.h>
 #include <memfold/exception_table.h>
 #include <memfold/generic.h>
+#include <memfold/llvm_maker.h>
 
 #include <llvm-c/Core.h>
 
@@ -34,13 +35,14 @@ static const char *const loop_names[LOOP_COUNT] = {"loop_random", "loop_dependen
 /* ---- The compiler ---- */
 
 bench_compiler *bench_compiler_create(mf_diag *diag) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     bench_compiler *compiler = calloc(1, sizeof *compiler);
     if (compiler == NULL) {
         mf_diag_set(diag, MF_LLVM, 0, "out of memory");
         return NULL;
     }
     compiler->modules = bench_jit_create(diag);
-    if (compiler->modules != NULL && mf_jit_create(NULL, &compiler->jit, diag) == MF_OK)
+    if (compiler->modules != NULL && mf_jit_create(&config, &compiler->jit, diag) == MF_OK)
         return compiler;
     bench_compiler_destroy(compiler);
     return NULL;

@@ -5,7 +5,7 @@
 #include "bench/layouts.h"
 
 #include <memfold/guard.h>
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/memory.h>
 
 #define FAULTS 500
@@ -57,9 +57,10 @@ static mf_status measure_fault(bench_costs *costs, mf_jit *jit, const mf_layout 
 }
 
 mf_status bench_faults_measure(bench_costs *costs, mf_diag *diag) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_layout *layout = bench_layout_block(0x10000, 0x8000);
-    mf_status status = mf_jit_create(NULL, &jit, diag);
+    mf_status status = mf_jit_create(&config, &jit, diag);
     if (status != MF_OK)
         return status;
     for (int i = 0; status == MF_OK && i < 4; i++) {

@@ -6,7 +6,7 @@
 
 #include <memfold/aot.h>
 #include <memfold/embed.h>
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
 
 #include <llvm-c/Core.h>
@@ -17,11 +17,12 @@
 #include <unistd.h>
 
 static mf_status time_first(double *ns) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_code *code;
     mf_layout *layout = bench_layout_block(0x10000, 0x8000);
     double start = bench_clock_ns();
-    mf_status status = mf_jit_create(NULL, &jit, NULL);
+    mf_status status = mf_jit_create(&config, &jit, NULL);
     if (status != MF_OK)
         return status;
     status = mf_jit_get(jit, layout, NULL, &code, NULL);
@@ -192,8 +193,9 @@ static mf_status measure_repeat(bench_costs *costs, mf_jit *jit, unsigned thread
 }
 
 mf_status bench_specialise_measure(bench_costs *costs, bool quick, mf_diag *diag) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
-    mf_status status = mf_jit_create(NULL, &jit, diag);
+    mf_status status = mf_jit_create(&config, &jit, diag);
     if (status != MF_OK)
         return status;
     static const uint64_t regions[] = {1, 4096};

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ENDLESS (~0u)
@@ -211,6 +212,34 @@ int __wrap_ioctl(int file, unsigned long request, ...) {
 FILE *__wrap_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode) {
     return is_refused("fopen", EMFILE) ? NULL : __real_fopen(path, mode);
+}
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags) {
+    return is_refused("memfd_create", EPERM) ? -1 : __real_memfd_create(name, flags);
+}
+
+int __real_ftruncate(int file, off_t bytes);
+int __wrap_ftruncate(int file, off_t bytes);
+int __wrap_ftruncate(int file, off_t bytes) {
+    return is_refused("ftruncate", ENOSPC) ? -1 : __real_ftruncate(file, bytes);
+}
+
+/* Barriers only: the others are used by what cannot fail. As the C library does, it passes on as many
+ * arguments as the library ever has, be they there or not. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...) {
+    long passed[5];
+    va_list arguments;
+    va_start(arguments, number);
+    for (int i = 0; i < 5; i++)
+        passed[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (number == SYS_membarrier && is_refused("membarrier", EPERM))
+        return -1;
+    return __real_syscall(number, passed[0], passed[1], passed[2], passed[3], passed[4]);
 }
 
 /* ---- Signals and forks ---- */

@@ -68,7 +68,7 @@
 #include <memfold/aot.h>
 #include <memfold/embed.h>
 #include <memfold/generic.h>
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
 
 #include <stdbool.h>
@@ -146,10 +146,11 @@ static void print_refusals(const mf_layout *layout) {
     mf_accessor_options stale = {.on_fault = MF_ON_FAULT_BRANCH, .stale = MF_STALE_CHECK};
     mf_aot_options aot = {.accessors = options, .symbol_prefix = "guest"};
     client_module m = client_module_create("refused");
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_code *code;
     mf_diag diag;
-    client_must(mf_jit_create(NULL, &jit, &diag), &diag, "mf_jit_create");
+    client_must(mf_jit_create(&config, &jit, &diag), &diag, "mf_jit_create");
     print_refusal("jit", mf_jit_get(jit, layout, &options, &code, &diag), &diag);
     mf_jit_destroy(jit);
     char *bytes;

@@ -2,7 +2,7 @@
 // stands still, in whichever phase it counted itself, and however many newcomers there are. Code without
 // references is not retained again.
 //
-// RUN: %cc %jit %llvm -I%source -I%source/gen %s -o %t %gen
+// RUN: %cc %jit -I%source -I%source/gen %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
 // CHECK: removing code waits for a reader of the current phase, not for newcomers

@@ -4,12 +4,16 @@
 // RUN: %cc %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: all layouts: 8 threads, 1000 layouts, 8000 uses
 // CHECK-NEXT: churn: 8 threads, 4 layouts, {{[1-9][0-9]*}} uses
 // CHECK-NEXT: no thread saw a wrong answer
+#include "jit_maker.h"
 #include "random.h"
 
-#include <memfold/jit.h>
 #include <memfold/memory.h>
 
 #include <inttypes.h>
@@ -218,8 +222,9 @@ static void run_threads(const char *name, unsigned layout_count, void *(*work)(v
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     for (unsigned i = 0; i < LAYOUTS; i++)
         layouts[i] = make_layout(i);
     run_threads("all layouts", LAYOUTS, ask_for_all);

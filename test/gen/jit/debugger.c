@@ -10,6 +10,11 @@
 // RUN: gdb -nx -batch -x %t.gdb %t > %t.out 2>&1
 // RUN: FileCheck %s < %t.out
 //
+// By stencils:
+// RUN: %cc %by-stencils %s -o %t.stencil %gen
+// RUN: gdb -nx -batch -x %t.gdb %t.stencil > %t.out 2>&1
+// RUN: FileCheck %s < %t.out
+//
 // UNSUPPORTED: sanitizer
 //
 // CHECK: Breakpoint 1, {{.*}}mf_rt_fault_v3
@@ -17,7 +22,8 @@
 // CHECK-NEXT: #1 {{.*}} in memfold_2_load_u32 ()
 // CHECK: {{.*}} in main ()
 // CHECK: memfold_2_load_u32 + {{[0-9]+}} in section .text
-#include <memfold/jit.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <stdlib.h>
@@ -38,6 +44,7 @@ static void come_and_go(mf_jit *jit, uint64_t pages) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_jit *jit;
     mf_layout *layout;
     mf_memory *memory;
@@ -46,7 +53,7 @@ int main(void) {
     if (mf_layout_builder_map_region(builder, 0x10000, 0x1000, MF_READ_WRITE, NULL, 0, NULL) != MF_OK ||
         mf_layout_builder_finish(builder, &layout, NULL, NULL) != MF_OK ||
         mf_memory_create(layout, NULL, MF_BACKEND_COPY, &memory, NULL) != MF_OK ||
-        mf_jit_create(NULL, &jit, NULL) != MF_OK)
+        mf_jit_create(&config, &jit, NULL) != MF_OK)
         abort();
     come_and_go(jit, 2);
     come_and_go(jit, 3);

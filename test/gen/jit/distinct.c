@@ -3,6 +3,9 @@
 //
 // RUN: %cc %s -o %t %gen && %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %by-stencils %s -o %t.stencil %gen && %t.stencil | FileCheck %s
+//
 // CHECK:      window-start: own code, exact
 // CHECK-NEXT: window-last: own code, exact
 // CHECK-NEXT: hole: own code, exact
@@ -19,7 +22,7 @@
 // CHECK-NEXT: perm-table: shared code, exact
 // CHECK-NEXT: paged: shared code, exact
 
-#include <memfold/jit.h>
+#include "jit_maker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,9 +145,10 @@ static void compare(mf_jit *jit, const pair *p) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = JIT_MAKER};
     mf_jit *jit;
     mf_diag diag;
-    must(mf_jit_create(NULL, &jit, &diag), &diag);
+    must(mf_jit_create(&config, &jit, &diag), &diag);
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
         compare(jit, &PAIRS[i]);
     mf_jit_destroy(jit);

@@ -4,11 +4,13 @@
 //
 // RUN: %cc %s -o %t %gen && %t | FileCheck %s --check-prefixes=CHECK,%if debug %{DEBUG%} %else %{RELEASE%}
 //
+// By stencils:
+// RUN: %cc %by-stencils %s -o %t.stencil %gen && %t.stencil | FileCheck %s --check-prefixes=CHECK,%if debug %{DEBUG%} %else %{RELEASE%}
+//
 // CHECK:      other backend: invalid-argument: accessors for the other backend would not be exact for this memory
 // CHECK-NEXT: generic: fits copy, fits paged
 // CHECK-NEXT: window: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
-// RELEASE-NEXT: perm-table: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
-// DEBUG-NEXT: perm-table: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
+// CHECK-NEXT: perm-table: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
 // CHECK-NEXT: bounds: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0
 // RELEASE-NEXT: none: fits its memory 1, after sbrk 1, another 1, after protect 1, after reset 1, paged 0
 // DEBUG-NEXT: none: fits its memory 1, after sbrk 1, another 0, after protect 0, after reset 1, paged 0

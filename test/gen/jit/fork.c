@@ -1,12 +1,21 @@
-// A process forks while other threads compile, release and ask for known code: the child gets known and new
-// code, and the parent goes on.
+// A process forks while other threads compile, release, ask for known code and emit: the child gets known and
+// new code, and the parent goes on. Whether the first call of all was for a jit or for an object does not
+// matter.
 //
 // RUN: %cc %jit %s -o %t %gen
 // RUN: %t | FileCheck %s
+// RUN: %t emits first | FileCheck %s
+//
+// By stencils:
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+// RUN: %t.stencil emits first | FileCheck %s
 //
 // CHECK: 12 children got known and new code
 // CHECK-NEXT: a child has a perf map of its own
 #include "jit_support.h"
+
+#include <memfold/aot.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,6 +44,21 @@ static void *ask_always(void *layout) {
     return NULL;
 }
 
+static void emit(const mf_layout *layout) {
+    const mf_aot_options options = {.symbol_prefix = "guest"};
+    mf_diag diag;
+    char *bytes;
+    size_t byte_count;
+    must(mf_aot_emit(layout, &options, MF_EMIT_OBJECT, &bytes, &byte_count, &diag), &diag);
+    mf_aot_free(bytes);
+}
+
+static void *emit_always(void *layout) {
+    while (!atomic_load(&stop))
+        emit(layout);
+    return NULL;
+}
+
 static void be_child(const mf_layout *known, uint32_t number) {
     alarm(20); /* a child that hangs dies */
     mf_layout *layout = make_layout(0x2000000 + number * 0x10000);
@@ -46,6 +70,7 @@ static void be_child(const mf_layout *known, uint32_t number) {
     mf_code_release(new);
     mf_code_release(old);
     mf_memory_destroy(memory);
+    emit(layout);
     mf_layout_release(layout);
     mf_jit *own = make_jit(NULL);
     mf_jit_destroy(own);
@@ -98,17 +123,21 @@ static void fork_with_perf_map(void) {
     printf("a child has a perf map of its own\n");
 }
 
-int main(void) {
-    pthread_t threads[4];
-    jit = make_jit(NULL);
+int main(int argument_count, char **arguments) {
+    static void *(*const WORK[])(void *) = {compile_always, compile_always, ask_always, ask_always,
+                                            emit_always};
+    pthread_t threads[5];
+    (void)arguments;
     mf_layout *known = make_layout(REGION_START);
+    if (argument_count > 1)
+        emit(known);
+    jit = make_jit(NULL);
     mf_code *held = get_code(jit, known, NULL);
-    for (int i = 0; i < 4; i++)
-        require(pthread_create(&threads[i], NULL, i < 2 ? compile_always : ask_always, known) == 0,
-                "a thread");
+    for (int i = 0; i < 5; i++)
+        require(pthread_create(&threads[i], NULL, WORK[i], known) == 0, "a thread");
     fork_children(known);
     atomic_store(&stop, 1);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         pthread_join(threads[i], NULL);
     mf_code_release(held);
     mf_layout_release(known);

@@ -4,6 +4,10 @@
 // RUN: %cc %jit %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: the perf map has 22 functions at their places
 #include "jit_support.h"
 

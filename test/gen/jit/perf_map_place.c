@@ -32,7 +32,7 @@ static void count_descriptors(int *all, int *inherited) {
 }
 
 static void try_map(const char *what) {
-    const mf_jit_config config = {.perf_map = true};
+    const mf_jit_config config = {.perf_map = true, .maker = mf_llvm_maker()};
     mf_diag diag = {0};
     mf_jit *jit;
     int all, inherited, all_after, inherited_after;

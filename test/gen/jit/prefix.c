@@ -16,7 +16,7 @@
 #include <string.h>
 
 static void try_prefix(const char *what, const char *prefix) {
-    const mf_jit_config config = {.symbol_prefix = prefix};
+    const mf_jit_config config = {.symbol_prefix = prefix, .maker = mf_llvm_maker()};
     mf_diag diag = {0};
     mf_jit *jit = NULL;
     mf_status status = mf_jit_create(&config, &jit, &diag);

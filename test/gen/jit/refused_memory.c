@@ -47,6 +47,7 @@ static void get(mf_jit *jit, const char *where) {
 }
 
 int main(void) {
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit = make_jit(NULL);
     mf_jit *second = NULL;
     mf_diag diag = {0};
@@ -55,7 +56,7 @@ int main(void) {
     char *bytes = NULL;
     size_t byte_count;
     limit_space(1 << 20);
-    tell("no address space", "create", mf_jit_create(NULL, &second, &diag), &diag);
+    tell("no address space", "create", mf_jit_create(&config, &second, &diag), &diag);
     get(jit, "no address space");
     tell("no address space", "emit",
          mf_aot_emit(layout, &options, MF_EMIT_OBJECT, &bytes, &byte_count, &diag), &diag);

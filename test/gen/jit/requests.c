@@ -4,6 +4,10 @@
 // RUN: %cc %jit %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: the same request gives the same code
 // CHECK-NEXT: every option gives code of its own
 // CHECK-NEXT: a refused request gives no code

@@ -4,6 +4,10 @@
 // RUN: %cc %jit %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
+// By stencils:
+// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
+// RUN: %t.stencil | FileCheck %s
+//
 // CHECK: stale accessors panic: accessors made for layout 0x{{[0-9a-f]+}} were used on a memory with layout 0x0: ask for accessors again after a change of its layout
 // CHECK-NEXT: fresh accessors do not
 #include "jit_support.h"

@@ -9,7 +9,7 @@
 #include <memfold/generic.h>
 #include <memfold/memory.h>
 #ifdef FORM_pointers
-#include <memfold/jit.h>
+#include <memfold/llvm_maker.h>
 #endif
 
 #include <stdio.h>
@@ -365,9 +365,11 @@ static void must(int done, const char *what) {
 
 static const mf_accessors *accessors(mf_memory *memory) {
 #ifdef FORM_pointers
+    const mf_jit_config config = {.maker = mf_llvm_maker()};
     mf_jit *jit;
     mf_code *made;
-    must(mf_jit_create(NULL, &jit, NULL) == MF_OK && mf_jit_get_for(jit, memory, NULL, &made, NULL) == MF_OK,
+    must(mf_jit_create(&config, &jit, NULL) == MF_OK &&
+             mf_jit_get_for(jit, memory, NULL, &made, NULL) == MF_OK,
          "jit");
     return mf_code_accessors(made);
 #else

@@ -2,6 +2,7 @@
 #include "run/engine.h"
 
 #include <memfold/generic.h>
+#include <memfold/llvm_maker.h>
 
 #include <string.h>
 
@@ -14,8 +15,9 @@ mf_status run_engine_init(run_engine *engine, run_engine_kind kind, const mf_acc
         engine->accessors = mf_generic_accessors(options);
         return MF_OK;
     }
+    const mf_jit_config config = {.maker = kind == ENGINE_JIT ? mf_llvm_maker() : NULL};
     engine->stale = true;
-    return mf_jit_create(NULL, &engine->jit, diag);
+    return mf_jit_create(&config, &engine->jit, diag);
 }
 
 void run_engine_fini(run_engine *engine) {

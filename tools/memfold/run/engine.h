@@ -1,4 +1,5 @@
-/* Who performs the loads and stores of `memfold run`: generated code or the generic engine. */
+/* Who performs the loads and stores of `memfold run`: code by LLVM, code by stencils or the generic engine.
+ */
 #ifndef MEMFOLD_TOOLS_RUN_ENGINE_H
 #define MEMFOLD_TOOLS_RUN_ENGINE_H
 
@@ -8,7 +9,7 @@
 #include <memfold/options.h>
 
 /* In the order of the values of --engine. */
-typedef enum run_engine_kind { ENGINE_JIT = 0, ENGINE_GENERIC } run_engine_kind;
+typedef enum run_engine_kind { ENGINE_JIT = 0, ENGINE_STENCIL, ENGINE_GENERIC } run_engine_kind;
 
 /* Codes kept for layouts that a script comes back to. */
 #define RUN_CODES_MAX 1024

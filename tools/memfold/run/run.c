@@ -20,7 +20,7 @@ typedef struct run_request {
 
 enum { KEY_ENGINE = 0x200, KEY_EMPTY_RANGE };
 
-static const char engine_kinds[] = "jit|generic";
+static const char engine_kinds[] = "jit|stencil|generic";
 static const char empty_ranges[] = "anywhere|within";
 
 static const struct argp_option run_options[] = {

@@ -3,7 +3,8 @@
 #ifndef MEMFOLD_TEST_GEN_JIT_SUPPORT_H
 #define MEMFOLD_TEST_GEN_JIT_SUPPORT_H
 
-#include <memfold/jit.h>
+#include "jit_maker.h"
+
 #include <memfold/memory.h>
 
 #include <stdio.h>
@@ -46,10 +47,14 @@ static inline mf_memory *make_memory(uint32_t start) {
     return memory;
 }
 
+/* `config` may be NULL; without a maker in it JIT_MAKER makes the code. */
 static inline mf_jit *make_jit(const mf_jit_config *config) {
+    mf_jit_config wanted = config == NULL ? (mf_jit_config){0} : *config;
     mf_jit *jit;
     mf_diag diag;
-    must(mf_jit_create(config, &jit, &diag), &diag);
+    if (wanted.maker == NULL)
+        wanted.maker = JIT_MAKER;
+    must(mf_jit_create(&wanted, &jit, &diag), &diag);
     return jit;
 }
 
