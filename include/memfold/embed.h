@@ -207,8 +207,9 @@ LLVMValueRef mf_embed_load_heap_end(const mf_embed *embed, LLVMBuilderRef builde
 void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 
 /*
- * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
- * after it, until the memory's permissions change. Which empty ranges pass is options.empty_range, as the
+ * Emits one check for all of [index, index + length), `length` an i64 without a sign; unchecked accesses
+ * within are safe after it, until the memory's permissions change. A fault record says 2^63 - 1 of a length
+ * that is more. Which empty ranges pass is options.empty_range, as the
  * bulk operations of a memory have it in their configuration. In software on both backends. What is no
  * operation is answered like a store, and is an assertion in debug builds.
  */
