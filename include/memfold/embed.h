@@ -111,10 +111,11 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
 typedef struct mf_embed mf_embed;
 
 /*
- * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define; `index`
- * asks nothing, because each access says itself how its index is made; base = argument means that each access
- * brings its base. With policy = none the accesses are unchecked: for ranges that a check of another emitter
- * covers. The caller destroys it before the module. Fails as mf_embed_define.
+ * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define, but
+ * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT. `index` asks nothing, because each
+ * access says itself how its index is made; base = argument means that each access brings its base. With
+ * policy = none the accesses are unchecked: for ranges that a check of another emitter covers. The caller
+ * destroys it before the module. Fails as mf_embed_define.
  */
 mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
                           mf_embed **embed, mf_diag *diag);
@@ -151,7 +152,7 @@ typedef struct mf_embed_access {
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */
-    uint32_t hot_percent;          /* 0: as the options say */
+    uint32_t hot_percent;          /* 0: as the options say; more than 100 is refused as a type is */
     mf_diag *diag;                 /* NULL is fine: why the access was refused */
 } mf_embed_access;
 
