@@ -49,10 +49,11 @@ typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1, MF_ON_F
  *        none of those after it: for clients that look at their own memory after a fault, or that go on. The
  *        access is assembly, which LLVM neither folds into an operand nor moves anything across.
  * GUEST: the guest's accesses among themselves and against calls. The access is a volatile load or store,
- *        executed exactly once each time it is reached, and LLVM folds it into operands. When it faults the
- *        guest's memory is exact; what the client keeps in memory of its own is as LLVM left it, and an
- *        instruction of the client's that traps, such as a division, may have been moved in front of it. For
- *        guests whose registers nobody reads after a fault.
+ *        executed exactly once each time it is reached, and LLVM folds it into operands; so is one that
+ *        cannot fault, unless the policy is NONE. When an access faults the guest's memory is exact; what
+ *        the client keeps in memory of its own is as LLVM left it, and an instruction of the client's that
+ *        traps, such as a division, may have been moved in front of it. For guests whose registers nobody
+ *        reads after a fault.
  */
 typedef enum mf_order { MF_ORDER_ALL = 0, MF_ORDER_GUEST = 1 } mf_order;
 
