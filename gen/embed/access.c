@@ -43,14 +43,17 @@ static unsigned count_fault_edges(const mf_plan *plan) {
 }
 
 /*
- * Where faults of the site go at first. With on_fault = branch that is the client's block if one step leads
- * there; more of them meet in a block of their own, so that the client's phis have one entry for each access.
+ * Where faults of the site go at first. With on_fault = branch that is the client's block if one comparison
+ * leads there; more of them meet in a block of their own, so that the client's phis have one entry for each
+ * access. The MMU's edge too has a block, without a phi: LLVM 19 puts what belongs to a callbr in front of a
+ * phi that has no other edge, and without optimisation its code generation ends there.
  */
 static LLVMBasicBlockRef fault_block_of(const ir *ir, const emit_site *site, const mf_embed_access *access) {
     LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
     if (!mf_plan_has_fault_edge(site->plan))
         return NULL;
-    bool is_direct = site->options->on_fault == MF_ON_FAULT_BRANCH && count_fault_edges(site->plan) == 1;
+    bool is_direct = site->options->on_fault == MF_ON_FAULT_BRANCH && count_fault_edges(site->plan) == 1 &&
+                     !mf_plan_has_step(site->plan, MF_STEP_MMU);
     return is_direct ? access->fault_block : ir_block_append(ir, f, "fault");
 }
 

@@ -1,9 +1,11 @@
 // Every type that a client may load and store, and every width by its host address, on all nine pairs of
 // permissions, at the top of the space and at its bottom: value, bytes and record as the contract says, on
-// both backends, with each kind of fault edge, order, byte order and mask, as emitted and optimised.
+// both backends, with each kind of fault edge, order, byte order and mask, as emitted and optimised, and by
+// code generation with and without optimisation.
 //
 // RUN: %cc %llvm %s %client -o %t %gen
 // RUN: %t | FileCheck %s
+// RUN: %t fast | FileCheck %s
 //
 // CHECK-COUNT-24: copy: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults
 // CHECK-COUNT-16: paged: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults
@@ -453,8 +455,9 @@ static void run_backend(mf_backend backend) {
     mf_memory_destroy(now.memory);
 }
 
-int main(void) {
-    client_start();
+int main(int argc, char **argv) {
+    bool is_fast = argc == 2 && strcmp(argv[1], "fast") == 0;
+    client_start_at(is_fast ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault);
     make_layout();
     run_backend(MF_BACKEND_COPY);
     run_backend(MF_BACKEND_X86_PAGED);
