@@ -141,8 +141,11 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
  * One access of the guest. All zero but `view`, `address` and, unless it traps, `fault_block` is fine.
  *
  * `base` and `heap_end` are what mf_embed_load_base and mf_embed_load_heap_end return. Without them each
- * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many; a
- * JIT that runs no such passes loads them at the entry of a function and hands them in.
+ * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many, the
+ * shortest being "function(early-cse,loop-mssa(licm),instsimplify)"; a JIT that runs no such passes loads
+ * them at the entry of a function and hands them in. What LICM leaves behind loops has to be simplified, as
+ * there: code generation without optimisation (LLVMCodeGenLevelNone) of LLVM 19 ends the process where a
+ * phi with a single entry stands at the fault edge of a paged access.
  */
 typedef struct mf_embed_access {
     LLVMValueRef view;             /* ptr to the mf_view */
@@ -170,8 +173,9 @@ typedef struct mf_embed_access {
  * avx512f and prefer-vector-width 512. What takes several instructions is checked before them in software.
  *
  * With on_fault = return each check has a cold block of its own that records the fault in the view and then
- * branches to your fault block; with branch the check goes there itself. `*fault_from` (NULL is fine) is the
- * block from which yours is reached, for its phis, or NULL if it is not: the access cannot fault, or traps.
+ * branches to your fault block; with branch the check goes there itself, the MMU's through an empty block.
+ * `*fault_from` (NULL is fine) is the block from which yours is reached, for its phis, or NULL if it is not:
+ * the access cannot fault, or traps.
  *
  * An access to a constant address that the layout decides has no check: it is the plain access, or nothing
  * but the fault, and then the good path is unreachable code.
