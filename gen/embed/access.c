@@ -5,6 +5,7 @@
 #include "emit/paged.h"
 #include "plan/make.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access) {
@@ -42,14 +43,17 @@ static unsigned count_fault_edges(const mf_plan *plan) {
 }
 
 /*
- * Where faults of the site go at first. With on_fault = branch that is the client's block if one step leads
- * there; more of them meet in a block of their own, so that the client's phis have one entry for each access.
+ * Where faults of the site go at first. With on_fault = branch that is the client's block if one comparison
+ * leads there; more of them meet in a block of their own, so that the client's phis have one entry for each
+ * access. The MMU's edge too has a block, without a phi: LLVM 19 puts what belongs to a callbr in front of a
+ * phi that has no other edge, and without optimisation its code generation ends there.
  */
 static LLVMBasicBlockRef fault_block_of(const ir *ir, const emit_site *site, const mf_embed_access *access) {
     LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(ir->builder));
     if (!mf_plan_has_fault_edge(site->plan))
         return NULL;
-    bool is_direct = site->options->on_fault == MF_ON_FAULT_BRANCH && count_fault_edges(site->plan) == 1;
+    bool is_direct = site->options->on_fault == MF_ON_FAULT_BRANCH && count_fault_edges(site->plan) == 1 &&
+                     !mf_plan_has_step(site->plan, MF_STEP_MMU);
     return is_direct ? access->fault_block : ir_block_append(ir, f, "fault");
 }
 
@@ -178,10 +182,18 @@ static LLVMValueRef emit_access(const mf_embed *embed, LLVMBuilderRef builder, c
 
 /* ---- What clients call ---- */
 
+/* A hint is checked with the access that brings it, as the one of the options is when they are given. */
+static mf_status check_hint(const mf_embed_access *access) {
+    if (access->hot_percent <= 100)
+        return MF_OK;
+    return mf_diag_set(access->diag, MF_INVALID_ARGUMENT, access->hot_percent,
+                       "a hot window gets 1 to 100 percent, not %" PRIu32, access->hot_percent);
+}
+
 LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                            LLVMTypeRef type, LLVMBasicBlockRef *fault_from) {
     embed_type t;
-    if (embed_type_make(embed, type, &t, access->diag) != MF_OK)
+    if (embed_type_make(embed, type, &t, access->diag) != MF_OK || check_hint(access) != MF_OK)
         return NULL;
     wanted w = {.operation = MF_LOAD, .width_bytes = t.width_bytes, .t_raw = t.t_raw};
     LLVMValueRef v_loaded = emit_access(embed, builder, access, &w, fault_from);
@@ -191,7 +203,7 @@ LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const 
 bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                     LLVMValueRef value, LLVMBasicBlockRef *fault_from) {
     embed_type t;
-    if (embed_type_make(embed, LLVMTypeOf(value), &t, access->diag) != MF_OK)
+    if (embed_type_make(embed, LLVMTypeOf(value), &t, access->diag) != MF_OK || check_hint(access) != MF_OK)
         return false;
     wanted w = {.operation = MF_STORE,
                 .width_bytes = t.width_bytes,
@@ -204,7 +216,7 @@ bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embe
 LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                               uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from) {
     wanted w = {.operation = operation, .width_bytes = width_bytes};
-    if (plan_access_validate(operation, width_bytes, access->diag) != MF_OK)
+    if (plan_access_validate(operation, width_bytes, access->diag) != MF_OK || check_hint(access) != MF_OK)
         return NULL;
     return emit_access(embed, builder, access, &w, fault_from);
 }

@@ -93,9 +93,14 @@ static LLVMValueRef range_holds(const range *r) {
     return v_ok;
 }
 
-/* MF_ACCESS_CODE of a length that is only known when the code runs. */
+/*
+ * MF_ACCESS_CODE of a length that is only known when the code runs. It has 63 bits for the length: one that
+ * needs the 64th is as far beyond the space as the largest of them, and must not become a small one.
+ */
 static LLVMValueRef access_code(const ir *ir, mf_operation operation, LLVMValueRef v_length) {
-    LLVMValueRef v_shifted = LLVMBuildShl(ir->builder, v_length, ir_const(ir->t_i64, 1), "");
+    LLVMValueRef lengths[] = {v_length, ir_const(ir->t_i64, INT64_MAX)};
+    LLVMValueRef v_coded = ir_call_intrinsic(ir, "llvm.umin", ir->t_i64, lengths, 2, "length.coded");
+    LLVMValueRef v_shifted = LLVMBuildShl(ir->builder, v_coded, ir_const(ir->t_i64, 1), "");
     return LLVMBuildOr(ir->builder, v_shifted, ir_const(ir->t_i64, operation), "access");
 }
 

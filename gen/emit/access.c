@@ -59,13 +59,27 @@ LLVMValueRef emit_access_narrow(const ir *ir, const emit_site *site, LLVMValueRe
     return swap(ir, site, v_bits);
 }
 
+/*
+ * With order = guest what faults is volatile, and LLVM does not see that it may leave. So those accesses are
+ * volatile too that cannot fault, or were checked before: of two stores to one place LLVM would drop the
+ * first, although one between them faults, and the guest's memory would not be exact then. What policy none
+ * leaves unchecked is plain, so that it can be vectorised.
+ */
+static bool keeps_order(const mf_accessor_options *options) {
+    return options->backend == MF_BACKEND_X86_PAGED && options->on_fault == MF_ON_FAULT_TRAP &&
+           options->order == MF_ORDER_GUEST && options->policy != MF_POLICY_NONE;
+}
+
 LLVMValueRef emit_access_plain(const ir *ir, const emit_site *site, LLVMValueRef v_host,
                                LLVMValueRef v_value) {
+    bool is_volatile = keeps_order(site->options);
     if (site->plan->operation == MF_LOAD) {
         LLVMValueRef v_raw = ir_load_bytes(ir, site->t_raw, v_host, IR_BYTES_GUEST, "raw");
+        LLVMSetVolatile(v_raw, is_volatile);
         return emit_access_extend(ir, site, v_raw);
     }
     LLVMValueRef v_raw = emit_access_narrow(ir, site, v_value);
-    ir_store_bytes(ir, v_raw, v_host, IR_BYTES_GUEST);
+    LLVMValueRef v_store = ir_store_bytes(ir, v_raw, v_host, IR_BYTES_GUEST);
+    LLVMSetVolatile(v_store, is_volatile);
     return NULL;
 }

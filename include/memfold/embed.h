@@ -111,10 +111,11 @@ mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const m
 typedef struct mf_embed mf_embed;
 
 /*
- * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define; `index`
- * asks nothing, because each access says itself how its index is made; base = argument means that each access
- * brings its base. With policy = none the accesses are unchecked: for ranges that a check of another emitter
- * covers. The caller destroys it before the module. Fails as mf_embed_define.
+ * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define, but
+ * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT. `index` asks nothing, because each
+ * access says itself how its index is made; base = argument means that each access brings its base. With
+ * policy = none the accesses are unchecked: for ranges that a check of another emitter covers. The caller
+ * destroys it before the module. Fails as mf_embed_define.
  */
 mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
                           mf_embed **embed, mf_diag *diag);
@@ -140,8 +141,11 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
  * One access of the guest. All zero but `view`, `address` and, unless it traps, `fault_block` is fine.
  *
  * `base` and `heap_end` are what mf_embed_load_base and mf_embed_load_heap_end return. Without them each
- * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many; a
- * JIT that runs no such passes loads them at the entry of a function and hands them in.
+ * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many, the
+ * shortest being "function(early-cse,loop-mssa(licm),instsimplify)"; a JIT that runs no such passes loads
+ * them at the entry of a function and hands them in. What LICM leaves behind loops has to be simplified, as
+ * there: code generation without optimisation (LLVMCodeGenLevelNone) of LLVM 19 ends the process where a
+ * phi with a single entry stands at the fault edge of a paged access.
  */
 typedef struct mf_embed_access {
     LLVMValueRef view;             /* ptr to the mf_view */
@@ -151,7 +155,7 @@ typedef struct mf_embed_access {
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */
-    uint32_t hot_percent;          /* 0: as the options say */
+    uint32_t hot_percent;          /* 0: as the options say; more than 100 is refused as a type is */
     mf_diag *diag;                 /* NULL is fine: why the access was refused */
 } mf_embed_access;
 
@@ -169,8 +173,9 @@ typedef struct mf_embed_access {
  * avx512f and prefer-vector-width 512. What takes several instructions is checked before them in software.
  *
  * With on_fault = return each check has a cold block of its own that records the fault in the view and then
- * branches to your fault block; with branch the check goes there itself. `*fault_from` (NULL is fine) is the
- * block from which yours is reached, for its phis, or NULL if it is not: the access cannot fault, or traps.
+ * branches to your fault block; with branch the check goes there itself, the MMU's through an empty block.
+ * `*fault_from` (NULL is fine) is the block from which yours is reached, for its phis, or NULL if it is not:
+ * the access cannot fault, or traps.
  *
  * An access to a constant address that the layout decides has no check: it is the plain access, or nothing
  * but the fault, and then the good path is unreachable code.
@@ -207,8 +212,9 @@ LLVMValueRef mf_embed_load_heap_end(const mf_embed *embed, LLVMBuilderRef builde
 void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 
 /*
- * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
- * after it, until the memory's permissions change. Which empty ranges pass is options.empty_range, as the
+ * Emits one check for all of [index, index + length), `length` an i64 without a sign; unchecked accesses
+ * within are safe after it, until the memory's permissions change. A fault record says 2^63 - 1 of a length
+ * that is more. Which empty ranges pass is options.empty_range, as the
  * bulk operations of a memory have it in their configuration. In software on both backends. What is no
  * operation is answered like a store, and is an assertion in debug builds.
  */

@@ -52,9 +52,9 @@ typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1, MF_ON_F
  * ALL:   everything. When the access faults, each effect of the client's code before it has happened, and
  *        none of those after it: for clients that look at their own memory after a fault, or that go on. The
  *        access stands between two fences for the compiler, which no load or store passes.
- * GUEST: the guest's accesses among themselves and against calls. When one faults the guest's memory is
- *        exact; what the client keeps in memory of its own is as LLVM left it. For guests whose registers
- *        nobody reads after a fault.
+ * GUEST: the guest's accesses among themselves and against calls. Those that cannot fault are volatile too,
+ *        unless the policy is NONE. When one faults the guest's memory is exact; what the client keeps in
+ * memory of its own is as LLVM left it. For guests whose registers nobody reads after a fault.
  */
 typedef enum mf_order { MF_ORDER_ALL = 0, MF_ORDER_GUEST = 1 } mf_order;
 

@@ -22,6 +22,12 @@
 // IR:         store i32 2, ptr %{{.*}}
 // IR-LABEL: define void @overwritten(
 // IR-COUNT-2: store volatile i32
+// IR-LABEL: define void @overwritten_if_allowed(
+// IR:         store {{(volatile )?}}i32 1, ptr
+// IR:         store {{(volatile )?}}i128 1, ptr
+// IR:         store volatile i32 3, ptr
+// IR:         store {{(volatile )?}}i32 2, ptr
+// IR:         store {{(volatile )?}}i128 2, ptr
 // IR-LABEL: define void @perhaps(
 // IR:         br i1
 // IR:         load volatile i32
@@ -31,8 +37,10 @@
 //
 // RUNS: all: dead loads fault, accesses before unreachable fault, nothing is made up
 // RUNS-NEXT: all: the client's store before the access has happened, the one after has not
+// RUNS-NEXT: all: stores that cannot fault are as they were when another faults
 // RUNS-NEXT: all: a loop that faults in the middle has done all before and nothing after
 // RUNS-NEXT: guest: dead loads fault, accesses before unreachable fault, nothing is made up
+// RUNS-NEXT: guest: stores that cannot fault are as they were when another faults
 // RUNS-NEXT: guest: a loop that faults in the middle has done all before and nothing after
 #include "client.h"
 
@@ -120,6 +128,21 @@ static void build_straight(void) {
     LLVMBuildRetVoid(b);
 }
 
+/* Two places are stored to twice, a known one and one that software checks. Between them lies the access. */
+static void build_overwritten_if_allowed(void) {
+    LLVMTypeRef t_i128 = LLVMIntTypeInContext(now.module.context, 128);
+    LLVMValueRef v_wide = number(START + 16);
+    begin("overwritten_if_allowed", now.t_void);
+    v_wide = LLVMBuildAnd(now.module.builder, now.v_address, v_wide, "");
+    for (unsigned round = 1; round <= 2; round++) {
+        store(number(round), number(START));
+        store(LLVMConstInt(t_i128, round, false), v_wide);
+        if (round == 1)
+            store(number(3), now.v_address);
+    }
+    LLVMBuildRetVoid(now.module.builder);
+}
+
 /* Loads only if the client's word is not 0. */
 static void build_perhaps(void) {
     LLVMBuilderRef b = now.module.builder;
@@ -171,6 +194,7 @@ static void build(mf_order order) {
     client_must(mf_embed_create(now.module.module, layout, &options, &now.embed, &diag), &diag,
                 "mf_embed_create");
     build_straight();
+    build_overwritten_if_allowed();
     build_perhaps();
     build_count();
     mf_embed_destroy(now.embed);
@@ -233,6 +257,15 @@ static void run_straight(mf_memory *memory, mf_order order, const char *title) {
     }
 }
 
+static void run_overwritten_if_allowed(mf_memory *memory, const char *title) {
+    uint32_t address = END + 16; /* has the bits of START + 16 and its stores go there */
+    require(mf_memory_fill(memory, START, 0, END - START), "zeros");
+    require(faults(memory, "overwritten_if_allowed", address, NULL), "the store in the middle faults");
+    require(word(memory, START) == 1 && word(memory, START + 16) == 1,
+            "both stores before it, and neither of those after");
+    printf("%s: stores that cannot fault are as they were when another faults\n", title);
+}
+
 static void run_loop(mf_memory *memory, const char *title) {
     uint32_t from = END - 0x1000;
     require(mf_memory_fill(memory, START, 0, END - START), "zeros");
@@ -250,6 +283,7 @@ static void run_order(mf_order order, const char *title) {
     client_must(mf_memory_create(layout, NULL, MF_BACKEND_X86_PAGED, &memory, &diag), &diag,
                 "mf_memory_create");
     run_straight(memory, order, title);
+    run_overwritten_if_allowed(memory, title);
     run_loop(memory, title);
     mf_memory_destroy(memory);
     client_code_unload(&code);

@@ -43,9 +43,11 @@
 // CHECK-LABEL: paged:
 // CHECK-NOT:  declare i32 @mf_
 // CHECK:        callbr i64 asm sideeffect {{.*}}(ptr elementtype(i32) %host)
-// CHECK-NEXT:     to label %access.done [label %client.fault]
+// CHECK-NEXT:     to label %access.done [label %fault]
 // CHECK:      client.fault:
-// CHECK-NEXT:   %{{[0-9]+}} = phi i32 [ 1, %entry ]
+// CHECK-NEXT:   %{{[0-9]+}} = phi i32 [ 1, %fault ]
+// CHECK:      fault:
+// CHECK-NEXT:   br label %client.fault
 //
 // CHECK-LABEL: range:
 // CHECK-NOT:  declare

@@ -133,7 +133,7 @@ static uint64_t end_of(mf_operation operation) {
  */
 static uint64_t first_refused(const question *q) {
     reference *r = now.stage.reference;
-    uint64_t end = q->index + q->length;
+    uint64_t end = q->length > UINT64_MAX - q->index ? UINT64_MAX : q->index + q->length;
     if (q->length == 0)
         return now.options.empty_range == MF_EMPTY_WITHIN && q->index > end_of(q->operation) ? q->index
                                                                                              : UINT64_MAX;
@@ -158,7 +158,7 @@ static bool reference_answer(const question *q) {
                           .operation = q->operation,
                           .page = refused / MF_PAGE_SIZE * MF_PAGE_SIZE,
                           .address = q->index,
-                          .length = q->length};
+                          .length = q->length > INT64_MAX ? INT64_MAX : q->length};
     return false;
 }
 
@@ -201,7 +201,10 @@ static size_t collect_lengths(uint64_t index, uint64_t lengths[LENGTHS_MAX]) {
                                      MF_SPACE_BYTES,
                                      2 * MF_SPACE_BYTES,
                                      UINT64_C(1) << 62,
-                                     (UINT64_C(1) << 63) - 1};
+                                     (UINT64_C(1) << 63) - 1,
+                                     UINT64_C(1) << 63,
+                                     (UINT64_C(1) << 63) + 1,
+                                     UINT64_MAX};
     size_t count = 0;
     for (size_t i = 0; i < sizeof FIXED / sizeof FIXED[0]; i++)
         lengths[count++] = FIXED[i];

@@ -37,6 +37,9 @@
 // CHECK-NEXT: address: an access has 1 to 64 bytes, not 0
 // CHECK-NEXT: address: an access has 1 to 64 bytes, not 65
 // CHECK-NEXT: address: there is no operation 2
+// CHECK-NEXT: hint of a load: a hot window gets 1 to 100 percent, not 101
+// CHECK-NEXT: hint of a store: a hot window gets 1 to 100 percent, not 101
+// CHECK-NEXT: hint of an address: a hot window gets 1 to 100 percent, not 101
 // CHECK-NEXT: nothing was emitted
 #include "client.h"
 
@@ -166,6 +169,22 @@ static void refuse_loads(const client_module *m, const mf_embed *embed) {
         refuse_load("load", m, embed, types[i]);
 }
 
+static void refuse_hints(const client_module *m, const mf_embed *embed) {
+    LLVMTypeRef t_i32 = LLVMInt32TypeInContext(m->context);
+    LLVMValueRef v_number = LLVMConstInt(LLVMIntTypeInContext(m->context, 24), 1, false);
+    mf_diag diag;
+    mf_embed_access access = {.address = LLVMConstInt(t_i32, 0, false), .hot_percent = 101, .diag = &diag};
+    if (mf_embed_load(embed, m->builder, &access, t_i32, NULL) != NULL)
+        exit(1);
+    printf("hint of a load: %s\n", diag.message);
+    if (mf_embed_store(embed, m->builder, &access, v_number, NULL))
+        exit(1);
+    printf("hint of a store: %s\n", diag.message);
+    if (mf_embed_address(embed, m->builder, &access, 8, MF_LOAD, NULL) != NULL)
+        exit(1);
+    printf("hint of an address: %s\n", diag.message);
+}
+
 /* With the reason, and nothing is emitted. */
 static void refuse_accesses(const client_module *m) {
     mf_accessor_options big = {.endian = MF_BIG_ENDIAN, .policy = MF_POLICY_NONE};
@@ -194,6 +213,7 @@ static void refuse_accesses(const client_module *m) {
             exit(1);
         printf("address: %s\n", diag.message);
     }
+    refuse_hints(m, embed);
     bool is_empty =
         LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(f)) == NULL && LLVMCountBasicBlocks(f) == 1;
     printf("%s\n", is_empty ? "nothing was emitted" : "something was emitted");

@@ -44,7 +44,7 @@ static void define_runtime(void) {
     free(pairs);
 }
 
-static void create_machine(void) {
+static LLVMTargetMachineRef create_machine(LLVMCodeGenOptLevel level) {
     char *triple = LLVMGetDefaultTargetTriple();
     char *processor = LLVMGetHostCPUName();
     char *features = LLVMGetHostCPUFeatures();
@@ -54,19 +54,31 @@ static void create_machine(void) {
         printf("%s\n", message);
         exit(1);
     }
-    machine = LLVMCreateTargetMachine(target, triple, processor, features, LLVMCodeGenLevelDefault,
-                                      LLVMRelocPIC, LLVMCodeModelJITDefault);
+    LLVMTargetMachineRef made = LLVMCreateTargetMachine(target, triple, processor, features, level,
+                                                        LLVMRelocPIC, LLVMCodeModelJITDefault);
     LLVMDisposeMessage(features);
     LLVMDisposeMessage(processor);
     LLVMDisposeMessage(triple);
+    return made;
 }
 
 void client_start(void) {
+    client_start_at(LLVMCodeGenLevelDefault);
+}
+
+/* The builder takes the template, and the LLJIT the builder. */
+void client_start_at(LLVMCodeGenOptLevel level) {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     LLVMInitializeNativeAsmParser();
-    check(LLVMOrcCreateLLJIT(&lljit, NULL), "create an LLJIT");
-    create_machine();
+    LLVMOrcLLJITBuilderRef builder = NULL;
+    if (level != LLVMCodeGenLevelDefault) {
+        builder = LLVMOrcCreateLLJITBuilder();
+        LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(
+            builder, LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(create_machine(level)));
+    }
+    check(LLVMOrcCreateLLJIT(&lljit, builder), "create an LLJIT");
+    machine = create_machine(LLVMCodeGenLevelDefault);
     define_runtime();
 }
 

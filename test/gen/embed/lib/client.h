@@ -29,8 +29,9 @@ typedef struct client_code {
     const mf_exception_entry *entries; /* registered; NULL if the module has no exception table */
 } client_code;
 
-/* One JIT per process. */
+/* One JIT per process, which generates code as LLVM does by default, or at another level. */
 void client_start(void);
+void client_start_at(LLVMCodeGenOptLevel level);
 void client_stop(void);
 
 void client_must(mf_status status, const mf_diag *diag, const char *doing);
