@@ -14,11 +14,12 @@
 /*
  * Check and address come from one 64-bit value, so that a loop carries one induction variable. Only where the
  * constants do not fit a sign-extended 32-bit immediate is the same comparison made modulo 2^32, which is
- * exact for 32-bit addresses and saves a move. Holes take any constants.
+ * exact for 32-bit addresses and saves a move. Of holes the stencil's size says it.
  */
 static bool step_is_narrow(const emit_site *site, const mf_plan_step *step) {
     bool is_offset = step->kind == MF_STEP_IN_WINDOW || step->kind == MF_STEP_NOT_IN_HOLE;
-    bool fits = site->holes == NULL && step->start <= INT32_MAX && step->last <= INT32_MAX;
+    bool fits =
+        site->holes != NULL ? !site->holes->wide : step->start <= INT32_MAX && step->last <= INT32_MAX;
     return is_offset && site->v_address != NULL && !fits;
 }
 

@@ -11,13 +11,16 @@
 /* A barrier takes a microsecond and more: it is shared by this many bytes. */
 #define BATCH_BYTES ((size_t)64 << 10)
 
-/* Each range is twice as large as the one before, from the size of one huge page to this. */
-#define RANGE_BYTES_MAX ((size_t)16 << 20)
+/* Each range is twice as large as the one before, from the size of one huge page to this. In one of this size
+ * are some five thousand sets, and the names of so many are moved in a millisecond when they need more room.
+ */
+#define RANGE_BYTES_MAX ((size_t)8 << 20)
 
 /* No slot is larger. */
 #define SLOT_BYTES_MAX ((size_t)1 << 30)
 
-/* What a range gets of memory at once. */
+/* What a range gets of memory at once: little at first, because most programs need no more. */
+#define FIRST_STEP_BYTES ((size_t)64 << 10)
 #define STEP_BYTES ((size_t)256 << 10)
 
 /* What is executed where no code is any more: int3. */
@@ -182,9 +185,10 @@ static bool make_ready(chunk *c, size_t bytes) {
             c->ready_bytes += HOST_HUGE_BYTES;
             continue;
         }
-        if (!host_populate(&c->range, c->ready_bytes, STEP_BYTES))
+        size_t step = c->ready_bytes < STEP_BYTES ? FIRST_STEP_BYTES : STEP_BYTES;
+        if (!host_populate(&c->range, c->ready_bytes, step))
             return false;
-        c->ready_bytes += STEP_BYTES;
+        c->ready_bytes += step;
     }
     return true;
 }

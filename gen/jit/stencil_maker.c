@@ -8,6 +8,7 @@
 #include <memfold/version.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -93,7 +94,9 @@ static void announce(workshop *w, const maker_input *input, const stencil_set *c
 /* On failure the slot is to be given back. */
 static mf_status fill_slot(workshop *w, const maker_input *input, const stencil_set *chosen, slot_set *set,
                            mf_diag *diag) {
-    stencil_set_write(chosen, input->fit, set->slot.write, set->slot.run);
+    mf_accessors accessors = stencil_accessors(chosen->functions, input->fit, set->slot.run);
+    stencil_set_write(chosen, set->slot.write);
+    memcpy(set->slot.write + chosen->accessors, &accessors, sizeof accessors);
     mf_status status = arena_publish(w->arena, &set->slot, diag);
     return status == MF_OK ? register_entries(chosen, set, diag) : status;
 }

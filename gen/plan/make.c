@@ -173,7 +173,7 @@ static mf_strategy strategy_of(const maker *m, const hot *h) {
     if (m->options->strategy != MF_STRATEGY_AUTO)
         return m->options->strategy;
     bool in_turn = h->is_known && plan_strategy_refusal(MF_STRATEGY_IN_TURN, m->reach) == NULL;
-    return in_turn ? MF_STRATEGY_IN_TURN : plan_strategy_choose(m->reach);
+    return in_turn ? MF_STRATEGY_IN_TURN : m->reach->cheapest;
 }
 
 static void make_software(const maker *m) {
@@ -187,11 +187,7 @@ static void make_software(const maker *m) {
     finish(m, mask_start(m));
 }
 
-static mf_status make_perms(const maker *m, mf_diag *diag) {
-    const char *refusal = plan_strategy_refusal(m->options->strategy, m->reach);
-    if (refusal != NULL)
-        return mf_diag_set(diag, MF_INEXACT_STRATEGY, (uint64_t)m->options->strategy,
-                           "the strategy is not exact for %s: %s", plan_access_name(m->plan), refusal);
+static void make_perms(const maker *m) {
     if (plan_reach_is_empty(m->reach)) {
         plan_add_always(m->plan, MF_EXIT_FAULT);
         m->plan->check = MF_CHECK_ALWAYS_FAULT;
@@ -200,7 +196,6 @@ static mf_status make_perms(const maker *m, mf_diag *diag) {
     } else {
         make_software(m);
     }
-    return MF_OK;
 }
 
 uint64_t plan_bounds_limit(const mf_layout *layout) {
@@ -218,34 +213,50 @@ static void make_bounds(const maker *m) {
     finish(m, 0);
 }
 
-/* `made` names the access; its steps follow. */
-static mf_status make_steps(maker *m, const mf_plan *made, mf_plan *plan, mf_diag *diag) {
-    mf_plan wanted = *made;
-    mf_status status = MF_OK;
-    m->plan = &wanted;
-    if (m->options->policy == MF_POLICY_PERMS)
-        status = make_perms(m, diag);
+/* What a plan is of. */
+typedef struct subject {
+    mf_accessor_id accessor;
+    mf_operation operation;
+    uint32_t width_bytes;
+} subject;
+
+static mf_plan begin(const maker *m, const subject *s) {
+    return (mf_plan){.accessor = s->accessor,
+                     .operation = s->operation,
+                     .width_bytes = s->width_bytes,
+                     .check = MF_CHECK_ALWAYS_ALLOWED,
+                     .index = m->options->index};
+}
+
+static mf_status refuse_strategy(const maker *m, const subject *s, const char *refusal, mf_diag *diag) {
+    mf_plan named = begin(m, s);
+    return mf_diag_set(diag, MF_INEXACT_STRATEGY, (uint64_t)m->options->strategy,
+                       "the strategy is not exact for %s: %s", plan_access_name(&named), refusal);
+}
+
+/* Nothing fails once the plan has begun, so it is made where it is wanted. */
+static mf_status make_steps(maker *m, const subject *s, mf_plan *plan, mf_diag *diag) {
+    bool by_perms = m->options->policy == MF_POLICY_PERMS;
+    const char *refusal = by_perms ? plan_strategy_refusal(m->options->strategy, m->reach) : NULL;
+    if (refusal != NULL)
+        return refuse_strategy(m, s, refusal, diag);
+    *plan = begin(m, s);
+    m->plan = plan;
+    if (by_perms)
+        make_perms(m);
     else if (m->options->policy == MF_POLICY_BOUNDS)
         make_bounds(m);
     else
-        plan_add_always(&wanted, MF_EXIT_ALLOWED);
-    if (status != MF_OK)
-        return status;
+        plan_add_always(plan, MF_EXIT_ALLOWED);
     if (m->options->stale == MF_STALE_CHECK)
-        plan_begin_with_stamp(&wanted,
-                              MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
-    *plan = wanted;
+        plan_begin_with_stamp(plan, MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
     return MF_OK;
 }
 
 mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_accessor_id id,
                            const mf_accessor_options *options, mf_plan *plan, mf_diag *diag) {
     const mf_accessor_info *info = mf_accessor_info_get(id);
-    mf_plan made = {.accessor = id,
-                    .operation = info->operation,
-                    .width_bytes = info->width_bytes,
-                    .check = MF_CHECK_ALWAYS_ALLOWED,
-                    .index = options->index};
+    subject made = {id, info->operation, info->width_bytes};
     maker m = {.layout = layout, .reach = reach, .options = options};
     return make_steps(&m, &made, plan, diag);
 }
@@ -253,11 +264,7 @@ mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_
 mf_status plan_make_access_within(const mf_layout *layout, const plan_reach *reach,
                                   const mf_plan_access *access, const mf_accessor_options *options,
                                   mf_plan *plan, mf_diag *diag) {
-    mf_plan made = {.accessor = MF_ACCESSOR_COUNT,
-                    .operation = access->operation,
-                    .width_bytes = access->width_bytes,
-                    .check = MF_CHECK_ALWAYS_ALLOWED,
-                    .index = options->index};
+    subject made = {MF_ACCESSOR_COUNT, access->operation, access->width_bytes};
     maker m = {.layout = layout, .reach = reach, .options = options, .in_software = access->in_software};
     return make_steps(&m, &made, plan, diag);
 }

@@ -2,6 +2,7 @@
 #include "plan/reach.h"
 
 #include "plan/growth.h"
+#include "plan/strategy.h"
 
 /* A constant window begins where the heap's growth ends. */
 static bool touches_growth(const mf_layout *layout, mf_operation operation, mf_window growth) {
@@ -26,5 +27,7 @@ plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation) {
         else
             r.windows[r.window_count++] = window;
     }
+    if (!plan_reach_is_empty(&r))
+        r.cheapest = plan_strategy_choose(&r);
     return r;
 }

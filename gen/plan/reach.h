@@ -4,6 +4,8 @@
 
 #include "plan/spread.h"
 
+#include <memfold/options.h>
+
 /* Windows that are compared one by one, the growing one included. */
 #define PLAN_WINDOWS_MAX 4
 
@@ -15,6 +17,7 @@ typedef struct plan_reach {
     uint64_t growth_end;
     bool touches_above; /* a constant window begins there */
     plan_spread spread;
+    mf_strategy cheapest; /* of the strategies that are exact; AUTO if there are no windows */
 } plan_reach;
 
 plan_reach plan_reach_make(const mf_layout *layout, mf_operation operation);

@@ -36,12 +36,10 @@ static bool is_small(uint64_t minus, uint64_t number) {
     return minus <= UINT64_C(1) << 31 && number <= INT32_MAX;
 }
 
-/* With 32-bit addresses windows are compared modulo 2^32. */
-static bool is_wide(const mf_plan *plan, const mf_plan_step *step) {
+static bool is_wide(const mf_plan_step *step) {
     switch (step->kind) {
     case MF_STEP_IN_WINDOW:
     case MF_STEP_NOT_IN_HOLE:
-        return plan->index == MF_INDEX_U33 && !is_small(step->start, step->last);
     case MF_STEP_BELOW_HEAP_END:
     case MF_STEP_IN_HEAP:
         return !is_small(step->start, step->last);
@@ -63,7 +61,7 @@ bool check_shape_has_wide(const mf_plan *plan) {
             continue;
         far.start = MF_SPACE_BYTES - MF_PAGE_SIZE;
         far.last = MF_SPACE_BYTES - MF_PAGE_SIZE;
-        if (is_wide(plan, &far))
+        if (is_wide(&far))
             return true;
     }
     return false;
@@ -80,7 +78,7 @@ bool check_shape_make(const mf_plan *plan, const mf_accessor_options *options, c
         if (!is_known(step->kind) || exits == 3)
             return false;
         steps |= (uint64_t)(step->kind | side_of(plan, step) << 5 | exits << 6) << 8 * (i - first);
-        variant |= is_wide(plan, step) ? CHECK_WIDE : 0;
+        variant |= is_wide(step) ? CHECK_WIDE : 0;
         if (step->kind == MF_STEP_PERMISSION && plan->operation == MF_STORE)
             variant |= CHECK_STORE;
     }
@@ -90,7 +88,7 @@ bool check_shape_make(const mf_plan *plan, const mf_accessor_options *options, c
 
 /* ---- Stamps, accesses, faults ---- */
 
-shape_base shape_base_of(const mf_accessor_options *options) {
+static shape_base base_of(const mf_accessor_options *options) {
     if (options->base == MF_BASE_VIEW)
         return SHAPE_BASE_VIEW;
     if (options->base == MF_BASE_ARGUMENT)
@@ -100,35 +98,18 @@ shape_base shape_base_of(const mf_accessor_options *options) {
     return options->base_address <= INT32_MAX ? SHAPE_BASE_SMALL : SHAPE_BASE_WIDE;
 }
 
+shape_way shape_way_of(const mf_accessor_options *options) {
+    bool traps = options->on_fault == MF_ON_FAULT_TRAP;
+    return (shape_way){.base = base_of(options),
+                       .mmu = !traps                             ? SHAPE_MMU_RETURN
+                              : options->order == MF_ORDER_GUEST ? SHAPE_MMU_TRAP_GUEST
+                                                                 : SHAPE_MMU_TRAP,
+                       .is_big_endian = options->endian == MF_BIG_ENDIAN,
+                       .traps = traps,
+                       .is_u33 = options->index == MF_INDEX_U33,
+                       .has_base = options->base == MF_BASE_ARGUMENT};
+}
+
 uint32_t shape_stamp(const mf_plan_step *step) {
     return step->kind == MF_STEP_SAME_LAYOUT ? 0 : 1 + (uint32_t)step->start;
-}
-
-/* A byte has no order. */
-static uint32_t endian_of(mf_accessor_id id, const mf_accessor_options *options) {
-    bool has_order = mf_accessor_info_get(id)->width_bytes > 1;
-    return has_order && options->endian == MF_BIG_ENDIAN ? 1 : 0;
-}
-
-static uint32_t is_trap(const mf_accessor_options *options) {
-    return options->on_fault == MF_ON_FAULT_TRAP ? 1 : 0;
-}
-
-uint32_t shape_plain(mf_accessor_id id, const mf_accessor_options *options, shape_base base, mf_index index) {
-    uint32_t place = ((id * 2u + endian_of(id, options)) * 2 + is_trap(options)) * SHAPE_BASE_COUNT + base;
-    return SHAPE_STAMP_COUNT + place * 2 + (index == MF_INDEX_U33);
-}
-
-uint32_t shape_paged(mf_accessor_id id, const mf_accessor_options *options, shape_base base) {
-    shape_mmu mmu = !is_trap(options)                  ? SHAPE_MMU_RETURN
-                    : options->order == MF_ORDER_GUEST ? SHAPE_MMU_TRAP_GUEST
-                                                       : SHAPE_MMU_TRAP;
-    uint32_t place = ((id * 2u + endian_of(id, options)) * SHAPE_MMU_COUNT + mmu) * SHAPE_BASE_COUNT + base;
-    return SHAPE_STAMP_COUNT + SHAPE_PLAIN_COUNT + place * 2 + (options->index == MF_INDEX_U33);
-}
-
-uint32_t shape_fault(mf_accessor_id id, const mf_accessor_options *options, bool has_limit) {
-    uint32_t place = ((id * 2u + is_trap(options)) * 2 + (options->base == MF_BASE_ARGUMENT)) * 2 + has_limit;
-    return SHAPE_STAMP_COUNT + SHAPE_PLAIN_COUNT + SHAPE_PAGED_COUNT + place * 2 +
-           (options->index == MF_INDEX_U33);
 }

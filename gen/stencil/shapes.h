@@ -52,8 +52,6 @@ typedef enum shape_base {
     SHAPE_BASE_COUNT
 } shape_base;
 
-shape_base shape_base_of(const mf_accessor_options *options);
-
 /* How an access that the MMU checks leaves. */
 typedef enum shape_mmu { SHAPE_MMU_RETURN, SHAPE_MMU_TRAP, SHAPE_MMU_TRAP_GUEST, SHAPE_MMU_COUNT } shape_mmu;
 
@@ -64,10 +62,36 @@ typedef enum shape_mmu { SHAPE_MMU_RETURN, SHAPE_MMU_TRAP, SHAPE_MMU_TRAP_GUEST,
 #define SHAPE_FAULT_COUNT (MF_ACCESSOR_COUNT * 2 * 2 * 2 * 2)
 #define SHAPE_PART_COUNT (SHAPE_STAMP_COUNT + SHAPE_PLAIN_COUNT + SHAPE_PAGED_COUNT + SHAPE_FAULT_COUNT)
 
-/* The numbers of the parts. `index` is that which the access is handed: behind a mask it has 64 bits. */
+/* What the options say to the numbers of all parts of a set. */
+typedef struct shape_way {
+    shape_base base;
+    shape_mmu mmu;
+    uint32_t is_big_endian;
+    uint32_t traps;
+    uint32_t is_u33;
+    uint32_t has_base; /* as an argument */
+} shape_way;
+
+shape_way shape_way_of(const mf_accessor_options *options);
+
+/* The numbers of the parts. */
 uint32_t shape_stamp(const mf_plan_step *step);
-uint32_t shape_plain(mf_accessor_id id, const mf_accessor_options *options, shape_base base, mf_index index);
-uint32_t shape_paged(mf_accessor_id id, const mf_accessor_options *options, shape_base base);
-uint32_t shape_fault(mf_accessor_id id, const mf_accessor_options *options, bool has_limit);
+
+/* `is_u33`: the index that the access is handed has 64 bits, as it has behind a mask. */
+static inline uint32_t shape_plain(mf_accessor_id id, const shape_way *way, uint32_t is_u33) {
+    uint32_t place = ((id * 2u + way->is_big_endian) * 2 + way->traps) * SHAPE_BASE_COUNT + way->base;
+    return SHAPE_STAMP_COUNT + place * 2 + is_u33;
+}
+
+static inline uint32_t shape_paged(mf_accessor_id id, const shape_way *way) {
+    uint32_t place =
+        ((id * 2u + way->is_big_endian) * SHAPE_MMU_COUNT + way->mmu) * SHAPE_BASE_COUNT + way->base;
+    return SHAPE_STAMP_COUNT + SHAPE_PLAIN_COUNT + place * 2 + way->is_u33;
+}
+
+static inline uint32_t shape_fault(mf_accessor_id id, const shape_way *way, uint32_t has_limit) {
+    uint32_t place = ((id * 2u + way->traps) * 2 + way->has_base) * 2 + has_limit;
+    return SHAPE_STAMP_COUNT + SHAPE_PLAIN_COUNT + SHAPE_PAGED_COUNT + place * 2 + way->is_u33;
+}
 
 #endif

@@ -36,45 +36,43 @@ static void add_part(stencil_pieces *p, uint32_t part) {
     add_piece(p, STENCIL_TABLE.parts[part]);
 }
 
-static void add_fault(stencil_pieces *p, const mf_plan *plan, const mf_accessor_options *options) {
-    p->has_fault = true;
-    add_part(p, shape_fault((mf_accessor_id)plan->accessor, options, plan->limit != 0));
+static void add_fault(stencil_pieces *p, const mf_plan *plan, const shape_way *way) {
+    add_part(p, shape_fault((mf_accessor_id)plan->accessor, way, plan->limit != 0));
 }
 
 /* Check, access and fault; the check has the last word on where it goes. */
 static bool add_checked(stencil_pieces *p, const mf_plan *plan, const mf_accessor_options *options,
-                        shape_base base) {
+                        const shape_way *way) {
     check_shape shape;
     uint16_t number;
     if (!check_shape_make(plan, options, &shape) || !find_check(&shape, &number))
         return false;
     bool masks = plan->steps[plan->step_count - 1].kind == MF_STEP_MASK;
-    mf_index index = masks ? MF_INDEX_U33 : options->index;
     p->check = p->count;
     add_piece(p, number);
-    add_part(p, shape_plain((mf_accessor_id)plan->accessor, options, base, index));
-    add_fault(p, plan, options);
+    add_part(p, shape_plain((mf_accessor_id)plan->accessor, way, masks ? 1 : way->is_u33));
+    add_fault(p, plan, way);
     return true;
 }
 
-static bool choose(const mf_plan *plan, const mf_accessor_options *options, shape_base base,
-                   stencil_pieces *chosen) {
+static bool choose(const mf_plan *plan, const mf_accessor_options *options, const shape_way *way,
+                   stencil_pieces *p) {
     mf_accessor_id id = (mf_accessor_id)plan->accessor;
-    stencil_pieces p = {.check = STENCIL_PIECES_MAX, .first_step = (uint8_t)shape_first_step(plan)};
-    if (p.first_step > 0)
-        add_part(&p, shape_stamp(&plan->steps[0]));
-    const mf_plan_step *step = &plan->steps[p.first_step];
-    bool is_chosen = true;
+    p->count = 0;
+    p->check = STENCIL_PIECES_MAX;
+    p->first_step = (uint8_t)shape_first_step(plan);
+    if (p->first_step > 0)
+        add_part(p, shape_stamp(&plan->steps[0]));
+    const mf_plan_step *step = &plan->steps[p->first_step];
     if (step->kind == MF_STEP_MMU)
-        add_part(&p, shape_paged(id, options, base));
+        add_part(p, shape_paged(id, way));
     else if (step->kind != MF_STEP_ALWAYS)
-        is_chosen = add_checked(&p, plan, options, base);
+        return add_checked(p, plan, options, way);
     else if (step->on_pass == MF_EXIT_ALLOWED)
-        add_part(&p, shape_plain(id, options, base, options->index));
+        add_part(p, shape_plain(id, way, way->is_u33));
     else
-        add_fault(&p, plan, options);
-    *chosen = p;
-    return is_chosen;
+        add_fault(p, plan, way);
+    return true;
 }
 
 /* The bytes of one accessor, and whether it has an entry in the exception table. */
@@ -93,8 +91,6 @@ static void place_data(stencil_set *set, uint32_t code_end) {
     uint32_t at = align(code_end + STENCIL_COPY_BYTES, STENCIL_SET_ALIGNMENT);
     set->addresses = at;
     at += MF_RT_ENTRY_COUNT * (uint32_t)sizeof(uint64_t);
-    set->accessors = at;
-    at += (uint32_t)sizeof(mf_accessors);
     set->entries = at;
     at += set->entry_count * (uint32_t)sizeof(mf_exception_entry);
     for (size_t i = 0; i < 2; i++) {
@@ -103,17 +99,19 @@ static void place_data(stencil_set *set, uint32_t code_end) {
         set->tables[i] = at;
         at += (uint32_t)set->plans->tables[i].byte_count;
     }
-    set->bytes = align(at, STENCIL_SET_ALIGNMENT);
+    set->code_bytes = align(at, STENCIL_SET_ALIGNMENT);
+    set->accessors = set->code_bytes;
+    set->bytes = align(set->accessors + (uint32_t)sizeof(mf_accessors), STENCIL_SET_ALIGNMENT);
 }
 
 bool stencil_set_choose(const plan_set *plans, const mf_accessor_options *options, stencil_set *set) {
-    shape_base base = shape_base_of(options);
+    shape_way way = shape_way_of(options);
     uint32_t at = 0;
     set->plans = plans;
     set->options = options;
     set->entry_count = 0;
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
-        if (!choose(&plans->plans[id], options, base, &set->pieces[id]))
+        if (!choose(&plans->plans[id], options, &way, &set->pieces[id]))
             return false;
         set->functions[id] = at;
         set->function_bytes[id] = measure(&set->pieces[id], &set->entry_count);
@@ -231,25 +229,23 @@ static void write_addresses(const writer *w) {
 }
 
 /* mf_accessors is the functions in the order of mf_accessor_id, and what they fit. */
-static void write_accessors(const writer *w, plan_fit fit, uintptr_t run) {
+mf_accessors stencil_accessors(const uint32_t functions[MF_ACCESSOR_COUNT], plan_fit fit, uintptr_t run) {
     mf_accessors accessors;
-    uintptr_t functions[MF_ACCESSOR_COUNT];
+    uintptr_t members[MF_ACCESSOR_COUNT];
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        functions[id] = run + w->set->functions[id];
-    memcpy(&accessors, functions, sizeof functions);
+        members[id] = run + functions[id];
+    memcpy(&accessors, members, sizeof members);
     accessors.layout_stamp = fit.layout_stamp;
     accessors.backends = fit.backends;
     accessors.policy = fit.policy;
-    memcpy(w->write + w->set->accessors, &accessors, sizeof accessors);
+    return accessors;
 }
 
-void stencil_set_write(const stencil_set *set, plan_fit fit, unsigned char *write, uintptr_t run) {
+void stencil_set_write(const stencil_set *set, unsigned char *write) {
     writer w = {.set = set, .write = write};
-    assert(run % STENCIL_SET_ALIGNMENT == 0);
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
         write_function(&w, id);
     write_addresses(&w);
-    write_accessors(&w, fit, run);
     for (size_t i = 0; i < 2; i++) {
         const plan_table *table = &set->plans->tables[i];
         if (table->byte_count > 0)

@@ -1,10 +1,10 @@
 /*
- * Accessor sets written from stencils: copied, patched, and ready to run where they are written or where
+ * Accessor sets written from stencils: copied and filled, ready to run where they are written or where
  * somebody maps them to. No lock, no allocation, no system call.
  *
- * A set is code, then data that only its code and the runtime know: addresses of the runtime, the
- * mf_accessors, the plans' constant tables, entries of the exception table. All of it is position-independent
- * but the members of mf_accessors and the addresses of the runtime.
+ * A set is code, then data that only its code and the runtime read: addresses of the runtime, entries of the
+ * exception table, the plans' constant tables. All of that is position-independent. Behind it is room for the
+ * mf_accessors, which are not.
  */
 #ifndef MEMFOLD_GEN_STENCIL_WRITE_H
 #define MEMFOLD_GEN_STENCIL_WRITE_H
@@ -22,9 +22,8 @@
 typedef struct stencil_pieces {
     uint16_t numbers[STENCIL_PIECES_MAX];
     uint8_t count;
-    uint8_t check; /* the place of the check among them; STENCIL_PIECES_MAX: there is none */
-    uint8_t first_step;
-    uint8_t has_fault; /* the last one is where faults go */
+    uint8_t check;      /* the place of the check among them; STENCIL_PIECES_MAX: there is none */
+    uint8_t first_step; /* behind the stamp */
 } stencil_pieces;
 
 /* A set that is going to be written. */
@@ -35,11 +34,12 @@ typedef struct stencil_set {
     uint32_t functions[MF_ACCESSOR_COUNT]; /* where each begins, from the start of the set */
     uint32_t function_bytes[MF_ACCESSOR_COUNT];
     uint32_t addresses; /* and where these are */
-    uint32_t accessors;
     uint32_t entries;
     uint32_t entry_count;
-    uint32_t tables[2]; /* by mf_operation */
-    size_t bytes;       /* all of it: so many are written */
+    uint32_t tables[2];  /* by mf_operation */
+    uint32_t code_bytes; /* code and data: so many are written */
+    uint32_t accessors;
+    uint32_t bytes; /* with the accessors */
 } stencil_set;
 
 /*
@@ -48,10 +48,10 @@ typedef struct stencil_set {
  */
 bool stencil_set_choose(const plan_set *plans, const mf_accessor_options *options, stencil_set *set);
 
-/*
- * Writes the set to `write`, to run at `run`: set->bytes bytes. `write` is aligned to 8 bytes, `run` to
- * STENCIL_SET_ALIGNMENT.
- */
-void stencil_set_write(const stencil_set *set, plan_fit fit, unsigned char *write, uintptr_t run);
+/* Writes code and data, which run at any multiple of STENCIL_SET_ALIGNMENT. */
+void stencil_set_write(const stencil_set *set, unsigned char *write);
+
+/* The accessors of a set whose functions are there, and which runs at `run`. */
+mf_accessors stencil_accessors(const uint32_t functions[MF_ACCESSOR_COUNT], plan_fit fit, uintptr_t run);
 
 #endif

@@ -44,7 +44,14 @@
  * meanwhile.
  *
  * Fork. The child of a process goes on with its jits, known code and new code, whatever other threads were
- * doing: fork waits until none of them is making or freeing code. It is not called in a signal handler.
+ * doing: fork waits until none of them is making or freeing code. It is not called in a signal handler. Code
+ * of stencils that was made before is then shared by both and written by neither: its memory is used again
+ * only when all of it has been released. A child that does not run the handlers of pthread_atfork, as after
+ * _Fork, runs known code and asks for none.
+ *
+ * Debuggers. gdb names all code and walks through it. In code of stencils, whose pages are shared and not
+ * writable where they are executed, it can set hardware breakpoints only (hbreak). Exceptions of C++, such as
+ * one that the panic hook throws, pass through code of stencils where the program has an unwinder.
  *
  * Assertions. A library that was built with them (without NDEBUG, as in CMake's build type Debug) makes all
  * code of a jit with stale = check, whatever the options say, so that accessors made for another layout panic
@@ -98,8 +105,9 @@ void mf_jit_destroy(mf_jit *jit);
  * new ones. Two threads that ask for the same at once get the same: one makes it and the other waits. The
  * caller releases the reference; at the last one the code is freed. The code is never writable and executable
  * at once. `layout` and `options` are not needed afterwards. A request for known code takes no lock.
- * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_LLVM (also where the host
- * refuses to make memory executable, and the message says so); a failed request leaves nothing in the cache.
+ * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_IO (the host refuses
+ * memory for code), MF_LLVM (also where the host refuses LLVM executable memory, and the message says so); a
+ * failed request leaves nothing in the cache.
  */
 mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
                      mf_diag *diag);

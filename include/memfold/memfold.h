@@ -16,8 +16,8 @@
  * signatures), and mf_view and mf_fault in abi.h. Then,
  *
  * - to run guests without LLVM: generic.h, accessors in plain C;
- * - to make accessors while you run: jit.h, llvm_maker.h to have LLVM make them, and layout_file.h to read
- *   layouts from YAML or ELF files;
+ * - to make accessors while you run: jit.h, or stencil.h for code memory of your own, llvm_maker.h to have
+ * LLVM make them, and layout_file.h to read layouts from YAML or ELF files;
  * - to make them ahead of time: aot.h, or the command `memfold emit`. Programs with such an object link the
  *   runtime only;
  * - to put them into code that you generate: embed.h, which needs LLVM's headers and is not included here;
@@ -78,6 +78,7 @@
 #if __has_include(<memfold/jit.h>)
 #include <memfold/plan.h>
 #include <memfold/jit.h>
+#include <memfold/stencil.h>
 #endif
 #if __has_include(<memfold/aot.h>)
 #include <memfold/layout_file.h>

@@ -125,8 +125,9 @@ static mf_status add_faults(list *l, mf_diag *diag) {
             entry.options = (mf_accessor_options){
                 .on_fault = (mf_on_fault)(i / 8), .base = (mf_base)(i / 4 % 2), .index = (mf_index)(i % 2)};
             entry.plan = plan_of_one_step(id, &entry.options, STEP);
+            shape_way way = shape_way_of(&entry.options);
             entry.plan.limit = i / 2 % 2;
-            status = add_part(l, shape_fault(id, &entry.options, entry.plan.limit != 0), entry, diag);
+            status = add_part(l, shape_fault(id, &way, entry.plan.limit != 0), entry, diag);
         }
     return status;
 }

@@ -12,6 +12,7 @@
 // RUN: echo 'backtrace' >> %t.gdb
 // RUN: echo 'info symbol given_back' >> %t.gdb
 // RUN: echo 'info symbol first_of_all' >> %t.gdb
+// RUN: echo 'info symbol gone' >> %t.gdb
 // RUN: gdb -nx -batch -x %t.gdb %t > %t.out 2>&1
 // RUN: FileCheck %s < %t.out
 //
@@ -29,14 +30,15 @@
 // CHECK-NEXT: #2 {{.*}}main ()
 // CHECK-NEXT: guest_398_call in section .text
 // CHECK-NEXT: guest_0_call in section .text
+// CHECK-NEXT: No symbol matches gone
 #include "arena_support.h"
 
 enum { SLOTS = 400, STOP = 32 };
 
 /* For the debugger's commands. */
 void reached(void);
-extern uintptr_t given_back, first_of_all;
-uintptr_t given_back, first_of_all;
+extern uintptr_t given_back, first_of_all, gone;
+uintptr_t given_back, first_of_all, gone;
 
 __attribute__((noinline)) void reached(void) {
     __asm__ volatile("");
@@ -79,6 +81,10 @@ int main(void) {
     for (unsigned i = SLOTS - 2; i < SLOTS; i++)
         slots[i] = make(a, i);
     expect(slots[SLOTS - 1].run == old[0] || slots[SLOTS - 1].run == old[1]);
+    gone = slots[20].run;
+    arena_give(a, &slots[20]);
+    slots[20] = make(a, SLOTS);
+    expect(slots[20].run != gone);
     given_back = slots[SLOTS - 2].run;
     first_of_all = slots[0].run;
     call_at(slots[SLOTS - 1].run);

@@ -1,6 +1,7 @@
-// Parent and child both write 10,000 slots anew and give old ones back, while threads of each run the code
-// that it had before the fork and what it has made since: neither changes anything of the other. A child
-// forks as well; what was there before goes with the last of its slots.
+// Parent and child both write 10,000 slots anew and give old ones back, while
+// threads of each run the code that it had before the fork and what it has made
+// since: neither changes anything of the other. A child forks as well; what was
+// there before goes with the last of its slots.
 //
 // RUN: %arena-cc %s -o %t %arena && %t | FileCheck %s
 //
@@ -10,6 +11,7 @@
 // CHECK-NEXT: nothing is left of the ranges from before
 // CHECK-NEXT: 200 forks leave 1 range
 // CHECK-NEXT: while a thread forks nothing is shared: {{[1-9][0-9]*}} forks
+// CHECK-NEXT: nor is anything while handlers of fork run
 #include "arena_support.h"
 
 #include <pthread.h>
@@ -20,24 +22,44 @@
 
 enum { SLOTS = 10000, ROUNDS = 3 };
 
-/* Forks wait until nobody is in the arena. These handlers are registered before the arena's, so that others
- * come in again before the arena's have run in the parent. */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-
-static void close_gate(void) {
-    pthread_mutex_lock(&gate);
-}
-
-static void open_gate(void) {
-    pthread_mutex_unlock(&gate);
-}
-
 static arena *a;
 static arena_slot slots[SLOTS];
-/* What the threads run: the place of a slot, 0 while it has none, and its answer. */
+/* What the threads run: the place of a slot, 0 while it has none, and its
+ * answer. */
 static atomic_uintptr_t place_of[SLOTS];
 static uint32_t answer_of[SLOTS];
 static atomic_bool stop;
+
+/* What is made anew all the time. */
+static arena_slot watched;
+static uint32_t watched_answer;
+
+static void make_watched_anew(void) {
+    arena_give(a, &watched);
+    watched = make_answer(a, 4096, ++watched_answer);
+}
+
+/* Forks wait until nobody is in the arena. These handlers are registered before
+ * the arena's, so that in the parent others come in again before the arena's
+ * have run. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static bool handlers_use_arena;
+
+static void before_fork(void) {
+    pthread_mutex_lock(&gate);
+    if (handlers_use_arena)
+        make_watched_anew();
+}
+
+static void in_parent(void) {
+    if (handlers_use_arena)
+        make_watched_anew();
+    pthread_mutex_unlock(&gate);
+}
+
+static void in_child(void) {
+    pthread_mutex_unlock(&gate);
+}
 
 /* Shared with children: how many of parent and child have come so far. */
 static atomic_int *ready;
@@ -72,7 +94,8 @@ static void expect_answers(void) {
         expect(answers(&slots[i], answer_of[i]));
 }
 
-/* Every second slot is given back and made anew, several times; then the others, when no thread runs them. */
+/* Every second slot is given back and made anew, several times; then the
+ * others, when no thread runs them. */
 static void change(uint32_t first_answer) {
     pthread_t thread;
     atomic_store(&stop, false);
@@ -141,7 +164,8 @@ static void both_sides(void) {
     printf("nothing is left of the ranges from before\n");
 }
 
-/* Where the parent writes to its slots, a child has room for something else, which the arena leaves alone. */
+/* Where the parent writes to its slots, a child has room for something else,
+ * which the arena leaves alone. */
 static void be_small_child(arena_slot slot) {
     void *page = (void *)((uintptr_t)slot.write & ~(uintptr_t)4095);
     uint32_t *other =
@@ -172,9 +196,27 @@ static void many_forks(void) {
     arena_give(a, &slot);
 }
 
-/* What one thread always makes anew. The other's child sleeps and then looks whether it is as it was. */
-static arena_slot watched;
-static uint32_t watched_answer;
+/* The arena is used in the midst of a fork, before the child exists and after
+ * that. */
+static void fork_between(void) {
+    watched_answer = 0;
+    watched = make_answer(a, 4096, watched_answer);
+    handlers_use_arena = true;
+    atomic_store(ready, 0);
+    fflush(stdout);
+    pid_t child = fork();
+    handlers_use_arena = false;
+    wait_for(2);
+    if (child == 0)
+        _exit(watched_answer == 1 && answers(&watched, 1) ? 0 : 1);
+    expect(watched_answer == 2 && answers(&watched, 2));
+    expect_success(child);
+    printf("nor is anything while handlers of fork run\n");
+    arena_give(a, &watched);
+}
+
+/* One thread always makes a slot anew. The child of the other sleeps and looks
+ * whether it is as it was. */
 static atomic_int forks_done;
 
 static void *fork_always(void *unused) {
@@ -195,15 +237,15 @@ static void *fork_always(void *unused) {
     return NULL;
 }
 
-/* The arena is used by one thread while another forks: what the child has is not written. */
+/* The arena is used by one thread while another forks: what the child has is
+ * not written. */
 static void forks_beside(void) {
     pthread_t thread;
     watched = make_answer(a, 4096, 0);
     expect(pthread_create(&thread, NULL, fork_always, NULL) == 0);
     while (atomic_load(&forks_done) < 30) {
         pthread_mutex_lock(&gate);
-        arena_give(a, &watched);
-        watched = make_answer(a, 4096, ++watched_answer);
+        make_watched_anew();
         pthread_mutex_unlock(&gate);
     }
     pthread_join(thread, NULL);
@@ -215,11 +257,12 @@ int main(void) {
     ready = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     expect(ready != MAP_FAILED);
     alarm(120);
-    expect(pthread_atfork(close_gate, open_gate, open_gate) == 0);
+    expect(pthread_atfork(before_fork, in_parent, in_child) == 0);
     a = make_arena();
     both_sides();
     many_forks();
     forks_beside();
+    fork_between();
     arena_destroy(a);
     return 0;
 }

@@ -3,7 +3,7 @@
 //
 // RUN: %arena-cc %s -o %t %arena && %t | FileCheck %s
 //
-// CHECK: a little code has {{256|2048}} KiB
+// CHECK: a little code has {{64|2048}} KiB
 // CHECK-NEXT: {{more code is on huge pages, of which there are [1-9]|the kernel has no huge pages for code}}
 #include "arena_support.h"
 

@@ -76,7 +76,7 @@ static void with_little_space(void) {
         publish(a, &slots[count]);
         count++;
     }
-    expect(count * ((size_t)1 << 18) >= space / 4);
+    expect(count * ((size_t)1 << 18) >= space / 2);
     printf("%zu MiB taken, then ", count / 4);
     expect_no_memory(a, (size_t)1 << 18);
     for (size_t i = 0; i < count; i++) {
@@ -90,6 +90,7 @@ static void without_memory(void) {
     arena *a = make_arena();
     populates_left = 0;
     expect_no_memory(a, 64);
+    expect(arena_usage_get(a).reached_bytes == 0);
     populates_left = UINT32_MAX;
     arena_slot slot = make_answer(a, 64, 3);
     expect(answers(&slot, 3));

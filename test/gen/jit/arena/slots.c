@@ -9,6 +9,7 @@
 // CHECK-NEXT: 100000 slots answer after {{[0-9]+}} changes; used to reached: 0.{{6[7-9]|[789][0-9]}}
 // CHECK-NEXT: slots of any size up to 40 MiB
 // CHECK-NEXT: ranges without slots are gone but for 1
+// CHECK-NEXT: what is given back in any order is one piece
 #include "arena_support.h"
 #include "random.h"
 
@@ -108,12 +109,44 @@ static void give_all(void) {
     printf("ranges without slots are gone but for %zu\n", usage.ranges);
 }
 
+/* All slots of a range are given back, in an order of its own: place n is the n-th. */
+static void one_piece(size_t (*place)(size_t n)) {
+    enum { PIECES = 200 };
+    arena *small = make_arena();
+    for (size_t i = 0; i < PIECES; i++)
+        slots[i] = make_answer(small, 8192, 1);
+    uintptr_t start = slots[0].run;
+    for (size_t n = 0; n < PIECES; n++)
+        arena_give(small, &slots[place(n)]);
+    arena_slot whole = take(small, arena_usage_get(small).mapped_bytes);
+    expect(whole.run == start && arena_usage_get(small).ranges == 1);
+    arena_give(small, &whole);
+    arena_destroy(small);
+}
+
+static size_t upwards(size_t n) {
+    return n;
+}
+
+static size_t downwards(size_t n) {
+    return 199 - n;
+}
+
+/* 7 and 200 have no common factor. */
+static size_t in_leaps(size_t n) {
+    return n * 7 % 200;
+}
+
 int main(void) {
     a = make_arena();
     two_addresses();
     mixed_sizes();
     large_sizes();
     give_all();
+    one_piece(upwards);
+    one_piece(downwards);
+    one_piece(in_leaps);
+    printf("what is given back in any order is one piece\n");
     arena_destroy(a);
     return 0;
 }

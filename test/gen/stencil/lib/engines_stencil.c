@@ -74,12 +74,13 @@ static page *write_set(const mf_layout *layout, const mf_accessor_options *optio
     unsigned char *host = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     must(host != MAP_FAILED, "mmap");
     unsigned char *code = host + MF_PAGE_SIZE;
-    stencil_set_write(&set, plan_fit_make(layout, options, &plans), code, (uintptr_t)code);
-    plan_set_fini(&plans);
-    must(mprotect(code, set.bytes, PROT_READ | PROT_EXEC) == 0, "mprotect");
+    stencil_set_write(&set, code);
     page *made = (page *)host;
     made->bytes = bytes;
-    made->accessors = *(const mf_accessors *)(const void *)(code + set.accessors);
+    made->accessors =
+        stencil_accessors(set.functions, plan_fit_make(layout, options, &plans), (uintptr_t)code);
+    plan_set_fini(&plans);
+    must(mprotect(code, set.code_bytes, PROT_READ | PROT_EXEC) == 0, "mprotect");
     if (set.entry_count > 0) {
         made->entries = (const mf_exception_entry *)(const void *)(code + set.entries);
         engines_must(mf_exception_table_register(made->entries, set.entry_count, &diag), &diag, "register");
