@@ -5,10 +5,6 @@
 // RUN: %cc %jit %s -o %t %gen
 // RUN: %t | FileCheck %s
 //
-// By stencils:
-// RUN: %cc %jit %by-stencils %s -o %t.stencil %gen
-// RUN: %t.stencil | FileCheck %s
-//
 // CHECK: 12 processes ended while their threads compiled
 #include "jit_support.h"
 
