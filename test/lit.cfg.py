@@ -6,6 +6,7 @@ Substitutions for RUN lines:
   %runtime      link flags of a program that uses the runtime only
   %layout       the same with the file readers
   %plan         the same with the plan
+  %inline       the same with code for a client's registers
   %gen          the same with everything, LLVM included
   %source       the source directory
   %build        the build directory
@@ -52,8 +53,9 @@ if config.memfold_build_type == "Debug":
 
 runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
+inline = f"{build}/gen/libmemfold_inline.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
-rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "jit", "embed", "emit", "ir", "plan"))
+rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "jit", "embed", "emit", "ir", "inline", "plan"))
 gen = f"{rooms} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
@@ -112,6 +114,7 @@ config.substitutions += [
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),
+    ("%inline", inline),
     ("%gen", gen),
     ("%source", config.memfold_source),
     ("%build", build),
