@@ -234,6 +234,9 @@ static void run(const code *c, uint64_t index, uint64_t touched, cpu_exit wanted
 
 /* ---- Addresses ---- */
 
+/* Where the one window ends that is not written page by page. */
+#define LARGE_END UINT64_C(0xf0000000)
+
 typedef void visit(const code *c, uint64_t index);
 
 static void visit_edges(const code *c, visit *each) {
@@ -247,6 +250,8 @@ static void visit_edges(const code *c, visit *each) {
             if (index < end)
                 each(c, index);
         }
+    for (uint64_t delta = 0; delta < 11; delta++)
+        each(c, LARGE_END + delta - 9);
     for (uint64_t delta = 1; delta < 10; delta++)
         each(c, MF_SPACE_BYTES - delta);
     for (uint64_t delta = 1; c->plan.index == MF_INDEX_U33 && delta < 4; delta++) {

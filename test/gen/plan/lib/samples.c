@@ -43,6 +43,7 @@ const sample SAMPLES[SAMPLE_COUNT] = {
     {"w.r.w.hhh", 0},
     {"r.w.r.w.r", 0},
     {"r.w.r.w", 0xffff9},
+    {".+", 0},
 };
 
 static void map(mf_layout_builder *builder, unsigned char *live, mf_region region) {
@@ -64,6 +65,8 @@ void sample_build(const sample *s, mf_layout_builder *builder, unsigned char *li
             *heap_pages += 1;
         } else if (kind == '*') {
             map(builder, live, (mf_region){0, MF_SPACE_BYTES, MF_READ_WRITE});
+        } else if (kind == '+') {
+            map(builder, live, (mf_region){start, 0xf0000000 - start, MF_READ_WRITE});
         } else if (kind != '.') {
             map(builder, live, (mf_region){start, MF_PAGE_SIZE, kind == 'w' ? MF_READ_WRITE : MF_READ_ONLY});
         }

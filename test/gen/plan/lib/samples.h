@@ -5,12 +5,15 @@
 #include <memfold/layout.h>
 
 typedef struct sample {
-    const char *pages; /* '*' all pages of the space, read-write; '.' none, 'r' read-only, 'w' read-write, 'h'
-                          the heap's range */
+    /*
+     * '.' none, 'r' read-only, 'w' read-write, 'h' the heap's range; '*' all pages of the space, and '+'
+     * those from here to page 0xeffff, read-write.
+     */
+    const char *pages;
     uint64_t first_page;
 } sample;
 
-#define SAMPLE_COUNT 39
+#define SAMPLE_COUNT 40
 extern const sample SAMPLES[SAMPLE_COUNT];
 
 /*
