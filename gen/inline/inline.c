@@ -10,7 +10,7 @@
 
 static const mf_inline_options DEFAULT_OPTIONS;
 
-/* Any that differ, to find out what a plan needs. */
+/* Any that differ, to find out what a plan needs, and for those that are not given or cannot be. */
 static const mf_inline_registers SOME_REGISTERS = {.base = MF_RDI,
                                                    .index = MF_RSI,
                                                    .value = MF_RAX,
@@ -63,8 +63,9 @@ static mf_status validate_options(const mf_inline_options *options, mf_diag *dia
 
 /* ---- Registers ---- */
 
-static x86_register number_of(mf_register reg) {
-    return (x86_register)reg - 1;
+static x86_register number_of(mf_register reg, mf_register otherwise) {
+    bool can_be = reg != MF_NO_REGISTER && (uint32_t)reg <= MF_R15 && reg != MF_RSP;
+    return (x86_register)(can_be ? reg : otherwise) - 1;
 }
 
 /* A register with its name for messages, and whether it is needed. */
@@ -124,24 +125,25 @@ static const mf_plan_step *find_mask(const mf_plan *plan) {
     return last->kind == MF_STEP_MASK ? last : NULL;
 }
 
-static inline_writer writer_make(const mf_plan *plan, const mf_inline_options *options,
-                                 const mf_inline_registers *r) {
-    return (inline_writer){
+static void writer_init(inline_writer *w, const mf_plan *plan, const mf_inline_options *options,
+                        const mf_inline_registers *r) {
+    *w = (inline_writer){
         .plan = plan,
         .options = options,
         .mask = find_mask(plan),
-        .base = number_of(r->base),
-        .index = number_of(r->index),
-        .value = number_of(r->value),
-        .view = number_of(r->view),
-        .table = number_of(r->table),
-        .scratch = {number_of(r->scratch[0]), number_of(r->scratch[1])},
+        .base = number_of(r->base, SOME_REGISTERS.base),
+        .index = number_of(r->index, SOME_REGISTERS.index),
+        .value = number_of(r->value, SOME_REGISTERS.value),
+        .view = number_of(r->view, SOME_REGISTERS.view),
+        .table = number_of(r->table, SOME_REGISTERS.table),
+        .scratch = {number_of(r->scratch[0], SOME_REGISTERS.scratch[0]),
+                    number_of(r->scratch[1], SOME_REGISTERS.scratch[1])},
         .index_is_wide = plan->index == MF_INDEX_U33 || options->index_is_extended,
     };
 }
 
-static void write_once(inline_writer *w, uint8_t *bytes, size_t room_bytes) {
-    w->code = (x86_code){.bytes = bytes, .room_bytes = room_bytes};
+static void write_once(inline_writer *w) {
+    w->code = (x86_code){.bytes = w->bytes, .room_bytes = sizeof w->bytes};
     w->result = (mf_inline_result){0};
     w->is_reached = true;
     w->content = (inline_content){0};
@@ -162,12 +164,26 @@ static void write_once(inline_writer *w, uint8_t *bytes, size_t room_bytes) {
     w->result.instruction_count = w->code.instruction_count;
 }
 
-/* Each pass that changes anything but positions makes a jump long, and there is an end to them. */
-static void write_until_settled(inline_writer *w) {
+/* Each pass that changes more than positions makes a jump long, and there is an end to them. */
+static mf_status write(inline_writer *w, mf_inline_need *need, mf_diag *diag) {
     do
-        write_once(w, NULL, 0);
+        write_once(w);
     while (w->has_changed);
-    assert(w->code.byte_count <= MF_INLINE_BYTES_MAX);
+    assert(w->code.byte_count <= sizeof w->bytes);
+    bool asks_mmu = mf_plan_has_step(w->plan, MF_STEP_MMU);
+    if (w->is_misfit)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, w->plan->check,
+                           "a mask of the check %s needs more than two scratch registers",
+                           mf_check_name((mf_check)w->plan->check));
+    *need = (mf_inline_need){.scratch_count = w->scratch_count,
+                             .base = w->reads_base,
+                             .view = w->reads_view,
+                             .table = w->reads_table,
+                             .flags = w->code.writes_flags,
+                             .may_fault = mf_plan_has_fault_edge(w->plan) && !asks_mmu,
+                             .access_traps = asks_mmu,
+                             .may_be_stale = w->result.stale_field != 0};
+    return MF_OK;
 }
 
 /* ---- What is public ---- */
@@ -181,22 +197,9 @@ mf_status mf_inline_needs(const mf_plan *plan, const mf_inline_options *options,
         status = validate_options(options, diag);
     if (status != MF_OK)
         return status;
-    inline_writer w = writer_make(plan, options, &SOME_REGISTERS);
-    write_until_settled(&w);
-    if (w.is_misfit)
-        return mf_diag_set(diag, MF_INVALID_ARGUMENT, plan->check,
-                           "a mask of the check %s needs more than two scratch registers",
-                           mf_check_name((mf_check)plan->check));
-    *need =
-        (mf_inline_need){.scratch_count = w.scratch_count,
-                         .base = w.reads_base,
-                         .view = w.reads_view,
-                         .table = w.reads_table,
-                         .flags = w.code.writes_flags,
-                         .may_fault = mf_plan_has_fault_edge(plan) && !mf_plan_has_step(plan, MF_STEP_MMU),
-                         .access_traps = mf_plan_has_step(plan, MF_STEP_MMU),
-                         .may_be_stale = w.result.stale_field != 0};
-    return MF_OK;
+    inline_writer w;
+    writer_init(&w, plan, options, &SOME_REGISTERS);
+    return write(&w, need, diag);
 }
 
 mf_status mf_inline_emit(const mf_plan *plan, const mf_inline_options *options,
@@ -205,19 +208,24 @@ mf_status mf_inline_emit(const mf_plan *plan, const mf_inline_options *options,
     mf_inline_need need;
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    mf_status status = mf_inline_needs(plan, options, &need, diag);
+    mf_status status = validate_plan(plan, options, diag);
+    if (status == MF_OK)
+        status = validate_options(options, diag);
+    if (status != MF_OK)
+        return status;
+    inline_writer w;
+    writer_init(&w, plan, options, registers);
+    status = write(&w, &need, diag);
     if (status == MF_OK)
         status = validate_registers(plan, options, registers, &need, diag);
     if (status != MF_OK)
         return status;
-    inline_writer w = writer_make(plan, options, registers);
-    write_until_settled(&w);
     if (w.code.byte_count > room_bytes)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, w.code.byte_count,
                            "the code has %zu bytes, and there is room for %zu", w.code.byte_count,
                            room_bytes);
-    write_once(&w, buffer, room_bytes);
-    assert(!w.has_changed);
+    if (w.code.byte_count > 0)
+        memcpy(buffer, w.bytes, w.code.byte_count);
     *result = w.result;
     return MF_OK;
 }

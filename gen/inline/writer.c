@@ -71,7 +71,7 @@ static inline_content merge(inline_content a, inline_content b) {
 
 void inline_bind(inline_writer *w, uint32_t label) {
     inline_label *l = &w->labels[label];
-    if (!l->is_placed || l->position != w->code.byte_count)
+    if (l->is_target && (!l->is_placed || l->position != w->code.byte_count))
         w->has_changed = true;
     l->is_placed = true;
     l->position = w->code.byte_count;

@@ -2,8 +2,8 @@
  * One code while it is written: its registers, what the scratch register holds, and where its jumps go.
  *
  * Jumps inside the code are as short as their distance allows, which is known once the code is written. So it
- * is written again until nothing changes: each pass takes the positions of labels from the one before, and a
- * jump that was too short stays long.
+ * is written again until nothing changes that a jump leads to: each pass takes the positions of labels from
+ * the one before, and a jump that was too short stays long. Code without such jumps is written once.
  */
 #ifndef MEMFOLD_GEN_INLINE_WRITER_H
 #define MEMFOLD_GEN_INLINE_WRITER_H
@@ -47,6 +47,7 @@ typedef struct inline_writer {
     bool index_is_wide; /* all 64 bits of its register are the index */
 
     /* What a pass finds out. */
+    uint8_t bytes[MF_INLINE_BYTES_MAX];
     x86_code code;
     bool is_reached; /* the place is reached from what stands before it */
     inline_content content;
