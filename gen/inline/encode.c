@@ -220,13 +220,26 @@ void x86_set_carry(x86_code *code) {
     put_byte(code, 0xf9);
 }
 
-void x86_shift_right(x86_code *code, x86_size size, x86_register reg, uint32_t bits) {
+/* Those that share opcodes: `number` is 0 rol, 1 ror, 5 shr. By one there is a form without an immediate. */
+static void shift(x86_code *code, uint32_t number, x86_size size, x86_register reg, uint32_t bits) {
     check_size(size);
     assert(0 < bits && bits < 8 * (uint32_t)size);
     begin(code, true);
-    put_registers(code, (form){.opcode = bits == 1 ? 0xd1 : 0xc1, .size = size}, 5, reg);
+    put_registers(code, (form){.opcode = bits == 1 ? 0xd1 : 0xc1, .size = size}, number, reg);
     if (bits != 1)
         put_byte(code, bits);
+}
+
+void x86_shift_right(x86_code *code, x86_size size, x86_register reg, uint32_t bits) {
+    shift(code, 5, size, reg, bits);
+}
+
+void x86_rotate_right(x86_code *code, x86_register reg, uint32_t bits) {
+    shift(code, 1, X86_64, reg, bits);
+}
+
+void x86_rotate_left(x86_code *code, x86_register reg, uint32_t bits) {
+    shift(code, 0, X86_64, reg, bits);
 }
 
 void x86_test_bit(x86_code *code, x86_size size, x86_register bits, x86_register number) {

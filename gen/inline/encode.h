@@ -38,6 +38,8 @@ typedef enum x86_condition {
     X86_NOT_EQUAL = 0x5,
     X86_NOT_ABOVE = 0x6,
     X86_ABOVE = 0x7,
+    X86_NEGATIVE = 0x8,
+    X86_NOT_NEGATIVE = 0x9,
     X86_NOT_GREATER = 0xe, /* signed */
     X86_GREATER = 0xf
 } x86_condition;
@@ -76,6 +78,8 @@ void x86_compare_registers(x86_code *code, x86_size size, x86_register left, x86
 void x86_spread_carry(x86_code *code, x86_register reg); /* all 32 bits become the carry: sbb reg, reg */
 void x86_set_carry(x86_code *code);
 void x86_shift_right(x86_code *code, x86_size size, x86_register reg, uint32_t bits);
+void x86_rotate_right(x86_code *code, x86_register reg, uint32_t bits);                   /* 64 bits */
+void x86_rotate_left(x86_code *code, x86_register reg, uint32_t bits);                    /* 64 bits */
 void x86_test_bit(x86_code *code, x86_size size, x86_register bits, x86_register number); /* into the carry */
 
 /* ---- With memory ---- */

@@ -173,7 +173,7 @@ static mf_status write(inline_writer *w, mf_inline_need *need, mf_diag *diag) {
     bool asks_mmu = mf_plan_has_step(w->plan, MF_STEP_MMU);
     if (w->is_misfit)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, w->plan->check,
-                           "a mask of the check %s needs more than two scratch registers",
+                           "a mask of the check %s needs a register for the table, or an address below 2^31",
                            mf_check_name((mf_check)w->plan->check));
     *need = (mf_inline_need){.scratch_count = w->scratch_count,
                              .base = w->reads_base,

@@ -77,10 +77,30 @@ static void compare_offset(inline_writer *w, const mf_plan_step *step) {
     }
 }
 
+/*
+ * With a mask there is one register beside the masked index, here for a large constant: so the index itself
+ * becomes the offset, is compared and masked as that, and becomes the index again. start is below 2^31, as
+ * last is not.
+ */
+static void write_window_in_place(inline_writer *w, const mf_plan_step *step, x86_condition fail) {
+    x86_register index = inline_masked(w);
+    x86_register other = inline_temp(w);
+    x86_address(&w->code, X86_64, index, index, -(int32_t)step->start);
+    x86_move_constant(&w->code, other, step->last);
+    x86_compare_registers(&w->code, X86_64, index, other);
+    inline_mask_if(w, fail, X86_64, index, other, w->mask->start - step->start);
+    x86_address(&w->code, X86_64, index, index, (int32_t)step->start);
+}
+
 static void write_window(inline_writer *w, uint32_t number) {
-    bool is_hole = step_at(w, number)->kind == MF_STEP_NOT_IN_HOLE;
-    compare_offset(w, step_at(w, number));
-    inline_decide(w, number, is_hole ? X86_ABOVE : X86_NOT_ABOVE);
+    const mf_plan_step *step = step_at(w, number);
+    x86_condition pass = step->kind == MF_STEP_NOT_IN_HOLE ? X86_ABOVE : X86_NOT_ABOVE;
+    if (w->mask != NULL && !inline_is_narrow(w) && step->start != 0 && !is_immediate(step->last)) {
+        write_window_in_place(w, step, x86_negate(pass));
+        return;
+    }
+    compare_offset(w, step);
+    inline_decide(w, number, pass);
 }
 
 static void write_space(inline_writer *w, uint32_t number) {
@@ -114,8 +134,7 @@ static void write_growing(inline_writer *w, uint32_t number) {
 
 /*
  * By data flow: carry = at < heap_end becomes 0 or -1; then carry = at <= last is added. Only where the first
- * is not and the second is, the sum is above 0. Where last + 1 - (at - index) does not fit, all 32-bit
- * indices are below it.
+ * is not and the second is, the sum is above 0. Where no 32-bit index is above last, the second always is.
  */
 static void write_growth_masked(inline_writer *w, uint32_t number) {
     int32_t delta = byte_of(w, number);
@@ -127,12 +146,31 @@ static void write_growth_masked(inline_writer *w, uint32_t number) {
         x86_set_carry(&w->code);
     else if (inline_is_narrow(w))
         x86_compare(&w->code, X86_32, w->index, (int32_t)(uint32_t)end);
-    else if (is_immediate(end))
-        x86_compare(&w->code, X86_64, w->index, (int32_t)end);
     else
-        inline_second(w);
+        x86_compare(&w->code, X86_64, w->index, (int32_t)end);
     x86_add_carry(&w->code, X86_32, sum, 0);
     inline_decide(w, number, X86_NOT_GREATER);
+}
+
+/*
+ * The same where the constant takes the register: carry = at <= last becomes 0 or -1, the masked index
+ * becomes the last byte for the comparison with the heap end, and that carry is added. Below the heap end at
+ * <= last always holds, so the sum is negative only where the first holds and the second does not.
+ */
+static void write_growth_in_place(inline_writer *w, uint32_t number) {
+    int32_t delta = byte_of(w, number);
+    x86_register index = inline_masked(w);
+    x86_register sum = inline_temp(w);
+    x86_move_constant(&w->code, sum, step_at(w, number)->last + 1 - (uint64_t)delta);
+    x86_compare_registers(&w->code, X86_64, index, sum);
+    x86_spread_carry(&w->code, sum);
+    if (delta != 0)
+        x86_address(&w->code, X86_64, index, index, delta);
+    x86_compare_memory(&w->code, index, inline_view_field(w, MF_VIEW_HEAP_END_OFFSET));
+    if (delta != 0)
+        x86_address(&w->code, X86_64, index, index, -delta);
+    x86_add_carry(&w->code, X86_32, sum, 0);
+    inline_decide(w, number, X86_NOT_NEGATIVE);
 }
 
 /*
@@ -141,6 +179,10 @@ static void write_growth_masked(inline_writer *w, uint32_t number) {
  */
 static void write_growth(inline_writer *w, uint32_t number) {
     int32_t delta = byte_of(w, number);
+    if (w->mask != NULL && !inline_is_narrow(w) && !is_immediate(step_at(w, number)->last + 1)) {
+        write_growth_in_place(w, number);
+        return;
+    }
     if (w->mask != NULL) {
         write_growth_masked(w, number);
         return;
@@ -212,6 +254,30 @@ static void write_table_bit(inline_writer *w, uint32_t number) {
     inline_decide(w, number, X86_BELOW);
 }
 
+static uint64_t rotate_right(uint64_t value, uint32_t bits) {
+    return value >> bits | value << (64 - bits);
+}
+
+/*
+ * With a mask: bt takes the bit's number modulo 64, so the offset of the masked index is rotated by log2, not
+ * shifted. The index's own register is then free for the bits, and the offset rotated back gives the index,
+ * or the mask's start.
+ */
+static void write_immediate_bit_masked(inline_writer *w, uint32_t number) {
+    const mf_plan_step *step = step_at(w, number);
+    uint32_t away = (uint32_t)byte_of(w, number) - (uint32_t)step->start;
+    uint32_t start_away = (uint32_t)w->mask->start + away;
+    x86_register index = inline_masked(w);
+    x86_register offset = inline_temp(w);
+    x86_address(&w->code, X86_32, offset, index, (int32_t)away);
+    x86_rotate_right(&w->code, offset, step->granule_log2);
+    x86_move_constant(&w->code, index, step->bits);
+    x86_test_bit(&w->code, X86_64, index, offset);
+    inline_mask_if(w, X86_NOT_BELOW, X86_64, offset, index, rotate_right(start_away, step->granule_log2));
+    x86_rotate_left(&w->code, offset, step->granule_log2);
+    x86_address(&w->code, X86_32, index, offset, (int32_t)(0 - away));
+}
+
 /*
  * Bit (at - start) >> log2. at lies in the hull, so its offset is below 2^32 and what the comparison with the
  * hull has left in the register is it.
@@ -219,6 +285,10 @@ static void write_table_bit(inline_writer *w, uint32_t number) {
 static void write_immediate_bit(inline_writer *w, uint32_t number) {
     const mf_plan_step *step = step_at(w, number);
     int64_t delta = byte_of(w, number) - (int64_t)step->start;
+    if (w->mask != NULL) {
+        write_immediate_bit_masked(w, number);
+        return;
+    }
     inline_content known = w->content;
     x86_register granule = inline_temp(w);
     if (!known.is_known || known.delta != delta)

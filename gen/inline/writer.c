@@ -159,17 +159,21 @@ static bool falls_through(const inline_writer *w, uint32_t number, mf_exit exit)
  * The flags are still those of the comparison, which no prediction changes: neither a move nor a branch that
  * is not taken writes them.
  */
-static void mask_if(inline_writer *w, uint32_t number, x86_condition fail) {
-    if (w->mask == NULL || w->plan->steps[number].on_fail != MF_EXIT_FAULT)
-        return;
-    x86_register start = inline_temp(w);
-    x86_move_constant(&w->code, start, w->mask->start);
-    x86_move_if(&w->code, inline_is_narrow(w) ? X86_32 : X86_64, fail, inline_masked(w), start);
+void inline_mask_if(inline_writer *w, x86_condition fail, x86_size size, x86_register to, x86_register other,
+                    uint64_t value) {
+    assert(w->mask != NULL);
+    jump_to_fault(w, fail);
+    x86_move_constant(&w->code, other, value);
+    x86_move_if(&w->code, size, fail, to, other);
 }
 
 void inline_fail_if(inline_writer *w, uint32_t number, x86_condition fail) {
-    jump(w, fail, number, (mf_exit)w->plan->steps[number].on_fail);
-    mask_if(w, number, fail);
+    mf_exit on_fail = (mf_exit)w->plan->steps[number].on_fail;
+    if (w->mask != NULL && on_fail == MF_EXIT_FAULT)
+        inline_mask_if(w, fail, inline_is_narrow(w) ? X86_32 : X86_64, inline_masked(w), inline_temp(w),
+                       w->mask->start);
+    else
+        jump(w, fail, number, on_fail);
 }
 
 void inline_pass_if(inline_writer *w, uint32_t number, x86_condition pass) {

@@ -99,6 +99,14 @@ void inline_fail_if(inline_writer *w, uint32_t number, x86_condition fail);
 void inline_pass_if(inline_writer *w, uint32_t number, x86_condition pass);
 void inline_decide(inline_writer *w, uint32_t number, x86_condition pass);
 
+/*
+ * The same where there is a mask and what it is made of is not the masked index as it is: if `fail` holds, to
+ * the fault, and `to` becomes `value`, by way of `other`; of X86_32 the upper half of `to` becomes 0 in any
+ * case.
+ */
+void inline_mask_if(inline_writer *w, x86_condition fail, x86_size size, x86_register to, x86_register other,
+                    uint64_t value);
+
 /* Writes a jump to where a step leads. */
 void inline_leave(inline_writer *w, uint32_t number, mf_exit exit);
 

@@ -202,8 +202,8 @@ typedef struct mf_inline_result {
  * Writes what code for `plan` under `options` (NULL: the default) needs, whichever registers it is given.
  * Pure; any thread. MF_INVALID_ARGUMENT, with what is wrong: a plan of a range; one of no accessor unless the
  * check stands alone; options that are no values of their types, a constant base from 2^31 on, a fault target
- * out of reach; a mask (spectre) for which two scratch registers do not suffice (an immediate bitmap; a
- * granule table at a constant address from 2^31 on; a 33-bit index with constants from 2^31 on).
+ * out of reach; a mask (spectre) over a granule table at a constant address from 2^31 on, for which two
+ * scratch registers do not suffice: name a register for the table.
  */
 mf_status mf_inline_needs(const mf_plan *plan, const mf_inline_options *options, mf_inline_need *need,
                           mf_diag *diag);

@@ -95,7 +95,8 @@ static const struct {
     const char *name;
 } CONDITIONS[] = {{X86_BELOW, "b"},        {X86_NOT_BELOW, "ae"}, {X86_EQUAL, "e"},
                   {X86_NOT_EQUAL, "ne"},   {X86_NOT_ABOVE, "be"}, {X86_ABOVE, "a"},
-                  {X86_NOT_GREATER, "le"}, {X86_GREATER, "g"}};
+                  {X86_NOT_GREATER, "le"}, {X86_GREATER, "g"},    {X86_NEGATIVE, "s"},
+                  {X86_NOT_NEGATIVE, "ns"}};
 #define CONDITION_COUNT (sizeof CONDITIONS / sizeof CONDITIONS[0])
 
 static void write_pairs(x86_size size, x86_register a, x86_register b) {
@@ -155,6 +156,10 @@ static void write_single(x86_register reg) {
               name(X86_64, reg));
     CHECK_ONE(x86_move_constant(&code, reg, (uint64_t)INT64_MIN), "movabs %s, %" PRId64, name(X86_64, reg),
               INT64_MIN);
+    for (uint32_t bits = 2; bits < 64; bits += 7) {
+        CHECK_ONE(x86_rotate_right(&code, reg, bits), "ror %s, %" PRIu32, name(X86_64, reg), bits);
+        CHECK_ONE(x86_rotate_left(&code, reg, bits), "rol %s, %" PRIu32, name(X86_64, reg), bits);
+    }
     CHECK_ONE(x86_rotate_word(&code, reg), "rol %s, 8", name(X86_16, reg));
     CHECK_ONE(x86_spread_carry(&code, reg), "sbb %s, %s", name(X86_32, reg), name(X86_32, reg));
 }

@@ -295,11 +295,10 @@ static bool is_masked(const code *c) {
 
 /* A mask that takes a third register is refused, and only where the header says so. */
 static bool is_misfit(const code *c, const mf_diag *diag) {
-    bool may_be = mf_plan_has_step(&c->plan, MF_STEP_IMMEDIATE_BIT) || c->options.table_address > INT32_MAX ||
-                  c->plan.index == MF_INDEX_U33;
+    bool may_be = c->options.table_address > INT32_MAX;
     misfits++;
     return is_masked(c) && may_be && diag->status == MF_INVALID_ARGUMENT &&
-           strstr(diag->message, "scratch") != NULL;
+           strstr(diag->message, "register for the table") != NULL;
 }
 
 static void make(code *c) {

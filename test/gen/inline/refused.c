@@ -168,10 +168,11 @@ static void attempt_plans(void) {
     attempt("vector", &plan, NULL, &ALL, MF_INLINE_BYTES_MAX);
     // CHECK-NEXT: vector alone: 20 bytes
     attempt("vector alone", &plan, &options, &ALL, MF_INLINE_BYTES_MAX);
-    mf_accessor_options masked = {.spectre = MF_SPECTRE_MASK, .strategy = MF_STRATEGY_IMMEDIATE_BITMAP};
+    mf_accessor_options masked = {.spectre = MF_SPECTRE_MASK, .strategy = MF_STRATEGY_GRANULE_BITMAP};
     plan = plan_of(MF_LOAD_U32, &masked);
-    // CHECK-NEXT: mask: invalid-argument, a mask of the check immediate-bitmap needs more than two scratch registers
-    attempt("mask", &plan, NULL, &ALL, MF_INLINE_BYTES_MAX);
+    options = (mf_inline_options){.table_address = 0x80000000};
+    // CHECK-NEXT: mask: invalid-argument, a mask of the check granule-bitmap needs a register for the table, or an address below 2^31
+    attempt("mask", &plan, &options, &ALL, MF_INLINE_BYTES_MAX);
     memset(&plan, 0, sizeof plan);
     // CHECK-NEXT: empty: invalid-argument, the plan is of no access
     attempt("empty", &plan, NULL, &ALL, MF_INLINE_BYTES_MAX);
