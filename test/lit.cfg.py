@@ -10,6 +10,7 @@ Substitutions for RUN lines:
   %stencil      the same with plan and stencils
   %makes        the same with the jit, which makes code without LLVM
   %by-stencils  compiles a test of the jit for stencils instead of LLVM
+  %inline       the same with code for a client's registers
   %gen          the same with everything, LLVM included
   %source       the source directory
   %build        the build directory
@@ -60,10 +61,11 @@ cxx = cc.replace(config.memfold_cc, os.path.join(compiler_directory, cxx_name)).
 
 runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
+inline = f"{build}/gen/libmemfold_inline.a {plan}"
 stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
 rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
-jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "stencil", "host", "plan")) + f" {runtime}"
+jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "inline", "stencil", "host", "plan")) + f" {runtime}"
 gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
@@ -129,6 +131,7 @@ config.substitutions += [
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),
+    ("%inline", inline),
     ("%stencil", stencil),
     ("%makes", jit),
     ("%by-stencils", by_stencils),

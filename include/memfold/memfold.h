@@ -20,8 +20,8 @@
  * LLVM make them, and layout_file.h to read layouts from YAML or ELF files;
  * - to make them ahead of time: aot.h, or the command `memfold emit`. Programs with such an object link the
  *   runtime only;
- * - to put them into code that you generate: embed.h, and orc.hpp for LLVM's JITs in C++, which need LLVM's
- *   headers and are not included here;
+ * - to put them into code that you generate: with LLVM embed.h, and orc.hpp for LLVM's JITs in C++, which
+ * need LLVM's headers and are not included here; with an assembler of your own inline.h;
  * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here.
  *
  * When you need it: options.h (byte order, check policy, trap or status, ...), guard.h (where trapping
@@ -78,6 +78,7 @@
 #ifdef __has_include
 #if __has_include(<memfold/jit.h>)
 #include <memfold/plan.h>
+#include <memfold/inline.h>
 #include <memfold/jit.h>
 #include <memfold/stencil.h>
 #endif

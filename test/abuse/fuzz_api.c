@@ -4,7 +4,8 @@
  * permission and byte.
  *
  * RUN: rm -rf %t.new && mkdir %t.new
- * RUN: %fuzz-cc %s %S/../gen/plan/lib/evaluate.c %reference %S/../lib/engines_hosted.c -o %t \
+ * RUN: %fuzz-cc %s %S/../gen/plan/lib/evaluate.c %reference %S/../lib/engines_hosted.c \
+ * RUN:     %S/../lib/engines_inline.c -o %t \
  * RUN:     -Wl,--whole-archive %fuzz -Wl,--no-whole-archive %gen
  * RUN: %t -seed=1 -runs=60 -max_len=512 -artifact_prefix=%t. %t.new %S/corpus/api 2>&1 | FileCheck %s
  *

@@ -2,7 +2,7 @@
 // byte-by-byte reference. MEMFOLD_TEST_ACCESSES says how many accesses; MEMFOLD_TEST_SEED is the seed of the
 // first round, and each round's is one more, so that a round that failed can be repeated alone.
 //
-// RUN: %cc %s %reference %S/../lib/engines_hosted.c -o %t %gen
+// RUN: %cc %s %reference %S/../lib/engines_hosted.c %S/../lib/engines_inline.c -o %t %gen
 // RUN: %t | FileCheck %s
 //
 // The same without an operating system:
@@ -23,9 +23,11 @@
 // CHECK-DAG: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: copy/jit: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: copy/stencil: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: copy/inline: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/generic: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/jit: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/stencil: {{[1-9][0-9]*}} accesses
+// CHECK-DAG: x86_paged/inline: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
 // CHECK-DAG: bulk: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}
 // CHECK: accesses: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}, layouts: {{[1-9][0-9]*}}

@@ -1,7 +1,7 @@
 // The generated matrix: a layout for every check, times every combination of options, times every accessor,
 // times every edge; value, status, fault record and memory against the reference.
 //
-// RUN: %cc %s %reference %S/../lib/engines_hosted.c -o %t %gen
+// RUN: %cc %s %reference %S/../lib/engines_hosted.c %S/../lib/engines_inline.c -o %t %gen
 // RUN: %t | FileCheck %s
 //
 // Without an operating system: every pair of permissions, and the last page.
@@ -81,9 +81,11 @@
 // CHECK-NEXT: copy/generic: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/jit: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/stencil: {{[1-9][0-9]*}} accesses
+// CHECK-NEXT: copy/inline: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: x86_paged/generic: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: x86_paged/jit: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: x86_paged/stencil: {{[1-9][0-9]*}} accesses
+// CHECK-NEXT: x86_paged/inline: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: all engines agree
 #include "random.h"
 #include "reference_compare.h"

@@ -30,7 +30,7 @@ typedef struct engine {
 } engine;
 
 /* Room enough for one of everything per engine. */
-#define ENGINE_MAX 8
+#define ENGINE_MAX 12
 
 extern const engine ENGINES[];
 extern const size_t ENGINE_COUNT; /* at most ENGINE_MAX */

@@ -1,5 +1,5 @@
 /* The engines of a program with an operating system: both backends, with generated code and without. */
-#include "engines.h"
+#include "engines_inline.h"
 
 #include <memfold/generic.h>
 #include <memfold/llvm_maker.h>
@@ -82,9 +82,11 @@ const engine ENGINES[] = {
     {"copy/generic", MF_BACKEND_COPY, generic_serves, generic_acquire, generic_release},
     {"copy/jit", MF_BACKEND_COPY, jit_serves, jit_acquire, jit_release},
     {"copy/stencil", MF_BACKEND_COPY, jit_serves, stencil_acquire, jit_release},
+    {"copy/inline", MF_BACKEND_COPY, inline_serves, inline_acquire, inline_release},
     {"x86_paged/generic", MF_BACKEND_X86_PAGED, generic_serves, generic_acquire, generic_release},
     {"x86_paged/jit", MF_BACKEND_X86_PAGED, paged_jit_serves, jit_acquire, jit_release},
     {"x86_paged/stencil", MF_BACKEND_X86_PAGED, paged_jit_serves, stencil_acquire, jit_release},
+    {"x86_paged/inline", MF_BACKEND_X86_PAGED, paged_inline_serves, inline_acquire, inline_release},
 };
 const size_t ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0];
 MF_STATIC_ASSERT(sizeof ENGINES / sizeof ENGINES[0] <= ENGINE_MAX, "ENGINE_MAX");

@@ -2,9 +2,10 @@
 // accesses and for ranges: for layouts of each form, at every live heap end, at all addresses around every
 // edge.
 //
-// RUN: %cc %s %S/lib/evaluate.c -o %t %plan && %t | FileCheck %s
+// RUN: %cc %s %S/lib/evaluate.c %S/lib/samples.c -o %t %plan && %t | FileCheck %s
 
 #include "lib/evaluate.h"
+#include "lib/samples.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,90 +65,6 @@ static uint64_t first_accessible(const mf_layout *layout, mf_operation operation
 
 /* The table of the plan at hand. */
 static uint8_t table[1 << 17];
-
-/* ---- Layouts: one letter a page from page 0 on; then the same with an end at 2^32 ---- */
-
-typedef struct sample {
-    const char *pages; /* '*' all pages of the space, read-write; '.' none, 'r' read-only, 'w' read-write, 'h'
-                          the heap's range */
-    uint64_t first_page;
-} sample;
-
-static const sample SAMPLES[] = {
-    {"*", 0},
-    {"", 0},
-    {"r", 0},
-    {"w", 0},
-    {"..w", 0},
-    {".rw.", 0},
-    {"w.w", 0},
-    {".rw..r", 0},
-    {"w.w.w", 0},
-    {"rwrw", 0},
-    {"hhh", 0},
-    {".hhh", 0},
-    {"whhh", 0},
-    {"rhhh", 0},
-    {"w.hhh", 0},
-    {"whhhw", 0},
-    {"hhh.w", 0},
-    {"hhhr", 0},
-    {"whhhr", 0},
-    {"w.hhh.w", 0},
-    {"whhh.w", 0},
-    {"rwhhh.r", 0},
-    {"r.w.hhh", 0},
-    {"w", 0xfffff},
-    {"wwwwwwww", 0},
-    {"wwwwwwwwwwwwwwww........rrrrrrrr", 8},
-    {"wwwwwwww", 0xffff8},
-    {"........hhhhhhhh", 0xffff0},
-    {"wr", 0xffffe},
-    {"r.w", 0xffffd},
-    {"hh", 0xffffe},
-    {"whh", 0xffffd},
-    {"r.whh", 0xffffb},
-    {"w.r.w.w", 0},
-    {"r.hhh.w.r", 0},
-    {"hhh.w.w.r", 1},
-    {"w.r.w.hhh", 0},
-    {"r.w.r.w.r", 0},
-    {"r.w.r.w", 0xffff9},
-};
-
-static void map(mf_layout_builder *builder, uint64_t first_page, uint64_t page_count, mf_access access) {
-    for (uint64_t page = first_page; page < first_page + page_count; page++)
-        live[page] = (unsigned char)access;
-    if (mf_layout_builder_map_region(builder, first_page * MF_PAGE_SIZE, page_count * MF_PAGE_SIZE, access,
-                                     NULL, 0, NULL) != MF_OK)
-        abort();
-}
-
-static mf_layout *layout_make(const sample *s, uint64_t *heap_base, uint32_t *heap_pages) {
-    mf_layout_builder *builder = mf_layout_builder_create();
-    mf_layout *layout = NULL;
-    mf_diag diag;
-    memset(live, 0, sizeof live);
-    *heap_pages = 0;
-    for (uint64_t i = 0; s->pages[i] != '\0'; i++) {
-        uint64_t start = (s->first_page + i) * MF_PAGE_SIZE;
-        char kind = s->pages[i];
-        if (kind == 'h') {
-            *heap_base = *heap_pages == 0 ? start : *heap_base;
-            *heap_pages += 1;
-        } else if (kind == '*') {
-            map(builder, 0, MF_SPACE_PAGES, MF_READ_WRITE);
-        } else if (kind != '.') {
-            map(builder, s->first_page + i, 1, kind == 'w' ? MF_READ_WRITE : MF_READ_ONLY);
-        }
-    }
-    if (*heap_pages > 0 && mf_layout_builder_set_heap(builder, *heap_base, *heap_pages, &diag) != MF_OK)
-        abort();
-    if (mf_layout_builder_finish(builder, &layout, NULL, &diag) != MF_OK)
-        abort();
-    mf_layout_builder_destroy(builder);
-    return layout;
-}
 
 /* ---- The comparison ---- */
 
@@ -341,7 +258,12 @@ static void compare_ranges(const sample *s, const mf_layout *layout, uint64_t he
 static void compare_sample(const sample *s) {
     uint64_t heap_base = 0;
     uint32_t heap_pages = 0;
-    mf_layout *layout = layout_make(s, &heap_base, &heap_pages);
+    mf_layout_builder *builder = mf_layout_builder_create();
+    mf_layout *layout;
+    sample_build(s, builder, live, &heap_base, &heap_pages);
+    if (mf_layout_builder_finish(builder, &layout, NULL, NULL) != MF_OK)
+        abort();
+    mf_layout_builder_destroy(builder);
     for (uint32_t grown = 0; grown <= heap_pages; grown++) {
         uint64_t heap_end = heap_base + (uint64_t)grown * MF_PAGE_SIZE;
         if (grown > 0)
@@ -353,7 +275,7 @@ static void compare_sample(const sample *s) {
 }
 
 int main(void) {
-    for (size_t i = 0; i < sizeof SAMPLES / sizeof SAMPLES[0]; i++)
+    for (size_t i = 0; i < SAMPLE_COUNT; i++)
         compare_sample(&SAMPLES[i]);
     for (mf_check check = 0; check < MF_CHECK_COUNT; check++)
         if (check != MF_CHECK_PAGED)
