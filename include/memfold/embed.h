@@ -138,7 +138,8 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
 #define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
 
 /*
- * One access of the guest. All zero but `view`, `address` and, unless it traps, `fault_block` is fine.
+ * One access of the guest. All zero but `view`, `address`, with base = argument `base`, and unless it traps
+ * `fault_block`, is fine.
  *
  * `base` and `heap_end` are what mf_embed_load_base and mf_embed_load_heap_end return. Without them each
  * access loads what it needs from the view, and a pipeline with EarlyCSE and LICM makes one load of many, the
@@ -149,7 +150,7 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
  */
 typedef struct mf_embed_access {
     LLVMValueRef view;             /* ptr to the mf_view */
-    LLVMValueRef base;             /* ptr to guest address 0; NULL: read from the view, or a constant */
+    LLVMValueRef base;             /* ptr to guest address 0; NULL: from the view, or the constant */
     LLVMValueRef address;          /* i32, or i64 for an index that is a 33-bit sum already */
     uint32_t offset;               /* added without wrapping; the sum is at most that of two 32-bit numbers */
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
