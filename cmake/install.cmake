@@ -28,7 +28,7 @@ endfunction()
 
 # memfold.h goes with the runtime and includes the headers of the generator only where they are.
 file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
-set(gen_headers aot.h embed.h jit.h layout_file.h plan.h)
+set(gen_headers aot.h embed.h jit.h layout_file.h orc.hpp plan.h)
 list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(REMOVE_ITEM runtime_headers ${gen_headers})
 

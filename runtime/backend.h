@@ -32,7 +32,10 @@ typedef struct backend_ops {
     /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
     bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
 
-    /* The pages have `perm` and are zero. */
+    /*
+     * The pages have `perm`, NONE or RW, and are zero. With RW they are new pages of the heap, and others
+     * access the memory meanwhile: who can access one finds it zero, and nothing is done to it after that.
+     */
     bool (*clear)(mf_memory *memory, page_run run, mf_perm perm);
 } backend_ops;
 

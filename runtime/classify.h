@@ -4,6 +4,8 @@
 
 #include <memfold/abi.h>
 
+#include <stdbool.h>
+
 /* No page: every index of a range is accessible. Unlike any page it is not a multiple of 4096. */
 #define NO_PAGE UINT64_MAX
 
@@ -20,10 +22,24 @@ uint64_t classify_find_page(const unsigned char *perms, uint64_t index, uint64_t
                             mf_operation operation);
 
 /*
- * The record of an access that was refused, by the rule of `limit` in abi.h. If the permissions would let
- * it happen, which only a stale accessor can bring about, it is a page fault on the first page.
+ * The same by the live permissions of `view`, beside which sbrk may run: if it is NO_PAGE, all that was done
+ * to the pages before they were added is seen.
  */
-mf_fault classify_fault(const unsigned char *perms, uint64_t index, uint64_t length, mf_operation operation,
+uint64_t classify_refusal(const mf_view *view, uint64_t index, uint64_t length, mf_operation operation);
+
+/* The record of an access that `page`, the lowest inaccessible one, has refused. */
+mf_fault classify_page(const unsigned char *perms, uint64_t page, uint64_t index, uint64_t length,
+                       mf_operation operation);
+
+/*
+ * The record of an access through `view` that was refused, by the rule of `limit` in abi.h.
+ *
+ * If the permissions let it happen by now, sbrk has added pages since the engine looked, and the engine has
+ * seen an older end of the heap: it is a page fault on the lowest page touched that the last growth has
+ * added, or, if that lies above, on the highest page touched of the heap. If none of the heap is touched, the
+ * accessor was for another layout, and it is a page fault on the first page.
+ */
+mf_fault classify_fault(const mf_view *view, uint64_t index, uint64_t length, mf_operation operation,
                         uint64_t limit);
 
 #endif

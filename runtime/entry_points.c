@@ -1,19 +1,20 @@
 /* What generated code calls (abi.h): to record a fault, to leave a guard frame, to ask about a range. */
 #include "classify.h"
+#include "entry_points.h"
 #include "guard_impl.h"
 #include "panic_impl.h"
 #include "views.h"
 
-const unsigned char mf_abi_v2 = MF_ABI_VERSION;
+const unsigned char mf_abi_v3 = MF_ABI_VERSION;
 
-uint32_t mf_rt_fault_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
+uint32_t entry_fault(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
     view_check(view);
-    view->fault = classify_fault(view->perms, index, access >> 1, (mf_operation)(access & 1), limit);
+    view->fault = classify_fault(view, index, access >> 1, (mf_operation)(access & 1), limit);
     return view->fault.kind;
 }
 
-void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
-    mf_rt_fault_v2(view, index, access, limit);
+void mf_rt_trap_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limit) {
+    entry_fault(view, index, access, limit);
     if (view->guard == NULL) {
         panic_values("a trap accessor faulted outside mf_guard_run: guest index ", index, ", page ",
                      view->fault.page, "");
@@ -21,12 +22,15 @@ void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limi
     guard_frame_leave_innermost(view);
 }
 
-uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access) {
+uint32_t mf_rt_accessible_v3(const mf_view *view, uint64_t index, uint64_t access) {
     mf_operation operation = (mf_operation)(access & 1);
-    return classify_find_page(view->perms, index, access >> 1, operation) == NO_PAGE;
+    return classify_refusal(view, index, access >> 1, operation) == NO_PAGE;
 }
 
-void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint) {
-    panic_values("accessors made for layout ", fingerprint, " were used on a memory with layout ",
-                 view->layout_stamp, ": ask for accessors again after a change of its layout");
+void mf_rt_stale_v3(mf_view *view, uint64_t stamp) {
+    bool is_backend = ((stamp ^ view->layout_stamp) & MF_LAYOUT_STAMP_BACKEND) != 0;
+    panic_values("accessors made for layout ", stamp, " were used on a memory with layout ",
+                 view->layout_stamp,
+                 is_backend ? ": the memory is of another backend"
+                            : ": ask for accessors again after a change of its layout");
 }

@@ -367,7 +367,7 @@ void mf_exception_table_unregister(const mf_exception_entry *entries) {
 
 /* ---- Emitted objects ----------------------------------------------------------------------- */
 
-void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end) {
+void mf_rt_register_v3(const mf_exception_entry *begin, const mf_exception_entry *end) {
     size_t count = (size_t)(end - begin);
     if (mf_exception_table_register(begin, count, NULL) != MF_OK) {
         panic_values("no host memory for the exception table at ", (uint64_t)(uintptr_t)begin, " with ",
@@ -380,7 +380,7 @@ void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry
  * code. So its entries stay in force for as long as the code is there: the object's note leads to them, or
  * else the table is kept until another one is registered in its place.
  */
-void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end) {
+void mf_rt_unregister_v3(const mf_exception_entry *begin, const mf_exception_entry *end) {
     const mf_exception_entry *found_end = NULL;
     if (begin == end)
         return;

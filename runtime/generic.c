@@ -5,6 +5,7 @@
 #include <memfold/generic.h>
 
 #include "classify.h"
+#include "perm_table.h"
 
 #include <string.h>
 
@@ -20,8 +21,8 @@ typedef struct generic_traits {
 
 static inline bool allowed(const mf_view *view, uint64_t index, const mf_accessor_info *access) {
     mf_perm least = operation_least_perm(access->operation);
-    return view->perms[index >> MF_PAGE_LOG2] >= least &&
-           view->perms[(index + access->width_bytes - 1) >> MF_PAGE_LOG2] >= least;
+    return perms_at(view->perms, index >> MF_PAGE_LOG2) >= least &&
+           perms_at(view->perms, (index + access->width_bytes - 1) >> MF_PAGE_LOG2) >= least;
 }
 
 /* Reverses the low bytes of `value` and drops the others. */
@@ -38,8 +39,8 @@ static inline uint64_t sign_extend(uint64_t value, uint32_t width_bytes) {
 static uint32_t refuse(mf_view *view, uint64_t index, mf_accessor_info access, generic_traits traits) {
     uint64_t code = MF_ACCESS_CODE(access.operation, access.width_bytes);
     if (traits.traps)
-        mf_rt_trap_v2(view, index, code, 0);
-    return mf_rt_fault_v2(view, index, code, 0);
+        mf_rt_trap_v3(view, index, code, 0);
+    return mf_rt_fault_v3(view, index, code, 0);
 }
 
 static inline mf_load_result load(mf_view *view, const unsigned char *base, uint64_t index,

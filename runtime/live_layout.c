@@ -7,7 +7,7 @@
 void live_layout_drop(mf_memory *memory) {
     mf_layout_release(memory->current);
     memory->current = NULL;
-    views_publish_stamp(memory, 0);
+    views_publish_stamp(memory, MF_LAYOUT_STAMP(0, memory->config.backend));
 }
 
 /* A walk over the live table that leaves out the pages of `heap` (first == end: leaves out none). */

@@ -46,6 +46,8 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     made->created = mf_layout_retain(layout);
     made->image = mf_image_retain(image);
     made->heap_top = made->created->heap.base;
+    made->grown_from = made->heap_top;
+    made->grown_to = made->heap_top;
     made->view.heap_end = made->heap_top;
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
@@ -71,6 +73,8 @@ static const page_run every_page = {0, MF_SPACE_PAGES};
 static void apply_creation(mf_memory *memory, page_run pages) {
     apply_runs(memory, memory->created, pages);
     memory->heap_top = memory->created->heap.base;
+    memory->grown_from = memory->heap_top;
+    memory->grown_to = memory->heap_top;
     views_publish_heap_end(memory, memory->heap_top);
 }
 
@@ -118,6 +122,10 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->huge_pages,
                            "huge pages are either allowed or never used");
     }
+    if (config->empty_range != MF_EMPTY_ANYWHERE && config->empty_range != MF_EMPTY_WITHIN) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
+                           "an empty range passes either anywhere or within what is accessible");
+    }
     return layout != NULL ? create(layout, image, *config, memory, diag)
                           : create_empty(image, *config, memory, diag);
 }
@@ -138,6 +146,8 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     }
     perm_table_clone(&made->table, &memory->table);
     made->heap_top = memory->heap_top;
+    made->grown_from = memory->grown_from;
+    made->grown_to = memory->grown_to;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
     made->view.layout_stamp = memory->view.layout_stamp;
@@ -172,11 +182,11 @@ mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
 /* ---- State --------------------------------------------------------------------------------- */
 
 mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address) {
-    return (mf_perm)memory->table.perms[address >> MF_PAGE_LOG2];
+    return perms_at(memory->table.perms, address >> MF_PAGE_LOG2);
 }
 
 uint64_t mf_memory_len(const mf_memory *memory) {
-    return page_bytes(memory->table.len_pages);
+    return page_bytes(perm_table_len_pages(&memory->table));
 }
 
 uint32_t mf_memory_heap_base(const mf_memory *memory) {
@@ -184,7 +194,7 @@ uint32_t mf_memory_heap_base(const mf_memory *memory) {
 }
 
 uint64_t mf_memory_heap_top(const mf_memory *memory) {
-    return memory->heap_top;
+    return __atomic_load_n(&memory->heap_top, __ATOMIC_ACQUIRE);
 }
 
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {

@@ -9,6 +9,8 @@
 #include "layout_impl.h"
 #include "perm_table.h"
 
+#include <stdatomic.h>
+
 /* What the copy backend keeps of a memory. */
 typedef struct copy_part {
     uint64_t committed_bytes; /* from guest address 0 on; beyond them no byte exists */
@@ -26,7 +28,14 @@ struct mf_memory {
     const backend_ops *ops;
     mf_memory_config config;
     perm_table table; /* the live permissions; every view.perms points to its bytes */
+    /*
+     * What sbrk writes while accesses run. Atomic, as the table is, and written by one thread at a time: by
+     * whoever holds `sbrk_lock`, or by a change, which excludes everything.
+     */
     uint64_t heap_top;
+    uint64_t grown_from; /* the pages that were added last; from the base to the base at first */
+    uint64_t grown_to;
+    atomic_uint sbrk_lock;
     mf_layout *created; /* layout and image of creation, for reset */
     mf_image *image;    /* NULL: no bytes */
     mf_layout *current; /* the live layout, or NULL since it changed */

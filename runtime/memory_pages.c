@@ -1,6 +1,7 @@
 /* Changes of a memory's pages and heap. */
 #include "live_layout.h"
 #include "memory_impl.h"
+#include "os.h"
 #include "views.h"
 
 static void set_live_perms(mf_memory *memory, page_run run, mf_perm perm) {
@@ -52,11 +53,40 @@ mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_d
     return MF_OK;
 }
 
+/* ---- The heap ------------------------------------------------------------------------------ */
+
+static void lock(mf_memory *memory) {
+    for (unsigned attempt = 0; atomic_exchange_explicit(&memory->sbrk_lock, 1, memory_order_acquire) != 0;
+         attempt++) {
+        os_wait(attempt);
+    }
+}
+
+static void unlock(mf_memory *memory) {
+    atomic_store_explicit(&memory->sbrk_lock, 0, memory_order_release);
+}
+
 /*
+ * The pages are the heap's. Others access the memory meanwhile, so each step is published behind what it
+ * promises: the bytes are there and zero, then permissions say so, page by page, and then the end does. An
+ * access that is checked by permissions, or by the MMU, sees the end at some page between old and new; one
+ * that compares with the end sees the old or the new one.
+ *
  * The new pages are cleared even though they are NONE: protect may have left bytes there, and so may a
  * store under the bounds policy.
  */
-mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
+static bool add_heap_pages(mf_memory *memory, page_run run) {
+    if (!memory->ops->clear(memory, run, MF_PERM_RW))
+        return false;
+    __atomic_store_n(&memory->grown_from, page_bytes(run.first), __ATOMIC_RELEASE);
+    __atomic_store_n(&memory->grown_to, page_bytes(run.end), __ATOMIC_RELEASE);
+    perm_table_grow(&memory->table, run);
+    views_publish_heap_end(memory, page_bytes(run.end));
+    return true;
+}
+
+/* With the lock held. */
+static mf_status grow_heap(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
     uint64_t top = memory->heap_top;
     if (bytes > heap_limit(memory->created->heap) - top)
         return mf_diag_set(diag, MF_HEAP_REFUSED, bytes, "the heap would pass its maximum");
@@ -64,13 +94,16 @@ mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, m
     page_run run = page_run_of(memory->view.heap_end, heap_end - memory->view.heap_end);
     if (!perms_all(memory->table.perms, run, MF_PERM_NONE))
         return mf_diag_set(diag, MF_HEAP_REFUSED, bytes, "the heap would grow over a mapped page");
-    if (run.first != run.end) {
-        if (!memory->ops->clear(memory, run, MF_PERM_RW))
-            return memory_exhausted(diag);
-        perm_table_set(&memory->table, run, MF_PERM_RW);
-        views_publish_heap_end(memory, heap_end);
-    }
-    memory->heap_top = top + bytes;
+    if (run.first != run.end && !add_heap_pages(memory, run))
+        return memory_exhausted(diag);
+    __atomic_store_n(&memory->heap_top, top + bytes, __ATOMIC_RELEASE);
     *old_top = top;
     return MF_OK;
+}
+
+mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
+    lock(memory);
+    mf_status status = grow_heap(memory, bytes, old_top, diag);
+    unlock(memory);
+    return status;
 }

@@ -14,51 +14,80 @@
 
 /* ---- Scans --------------------------------------------------------------------------------- */
 
+/* Eight entries, which are also accessed one by one. Tables begin at a page of the host. */
+typedef uint64_t perm_word __attribute__((may_alias));
+
+static bool is_whole_word(uint32_t page, uint32_t end) {
+    return page % WORD_PAGES == 0 && end - page >= WORD_PAGES;
+}
+
 static uint64_t word_at(const unsigned char *perms, uint32_t page) {
-    uint64_t word;
-    memcpy(&word, perms + page, sizeof word);
-    return word;
+    return __atomic_load_n((const perm_word *)(perms + page), __ATOMIC_ACQUIRE);
 }
 
 /*
  * Permissions are 0, 1 or 2, so bit 0 of (p >> 1) is set only for RW, and bit 0 of (p | p >> 1) for RO and
  * RW. What the shift brings in from the next byte lands in bit 7 and is masked.
  */
-static bool word_reaches(uint64_t word, mf_perm least) {
-    uint64_t granted = least == MF_PERM_RW ? word >> 1 : word | word >> 1;
-    return (granted & EVERY_BYTE) == EVERY_BYTE;
+static uint64_t reaching_bytes(uint64_t word, mf_perm least) {
+    return (least == MF_PERM_RW ? word >> 1 : word | word >> 1) & EVERY_BYTE;
+}
+
+/* What a scan goes over: a page or a word of pages, by their permissions. */
+typedef bool is_passed(uint64_t word, uint64_t every, uint64_t perm);
+
+static bool reach(uint64_t word, uint64_t every, uint64_t perm) {
+    return reaching_bytes(word, (mf_perm)perm) == every;
+}
+
+static bool stay_below(uint64_t word, uint64_t every, uint64_t perm) {
+    (void)every;
+    return reaching_bytes(word, (mf_perm)perm) == 0;
+}
+
+static bool are_equal(uint64_t word, uint64_t every, uint64_t perm) {
+    return word == perm * every;
+}
+
+/* The lowest page of `run` that is not passed; run.end if there is none. */
+static inline uint32_t scan(const unsigned char *perms, page_run run, is_passed *passes, mf_perm perm) {
+    uint32_t page = run.first;
+    while (page < run.end)
+        if (is_whole_word(page, run.end) && passes(word_at(perms, page), EVERY_BYTE, perm))
+            page += WORD_PAGES;
+        else if (passes(perms_at(perms, page), 1, perm))
+            page++;
+        else
+            break;
+    return page;
 }
 
 uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least) {
-    uint32_t page = run.first;
-    while (run.end - page >= WORD_PAGES && word_reaches(word_at(perms, page), least))
-        page += WORD_PAGES;
-    while (page < run.end && perms[page] >= least)
-        page++;
-    return page;
+    return scan(perms, run, reach, least);
+}
+
+uint32_t perms_find_reaching(const unsigned char *perms, page_run run, mf_perm least) {
+    return scan(perms, run, stay_below, least);
 }
 
 uint32_t perms_find_change(const unsigned char *perms, page_run run) {
-    uint32_t page = run.first;
-    const unsigned char perm = perms[page];
-    while (run.end - page >= WORD_PAGES && word_at(perms, page) == perm * EVERY_BYTE)
-        page += WORD_PAGES;
-    while (page < run.end && perms[page] == perm)
-        page++;
-    return page;
+    return scan(perms, run, are_equal, perms_at(perms, run.first));
 }
 
 bool perms_all(const unsigned char *perms, page_run run, mf_perm perm) {
-    return run.first == run.end || (perms[run.first] == perm && perms_find_change(perms, run) == run.end);
+    return scan(perms, run, are_equal, perm) == run.end;
 }
 
 /* The end of the highest page below `end` that is not NONE, 0 if there is none. */
 static uint32_t find_top(const unsigned char *perms, uint32_t end) {
     uint32_t top = end;
-    while (top >= WORD_PAGES && word_at(perms, top - WORD_PAGES) == 0)
-        top -= WORD_PAGES;
-    while (top > 0 && perms[top - 1] == MF_PERM_NONE)
-        top--;
+    while (top > 0)
+        if (top % WORD_PAGES == 0 && word_at(perms, top - WORD_PAGES) == 0)
+            top -= WORD_PAGES;
+        else if (perms_at(perms, top - 1) == MF_PERM_NONE)
+            top--;
+        else
+            break;
     return top;
 }
 
@@ -83,6 +112,21 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm) {
         table->len_pages = end > len ? end : len;
     else if (run.first < len && end == len)
         table->len_pages = find_top(table->perms, run.first);
+}
+
+void perm_table_grow(perm_table *table, page_run run) {
+    uint32_t page = run.first;
+    while (page < run.end) {
+        if (is_whole_word(page, run.end)) {
+            __atomic_store_n((perm_word *)(table->perms + page), MF_PERM_RW * EVERY_BYTE, __ATOMIC_RELEASE);
+            page += WORD_PAGES;
+        } else {
+            __atomic_store_n(table->perms + page, (unsigned char)MF_PERM_RW, __ATOMIC_RELEASE);
+            page++;
+        }
+    }
+    if (run.end > table->len_pages)
+        __atomic_store_n(&table->len_pages, run.end, __ATOMIC_RELEASE);
 }
 
 void perm_table_clear(perm_table *table) {

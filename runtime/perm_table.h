@@ -2,17 +2,26 @@
  * Permission tables: one mf_perm byte per guest page. The scans below read any of them, as a view has it; a
  * perm_table is the live one of a memory, with its operations.
  *
- * Thread rule: as a memory's (memory.h).
+ * Thread rule: as a memory's (memory.h). So the entries are atomic: sbrk writes them with release order while
+ * accesses read them, and an access that sees what a page is now also sees what was done to it before.
  */
 #ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
 #define MEMFOLD_RUNTIME_PERM_TABLE_H
 
 #include "pages.h"
 
+/* The permission of one page. */
+static inline mf_perm perms_at(const unsigned char *perms, uint64_t page) {
+    return (mf_perm)__atomic_load_n(perms + page, __ATOMIC_ACQUIRE);
+}
+
 /* ---- Scans, eight pages at a time ---------------------------------------------------------- */
 
 /* The lowest page of `run` whose permission is below `least` (RO or RW); run.end if there is none. */
 uint32_t perms_find_below(const unsigned char *perms, page_run run, mf_perm least);
+
+/* The lowest page of `run` whose permission is `least` (RO or RW) or more; run.end if there is none. */
+uint32_t perms_find_reaching(const unsigned char *perms, page_run run, mf_perm least);
 
 /* Where the pages from run.first on stop having the permission of run.first; at most run.end. */
 uint32_t perms_find_change(const unsigned char *perms, page_run run);
@@ -39,8 +48,19 @@ typedef struct perm_table {
 bool perm_table_open(perm_table *table);
 void perm_table_close(perm_table *table);
 
+/* The end of the highest page that is not NONE, in pages; also beside perm_table_grow. */
+static inline uint32_t perm_table_len_pages(const perm_table *table) {
+    return __atomic_load_n(&table->len_pages, __ATOMIC_ACQUIRE);
+}
+
 /* The pages have `perm`. */
 void perm_table_set(perm_table *table, page_run run, mf_perm perm);
+
+/*
+ * The pages, which are NONE, are RW: one after the other, lowest first, while others read the table. Who sees
+ * that sees all that was done before the call.
+ */
+void perm_table_grow(perm_table *table, page_run run);
 
 /* All pages are NONE again. */
 void perm_table_clear(perm_table *table);

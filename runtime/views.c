@@ -68,7 +68,7 @@ void views_publish_stamp(mf_memory *memory, uint64_t stamp) {
 void views_publish_heap_end(mf_memory *memory, uint64_t heap_end) {
     for (mf_view *view = &memory->view; view != NULL; view = view->next) {
         check_is_of(view, memory);
-        view->heap_end = heap_end;
+        __atomic_store_n(&view->heap_end, heap_end, __ATOMIC_RELEASE);
     }
 }
 

@@ -4,7 +4,10 @@
 
 #include <memfold/memory.h>
 
-/* All views have this layout stamp, this end of the live heap, or no fault recorded. */
+/*
+ * All views have this layout stamp, this end of the live heap, or no fault recorded. The end is written with
+ * release order, while accesses through these views run.
+ */
 void views_publish_stamp(mf_memory *memory, uint64_t stamp);
 void views_publish_heap_end(mf_memory *memory, uint64_t heap_end);
 void views_clear_faults(mf_memory *memory);

@@ -3,6 +3,7 @@
 Substitutions for RUN lines:
   %memfold      the command
   %cc           the C compiler of this build, its warnings and sanitizers, and the include path
+  %cxx          the same for C++17
   %runtime      link flags of a program that uses the runtime only
   %layout       the same with the file readers
   %plan         the same with the plan
@@ -31,7 +32,7 @@ import lit.formats
 
 config.name = "memfold"
 config.test_format = lit.formats.ShTest(execute_external=False)
-config.suffixes = [".c", ".test", ".yaml"]
+config.suffixes = [".c", ".cpp", ".test", ".yaml"]
 config.excludes = ["Inputs", "lib"]
 config.test_source_root = os.path.join(config.memfold_source, "test")
 config.test_exec_root = os.path.join(config.memfold_build, "test", "out")
@@ -49,6 +50,10 @@ if config.memfold_sanitize:
         config.available_features.add(f"sanitize-{name}")
 if config.memfold_build_type == "Debug":
     config.available_features.add("debug")
+
+compiler_directory, compiler_name = os.path.split(config.memfold_cc)
+cxx_name = compiler_name.replace("gcc", "g++").replace("clang", "clang++")
+cxx = cc.replace(config.memfold_cc, os.path.join(compiler_directory, cxx_name)).replace("-std=c11", "-std=c++17")
 
 runtime = f"{build}/runtime/libmemfold_runtime.a -lpthread"
 plan = f"{build}/gen/libmemfold_plan.a {runtime}"
@@ -73,7 +78,7 @@ reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"
 
 # What abuse/lib/refuse_calls.c and refuse_llvm.c can let fail.
 refused_calls = (
-    "malloc calloc realloc strdup strndup free tsearch mmap munmap mprotect madvise open close read pread fstat ioctl "
+    "malloc calloc realloc strdup strndup free tsearch mmap munmap mprotect mremap madvise open close read pread fstat ioctl "
     "fopen sigaction pthread_atfork"
 )
 refused_llvm = (
@@ -109,6 +114,7 @@ config.substitutions += [
     ("%sanitize", sanitize),
     ("%memfold", f"{build}/bin/memfold"),
     ("%cc", cc),
+    ("%cxx", cxx),
     ("%runtime", runtime),
     ("%layout", layout),
     ("%plan", plan),

@@ -111,16 +111,30 @@ static mf_status define_stamp(const ir *ir, mf_diag *diag) {
     return define_link(ir, v_stamp, "memfold.abi", ".data.rel.ro.memfold_abi", diag);
 }
 
+static void add_to_definitions(const ir *ir, const ir_attribute *attributes) {
+    for (LLVMValueRef f_any = LLVMGetFirstFunction(ir->module); f_any != NULL;
+         f_any = LLVMGetNextFunction(f_any))
+        if (!LLVMIsDeclaration(f_any))
+            ir_add_function_attributes(ir, f_any, attributes);
+}
+
 /*
  * Machine code may end up in a kernel: no red zone, no vector registers. Only there, because a client that
  * inlines IR or bitcode would inherit these limits and no longer vectorise.
  */
 static void restrict_machine_code(const ir *ir) {
     static const ir_attribute LIMITS[] = {{"noredzone", 0}, {"noimplicitfloat", 0}, {NULL, 0}};
-    for (LLVMValueRef f_any = LLVMGetFirstFunction(ir->module); f_any != NULL;
-         f_any = LLVMGetNextFunction(f_any))
-        if (!LLVMIsDeclaration(f_any))
-            ir_add_function_attributes(ir, f_any, LIMITS);
+    add_to_definitions(ir, LIMITS);
+}
+
+/*
+ * IR and bitcode are there to be inlined. Where the null pointer is an address like any other LLVM's inliner
+ * refuses callers that say nothing of it, unless it must: then it inlines and the caller takes over what the
+ * accessor says.
+ */
+static void demand_inlining(const ir *ir) {
+    static const ir_attribute ALWAYS[] = {{"alwaysinline", 0}, {NULL, 0}};
+    add_to_definitions(ir, ALWAYS);
 }
 
 /*
@@ -220,6 +234,8 @@ static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const
     mf_status status = ir_init(&ir, module, builder, diag);
     if (status == MF_OK)
         status = emit_set(&ir, input, diag);
+    if (status == MF_OK && !is_machine_code)
+        demand_inlining(&ir);
     if (status == MF_OK)
         status = define_stamp(&ir, diag);
     if (status == MF_OK && emit_entry_count(input) > 0)

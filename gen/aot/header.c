@@ -20,6 +20,15 @@ typedef struct printer {
 
 /* ---- Parts of the header ---- */
 
+/* For base = argument: what the argument is, and why a client gives it. */
+static const char *base_comment(const mf_accessor_options *options) {
+    if (options->base != MF_BASE_ARGUMENT)
+        return "";
+    return " *\n"
+           " * `base` is view->base. It stays the same while the view is attached, so keep it in a local\n"
+           " * variable of the loop that makes the accesses; the compiler cannot know that by itself.\n";
+}
+
 /*
  * The guard is the prefix as it is: capitals would meet the guards of memfold's own headers, and one header
  * would silently hide another whose prefix differs in case.
@@ -29,7 +38,9 @@ static void print_opening(const printer *p) {
         p->out,
         "/*\n"
         " * %s: load and store functions for one guest memory layout, made by memfold " MF_VERSION ".\n"
-        " * Link the object of the same name and the memfold runtime library.\n"
+        " * Link the object of the same name and the memfold runtime library, or let clang inline the "
+        "bitcode.\n"
+        "%s"
         " */\n"
         "#ifndef %s_accessors_h\n"
         "#define %s_accessors_h\n\n"
@@ -45,8 +56,8 @@ static void print_opening(const printer *p) {
         "#ifdef __cplusplus\n"
         "extern \"C\" {\n"
         "#endif\n\n",
-        p->prefix, p->prefix, p->prefix, p->capitals, p->capitals, MF_ABI_VERSION, p->prefix, MF_VIEW_BYTES,
-        p->prefix);
+        p->prefix, base_comment(p->options), p->prefix, p->prefix, p->capitals, p->capitals, MF_ABI_VERSION,
+        p->prefix, MF_VIEW_BYTES, p->prefix);
 }
 
 static void print_regions(const printer *p) {

@@ -2,7 +2,6 @@
 #include "embed/embed.h"
 
 #include "emit/set.h"
-#include "ir/target.h"
 
 #include <string.h>
 
@@ -17,24 +16,22 @@ static void delete_functions(const LLVMValueRef functions[MF_ACCESSOR_COUNT]) {
         LLVMDeleteFunction(functions[i]);
 }
 
-mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
-                          const char *prefix, LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
+mf_status(mf_embed_define)(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
+                           const char *prefix, LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
     static const mf_accessor_options DEFAULT_OPTIONS;
     LLVMValueRef defined[MF_ACCESSOR_COUNT] = {NULL};
     plan_set plans;
     ir ir;
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    mf_status status = target_check_backend(LLVMGetTarget(module), options->backend, diag);
-    if (status == MF_OK)
-        status = plan_set_make(layout, options, &plans, diag);
+    mf_status status = plan_set_make(layout, options, &plans, diag);
     if (status != MF_OK)
         return status;
     plan_fit fit = plan_fit_make(layout, options, &plans);
     emit_input input = {
         .plans = &plans, .options = options, .fit = fit, .prefix = prefix, .asks_for_table = true};
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(LLVMGetModuleContext(module));
-    status = embed_begin(&ir, module, builder, diag);
+    status = embed_begin(&ir, module, options->backend, builder, diag);
     if (status == MF_OK)
         status = emit_functions(&ir, &input, defined, diag);
     LLVMDisposeBuilder(builder);

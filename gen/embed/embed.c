@@ -1,24 +1,10 @@
 /* The emitter of single accesses: its plans and its life. */
 #include "embed/embed.h"
 
-#include "ir/target.h"
 #include "plan/growth.h"
 #include "plan/make.h"
 
-#include <llvm-c/Target.h>
-
 #include <stdlib.h>
-
-/* ---- The module ---------------------------------------------------------------------------- */
-
-/* The module's own layout of pointers decides, so a 32-bit module is refused here. */
-mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag *diag) {
-    if (LLVMPointerSize(LLVMGetModuleDataLayout(module)) != sizeof(void *))
-        return mf_diag_set(diag, MF_LLVM, 0, "the module's data layout is not one of a 64-bit host");
-    return ir_init(ir, module, builder, diag);
-}
-
-/* ---- The emitter --------------------------------------------------------------------------- */
 
 /*
  * The plan of a byte that is checked in software, without a hint, has the table that all plans of the
@@ -75,16 +61,14 @@ static mf_status make_range_plans(mf_embed *embed, mf_diag *diag) {
 static mf_status embed_start(mf_embed *embed, LLVMModuleRef module, mf_diag *diag) {
     if (embed->options.stale == MF_STALE_CHECK)
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_STALE_CHECK, "stale checks are for whole accessors");
-    mf_status status = target_check_backend(LLVMGetTarget(module), embed->options.backend, diag);
-    if (status == MF_OK)
-        status = embed_begin(&embed->ir, module, NULL, diag);
+    mf_status status = embed_begin(&embed->ir, module, embed->options.backend, NULL, diag);
     if (status == MF_OK)
         status = make_reaches(embed, diag);
     return status == MF_OK ? make_range_plans(embed, diag) : status;
 }
 
-mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
-                          mf_embed **embed, mf_diag *diag) {
+mf_status(mf_embed_create)(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
+                           mf_embed **embed, mf_diag *diag) {
     mf_embed *made = calloc(1, sizeof *made);
     if (made == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *made, "no memory for an emitter");

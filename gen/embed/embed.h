@@ -18,8 +18,13 @@ struct mf_embed {
     ir ir;                       /* its builder is the one of the access at hand */
 };
 
-/* Begins to build into the client's module. MF_LLVM if it is not one of a 64-bit host. */
-mf_status embed_begin(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag *diag);
+/*
+ * Begins to build into the client's module. MF_LLVM if its data layout is not one of a 64-bit little-endian
+ * host, MF_INVALID_ARGUMENT if its triple is not one of the backend's, MF_UNKNOWN_TARGET if LLVM cannot
+ * assemble for that.
+ */
+mf_status embed_begin(ir *ir, LLVMModuleRef module, mf_backend backend, LLVMBuilderRef builder,
+                      mf_diag *diag);
 
 /* The i64 index of an access, unless its 32-bit address serves as it is (then NULL). */
 LLVMValueRef embed_index(const ir *ir, const mf_embed_access *access);

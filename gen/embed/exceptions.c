@@ -2,6 +2,7 @@
 #include "embed/embed.h"
 
 #include "emit/paged.h"
+#include "ir/target.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,9 @@ static void set_mark(LLVMModuleRef module) {
 }
 
 mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag) {
+    mf_status status = target_initialize_x86_assembly(diag); /* what is added is assembly itself */
+    if (status != MF_OK)
+        return status;
     set_mark(module);
     if (name == NULL || define_bounds(module, name))
         return MF_OK;

@@ -20,19 +20,43 @@ static LLVMValueRef holds_in_window(const range *r, const mf_plan_step *step, LL
     return LLVMBuildAnd(ir->builder, v_begins, v_ends, "ok");
 }
 
+static LLVMValueRef heap_end(const range *r) {
+    return r->site->v_heap_end != NULL ? r->site->v_heap_end : ir_load_heap_end(r->ir, r->site->v_view);
+}
+
 /* The bytes of the window that ends at the live heap end. */
 static LLVMValueRef heap_bytes(const range *r, const mf_plan_step *step) {
-    const ir *ir = r->ir;
-    LLVMValueRef v_heap_end =
-        r->site->v_heap_end != NULL ? r->site->v_heap_end : ir_load_heap_end(ir, r->site->v_view);
-    return LLVMBuildSub(ir->builder, v_heap_end, ir_const(ir->t_i64, step->start), "window.bytes");
+    return LLVMBuildSub(r->ir->builder, heap_end(r), ir_const(r->ir->t_i64, step->start), "window.bytes");
+}
+
+static LLVMValueRef is_empty(const range *r) {
+    return LLVMBuildICmp(r->ir->builder, LLVMIntEQ, r->v_length, ir_const(r->ir->t_i64, 0), "empty");
+}
+
+/* length = 0  and  index <= v_end */
+static LLVMValueRef empty_up_to(const range *r, LLVMValueRef v_end) {
+    LLVMValueRef v_empty = is_empty(r);
+    LLVMValueRef v_below = LLVMBuildICmp(r->ir->builder, LLVMIntULE, r->site->v_index, v_end, "up.to");
+    return LLVMBuildAnd(r->ir->builder, v_empty, v_below, "ok");
+}
+
+static LLVMValueRef empty_in_heap(const range *r, const mf_plan_step *step) {
+    LLVMValueRef v_end = heap_end(r);
+    LLVMValueRef v_up_to = empty_up_to(r, v_end);
+    LLVMValueRef v_start = ir_const(r->ir->t_i64, step->start);
+    LLVMValueRef v_has_page = LLVMBuildICmp(r->ir->builder, LLVMIntULT, v_start, v_end, "has.page");
+    return LLVMBuildAnd(r->ir->builder, v_up_to, v_has_page, "ok");
 }
 
 static LLVMValueRef step_holds(const range *r, const mf_plan_step *step) {
     const ir *ir = r->ir;
     switch ((mf_step_kind)step->kind) {
     case MF_STEP_IS_EMPTY:
-        return LLVMBuildICmp(ir->builder, LLVMIntEQ, r->v_length, ir_const(ir->t_i64, 0), "empty");
+        return is_empty(r);
+    case MF_STEP_EMPTY_UP_TO:
+        return empty_up_to(r, ir_const(ir->t_i64, step->last));
+    case MF_STEP_EMPTY_IN_HEAP:
+        return empty_in_heap(r, step);
     case MF_STEP_RANGE_IN_WINDOW:
         return holds_in_window(r, step, ir_const(ir->t_i64, step->last + 1));
     case MF_STEP_RANGE_BELOW_HEAP_END:
@@ -46,18 +70,26 @@ static LLVMValueRef step_holds(const range *r, const mf_plan_step *step) {
     return NULL;
 }
 
-/* Each step that passes allows, and if none does it is a fault: one condition, so that loops can hoist it. */
+/*
+ * One condition, so that loops can hoist it: a step that passes allows or refuses, and if none does it is a
+ * fault. From the last step on, as what holds if the steps before have not decided.
+ */
 static LLVMValueRef range_holds(const range *r) {
     const mf_plan *plan = r->site->plan;
+    LLVMValueRef holds[MF_PLAN_STEPS_MAX];
     for (uint32_t i = 0; i < plan->step_count; i++) {
-        assert(plan->steps[i].on_pass == MF_EXIT_ALLOWED);
+        assert(plan->steps[i].on_pass == MF_EXIT_ALLOWED || plan->steps[i].on_pass == MF_EXIT_FAULT);
         assert(plan->steps[i].on_fail == (i + 1 == plan->step_count ? MF_EXIT_FAULT : MF_EXIT_NEXT));
+        holds[i] = step_holds(r, &plan->steps[i]);
     }
-    LLVMValueRef v_ok = step_holds(r, &plan->steps[0]);
-    for (uint32_t i = 1; i < plan->step_count; i++) {
-        LLVMValueRef v_next = step_holds(r, &plan->steps[i]);
-        v_ok = LLVMBuildOr(r->ir->builder, v_ok, v_next, "ok");
-    }
+    const mf_plan_step *last = &plan->steps[plan->step_count - 1];
+    bool may_hold = last->on_pass == MF_EXIT_ALLOWED;
+    LLVMValueRef v_ok = may_hold ? holds[plan->step_count - 1] : ir_const(r->ir->t_i1, 0);
+    for (uint32_t i = plan->step_count - 1; i-- > 0;)
+        if (plan->steps[i].on_pass == MF_EXIT_ALLOWED)
+            v_ok = LLVMBuildOr(r->ir->builder, holds[i], v_ok, "ok");
+        else
+            v_ok = LLVMBuildAnd(r->ir->builder, LLVMBuildNot(r->ir->builder, holds[i], "not"), v_ok, "ok");
     return v_ok;
 }
 

@@ -1,9 +1,16 @@
 /* The load or store itself. The address is always base + index: the check is only a control dependence. */
 #include "emit/access.h"
 
+/* Of a constant base it is known whether base + index, which is below 2^33 + 8, is ever 0. */
+static bool may_be_null(const mf_accessor_options *options) {
+    if (options->base != MF_BASE_CONSTANT)
+        return options->base == MF_BASE_ARGUMENT;
+    return options->base_address == 0 || options->base_address > UINT64_MAX - 2 * MF_SPACE_BYTES - 8;
+}
+
 void emit_null_is_valid(const ir *ir, LLVMValueRef f, const mf_accessor_options *options) {
     static const ir_attribute NULL_IS_VALID[] = {{"null_pointer_is_valid", 0}, {NULL, 0}};
-    if (options->base != MF_BASE_VIEW)
+    if (may_be_null(options))
         ir_add_function_attributes(ir, f, NULL_IS_VALID);
 }
 

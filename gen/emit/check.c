@@ -21,7 +21,8 @@ static bool step_is_narrow(const emit_site *site, const mf_plan_step *step) {
 }
 
 static bool compares(const mf_plan_step *step) {
-    return step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_MASK && step->kind != MF_STEP_ALWAYS;
+    return step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_SAME_BACKEND &&
+           step->kind != MF_STEP_MASK && step->kind != MF_STEP_ALWAYS;
 }
 
 bool emit_check_is_narrow(const emit_site *site) {

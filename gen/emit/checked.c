@@ -14,13 +14,14 @@
 
 #include <assert.h>
 
-/* The first step that is about the access; the layout is compared before. */
+/* The first step that is about the access; layout or backend is compared before. */
 static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
     const mf_plan_step *step = &site->plan->steps[0];
-    if (step->kind != MF_STEP_SAME_LAYOUT)
+    uint64_t bits = step->kind == MF_STEP_SAME_BACKEND ? MF_LAYOUT_STAMP_BACKEND : UINT64_MAX;
+    if (step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_SAME_BACKEND)
         return 0;
     assert(step->on_pass == MF_EXIT_NEXT && step->on_fail == MF_EXIT_PANIC);
-    emit_same_layout(ir, site->v_view, step->start);
+    emit_same_stamp(ir, site->v_view, step->start, bits);
     return 1;
 }
 

@@ -6,6 +6,8 @@
 
 static const ir_attribute RETURNING[] = {
     {"cold", 0}, {"nounwind", 0}, {"willreturn", 0}, {"memory", MEMORY_READ_ARGUMENT_WRITE}, {NULL, 0}};
+/* The entry that keeps registers must not be bound at its first call, by code that does not. */
+static const ir_attribute PRESERVING[] = {{"nonlazybind", 0}, {NULL, 0}};
 static const ir_attribute LEAVING[] = {{"cold", 0}, {"nounwind", 0}, {"noreturn", 0}, {NULL, 0}};
 
 static LLVMValueRef call_with_access(const ir *ir, const emit_site *site, const emit_cold *cold,
@@ -29,6 +31,11 @@ LLVMValueRef emit_cold_return(const ir *ir, const emit_site *site, const emit_co
     LLVMValueRef f_fault = ir_declare(ir, MF_RT_FAULT, entry_type(ir, ir->t_i32), RETURNING);
     ir_extend_i32_result(ir, f_fault);
     LLVMValueRef v_status = call_with_access(ir, site, cold, f_fault, "status");
+    if (ir->fault_entry_preserves) {
+        ir_add_function_attributes(ir, f_fault, PRESERVING);
+        LLVMSetFunctionCallConv(f_fault, LLVMPreserveMostCallConv);
+        LLVMSetInstructionCallConv(v_status, LLVMPreserveMostCallConv);
+    }
     ir_set_i32_result(ir, v_status, MF_PAGE_FAULT, MF_WRITE_PROTECTED);
     return v_status;
 }
@@ -51,7 +58,7 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp) {
+void emit_same_stamp(const ir *ir, LLVMValueRef v_view, uint64_t stamp, uint64_t bits) {
     LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
     LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
@@ -59,6 +66,8 @@ void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp) {
     LLVMValueRef v_wanted = ir_const(ir->t_i64, stamp);
 
     LLVMValueRef v_actual = ir_load_view_field(ir, v_view, IR_VIEW_LAYOUT_STAMP);
+    if (bits != UINT64_MAX)
+        v_actual = LLVMBuildAnd(ir->builder, v_actual, ir_const(ir->t_i64, bits), "stamp.bits");
     LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
     ir_branch_likely(ir, v_fresh, b_fresh, b_stale);
 

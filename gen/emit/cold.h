@@ -20,9 +20,9 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold);
 LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_index, LLVMValueRef v_access);
 
 /*
- * Emits blocks that panic unless the view's layout is the one with `stamp`; the builder is left where
- * it is.
+ * Emits blocks that panic unless these bits of the view's stamp are those of `stamp`; the builder is left
+ * where it is.
  */
-void emit_same_layout(const ir *ir, LLVMValueRef v_view, uint64_t stamp);
+void emit_same_stamp(const ir *ir, LLVMValueRef v_view, uint64_t stamp, uint64_t bits);
 
 #endif

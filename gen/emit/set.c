@@ -61,10 +61,13 @@ size_t emit_entry_count(const emit_input *input) {
     return count;
 }
 
-/* A global label where this module's part of the exception table begins; module assembly comes first. */
+/*
+ * A label where this module's part of the exception table begins; module assembly comes first. Weak, because
+ * bitcode that clang links into several files of a program brings the label into each.
+ */
 static mf_status define_exception_label(const ir *ir, const char *prefix, mf_diag *diag) {
     static const char FORMAT[] = ".pushsection " MF_EXCEPTION_SECTION ",\"aR\",@progbits\n"
-                                 ".balign 4\n.globl %s_extable\n%s_extable:\n.popsection\n";
+                                 ".balign 4\n.weak %s_extable\n%s_extable:\n.popsection\n";
     size_t text_bytes = sizeof FORMAT + 2 * strlen(prefix);
     char *text = malloc(text_bytes);
     if (text == NULL)

@@ -14,11 +14,12 @@ static const struct {
     const char *name;
     uint64_t offset_bytes;
     bool invariant; /* constant while the view is attached */
+    bool grows;     /* sbrk may write it at any time */
 } VIEW_FIELDS[IR_VIEW_FIELD_COUNT] = {
-    [IR_VIEW_BASE] = {"base", MF_VIEW_BASE_OFFSET, true},
-    [IR_VIEW_PERMS] = {"perms", MF_VIEW_PERMS_OFFSET, true},
-    [IR_VIEW_HEAP_END] = {"heap_end", MF_VIEW_HEAP_END_OFFSET, false},
-    [IR_VIEW_LAYOUT_STAMP] = {"layout_stamp", MF_VIEW_LAYOUT_STAMP_OFFSET, false},
+    [IR_VIEW_BASE] = {"base", MF_VIEW_BASE_OFFSET, true, false},
+    [IR_VIEW_PERMS] = {"perms", MF_VIEW_PERMS_OFFSET, true, false},
+    [IR_VIEW_HEAP_END] = {"heap_end", MF_VIEW_HEAP_END_OFFSET, false, true},
+    [IR_VIEW_LAYOUT_STAMP] = {"layout_stamp", MF_VIEW_LAYOUT_STAMP_OFFSET, false, false},
 };
 
 /* ---- Session ---- */
@@ -105,7 +106,11 @@ mf_status ir_init(ir *ir, LLVMModuleRef module, LLVMBuilderRef builder, mf_diag 
     ir->heap_end_most = MF_SPACE_BYTES;
     init_types(ir);
     init_metadata(ir);
-    ir->i32_extension = target_i32_extension(LLVMGetTarget(module));
+    const char *triple = LLVMGetTarget(module);
+    ir->i32_extension = target_i32_extension(triple);
+    ir->fault_entry_preserves = target_fault_entry_preserves(triple);
+    ir->sbrk_ordering =
+        target_has_total_store_order(triple) ? LLVMAtomicOrderingUnordered : LLVMAtomicOrderingAcquire;
     return check_view_offsets(ir, diag);
 }
 
@@ -167,6 +172,8 @@ LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field
     LLVMSetMetadata(v_value, ir->kind_tbaa, ir->v_tbaa[IR_BYTES_VIEW]);
     if (VIEW_FIELDS[field].invariant)
         LLVMSetMetadata(v_value, ir->kind_invariant_load, ir->v_empty_node);
+    if (VIEW_FIELDS[field].grows)
+        LLVMSetOrdering(v_value, ir->sbrk_ordering);
     return v_value;
 }
 
@@ -185,6 +192,8 @@ LLVMValueRef ir_load_bytes(const ir *ir, LLVMTypeRef t_loaded, LLVMValueRef v_po
     LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_loaded, v_pointer, name);
     LLVMSetAlignment(v_value, 1);
     LLVMSetMetadata(v_value, ir->kind_tbaa, ir->v_tbaa[bytes]);
+    if (bytes == IR_BYTES_TABLE)
+        LLVMSetOrdering(v_value, ir->sbrk_ordering);
     return v_value;
 }
 

@@ -5,6 +5,10 @@
  * The alias facts live here too. Guest bytes, the view and the permission tables are three TBAA types under
  * one root, so guest stores never force the base or a table to be read again; the base and the table
  * pointer are invariant as long as a view is attached.
+ *
+ * And the rule of sbrk, which another thread may run beside the code: the live heap end and the live
+ * permissions are read atomically, and what is read later is as new as they are. With total store order
+ * `unordered` suffices, which LLVM hoists and merges like a plain load; elsewhere the load acquires.
  */
 #ifndef MEMFOLD_GEN_IR_IR_H
 #define MEMFOLD_GEN_IR_IR_H
@@ -45,8 +49,10 @@ typedef struct ir {
     LLVMTypeRef t_load_result;           /* {i64, i32} */
     LLVMValueRef v_tbaa[IR_BYTES_KINDS]; /* the access tag of each kind of bytes */
     LLVMValueRef v_empty_node;
-    LLVMValueRef v_likely;     /* branch weights: the first successor is the good path */
-    const char *i32_extension; /* attribute of an i32 result in the target's C ABI, or NULL */
+    LLVMValueRef v_likely;            /* branch weights: the first successor is the good path */
+    const char *i32_extension;        /* attribute of an i32 result in the target's C ABI, or NULL */
+    bool fault_entry_preserves;       /* whether the runtime's fault entry keeps registers for its callers */
+    LLVMAtomicOrdering sbrk_ordering; /* of loads that sbrk may write beside */
     unsigned kind_tbaa, kind_invariant_load, kind_prof, kind_range;
     uint64_t heap_end_most; /* of the memories that the code is for */
 } ir;

@@ -12,22 +12,25 @@
 /*
  * A 64-bit little-endian host. Some ABIs leave it to the callee to extend an unsigned 32-bit result to the
  * whole register; where LLVM's default is not what Linux distributions compile for, the ABI and features say
- * it.
+ * it. Where stores are seen in their order and loads are done in theirs (total store order), a plain load
+ * acquires.
  */
 typedef struct host_abi {
     const char *architecture;
+    bool has_total_store_order;
     const char *i32_extension;
     const char *abi;
     const char *features;
+    bool fault_entry_preserves;
 } host_abi;
 
 static const host_abi HOSTS[] = {
-    {"x86_64", NULL, NULL, NULL},
-    {"aarch64", NULL, NULL, NULL},
-    {"riscv64", "signext", "lp64d", "+m,+a,+f,+d,+c"},
-    {"loongarch64", "signext", "lp64d", "+f,+d"},
-    {"powerpc64le", "zeroext", NULL, NULL},
-    {"mips64el", "signext", NULL, NULL},
+    {"x86_64", true, NULL, NULL, NULL, true},
+    {"aarch64", false, NULL, NULL, NULL, false},
+    {"riscv64", false, "signext", "lp64d", "+m,+a,+f,+d,+c", false},
+    {"loongarch64", false, "signext", "lp64d", "+f,+d", false},
+    {"powerpc64le", false, "zeroext", NULL, NULL, false},
+    {"mips64el", false, "signext", NULL, NULL, false},
 };
 
 static const host_abi *find_host(const char *triple) {
@@ -41,6 +44,16 @@ static const host_abi *find_host(const char *triple) {
 const char *target_i32_extension(const char *triple) {
     const host_abi *host = find_host(triple);
     return host == NULL ? NULL : host->i32_extension;
+}
+
+bool target_fault_entry_preserves(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host != NULL && host->fault_entry_preserves;
+}
+
+bool target_has_total_store_order(const char *triple) {
+    const host_abi *host = find_host(triple);
+    return host != NULL && host->has_total_store_order;
 }
 
 mf_status target_check_backend(const char *triple, mf_backend backend, mf_diag *diag) {
@@ -102,6 +115,42 @@ static void initialize_all(void) {
     LLVMInitializeAllTargetMCs();
     LLVMInitializeAllAsmPrinters();
     LLVMInitializeAllAsmParsers();
+}
+
+typedef struct asm_parser {
+    const char *target;
+    void (*initialize)(void);
+} asm_parser;
+
+/* Of the targets that this LLVM was built with. */
+static const asm_parser ASM_PARSERS[] = {
+#define LLVM_ASM_PARSER(target) {#target, LLVMInitialize##target##AsmParser},
+#include <llvm/Config/AsmParsers.def>
+};
+
+static const asm_parser *find_asm_parser(const char *target) {
+    for (size_t i = 0; i < sizeof ASM_PARSERS / sizeof ASM_PARSERS[0]; i++)
+        if (strcmp(ASM_PARSERS[i].target, target) == 0)
+            return &ASM_PARSERS[i];
+    return NULL;
+}
+
+/*
+ * Once, because a client may be compiling in another thread: what is written then is one pointer, and either
+ * the client has registered the same, or its module has no assembly, and it is not read.
+ */
+mf_status target_initialize_x86_assembly(mf_diag *diag) {
+    static bool is_done;
+    const asm_parser *parser = find_asm_parser("X86");
+    if (parser == NULL)
+        return mf_diag_set(diag, MF_UNKNOWN_TARGET, 0,
+                           "backend x86_paged needs an LLVM that was built with the target X86");
+    pthread_mutex_lock(&registry_lock);
+    if (!is_done)
+        parser->initialize();
+    is_done = true;
+    pthread_mutex_unlock(&registry_lock);
+    return MF_OK;
 }
 
 static void set_abi(LLVMTargetMachineOptionsRef options, const char *triple) {

@@ -41,6 +41,7 @@ static mf_exit exit_at(const mf_layout *layout, const mf_plan *plan, uint64_t in
 
 void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, mf_plan *decided) {
     mf_exit exit = exit_at(layout, plan, index);
+    mf_step_kind kind = (mf_step_kind)plan->steps[0].kind;
     if (exit == MF_EXIT_NEXT) {
         *decided = *plan;
         return;
@@ -51,8 +52,10 @@ void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t inde
                     .check = exit == MF_EXIT_ALLOWED ? MF_CHECK_ALWAYS_ALLOWED : MF_CHECK_ALWAYS_FAULT,
                     .index = plan->index,
                     .limit = plan->limit};
-    if (plan->steps[0].kind == MF_STEP_SAME_LAYOUT)
-        plan_add_same_layout(&made, plan->steps[0].start);
     plan_add_always(&made, exit);
+    if (kind == MF_STEP_SAME_LAYOUT)
+        plan_begin_with_stamp(&made, plan->steps[0].start);
+    else if (kind == MF_STEP_SAME_BACKEND)
+        plan_begin_with_stamp(&made, MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), plan->steps[0].start));
     *decided = made;
 }

@@ -1,29 +1,18 @@
 /* Whether accessors fit a memory: what a set says of itself, and the answer before there is code. */
 #include "plan/fit.h"
 
-/* The steps ask the memory itself, its MMU or its permission table, and nothing that only one layout says. */
-static bool asks_memory_only(const mf_plan *plan) {
-    if (plan->check == MF_CHECK_ALWAYS_ALLOWED || plan->check == MF_CHECK_ALWAYS_FAULT)
-        return false;
-    for (uint32_t i = 0; i < plan->step_count; i++) {
-        mf_step_kind kind = (mf_step_kind)plan->steps[i].kind;
-        if (kind != MF_STEP_MMU && kind != MF_STEP_PERMISSION && kind != MF_STEP_IN_GRANULE &&
-            kind != MF_STEP_MASK)
-            return false;
-    }
-    return true;
-}
+#include "plan/steps.h"
 
 static bool is_for_any_layout(const plan_set *plans) {
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        if (!asks_memory_only(&plans->plans[id]))
+        if (!plan_asks_memory_only(&plans->plans[id]))
             return false;
     return true;
 }
 
 /*
  * Under the policy none nothing is asked, so nothing can be seen to be wrong: every layout fits. Code that
- * compares its layout with the memory's (stale = check) fits no other.
+ * compares its layout with the memory's (stale = check) fits no other, unless it is exact for all of them.
  */
 plan_fit plan_fit_make(const mf_layout *layout, const mf_accessor_options *options, const plan_set *plans) {
     bool asks_nothing = options->policy == MF_POLICY_NONE && options->stale == MF_STALE_TRUST;

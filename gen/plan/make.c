@@ -223,17 +223,19 @@ static mf_status make_steps(maker *m, const mf_plan *made, mf_plan *plan, mf_dia
     mf_plan wanted = *made;
     mf_status status = MF_OK;
     m->plan = &wanted;
-    if (m->options->stale == MF_STALE_CHECK)
-        plan_add_same_layout(&wanted, MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
     if (m->options->policy == MF_POLICY_PERMS)
         status = make_perms(m, diag);
     else if (m->options->policy == MF_POLICY_BOUNDS)
         make_bounds(m);
     else
         plan_add_always(&wanted, MF_EXIT_ALLOWED);
-    if (status == MF_OK)
-        *plan = wanted;
-    return status;
+    if (status != MF_OK)
+        return status;
+    if (m->options->stale == MF_STALE_CHECK)
+        plan_begin_with_stamp(&wanted,
+                              MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
+    *plan = wanted;
+    return MF_OK;
 }
 
 mf_status plan_make_within(const mf_layout *layout, const plan_reach *reach, mf_accessor_id id,

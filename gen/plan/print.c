@@ -62,6 +62,9 @@ static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *
     case MF_STEP_SAME_LAYOUT:
         append(l, "layout stamp = 0x%" PRIx64 ", else panic", step->start);
         break;
+    case MF_STEP_SAME_BACKEND:
+        append(l, "backend = %s, else panic", step->start == MF_BACKEND_X86_PAGED ? "paged" : "copy");
+        break;
     case MF_STEP_IN_WINDOW:
     case MF_STEP_IN_SPACE:
         append_offset(l, at, step->start);
@@ -106,6 +109,12 @@ static void append_comparison(line *l, const mf_plan *plan, const mf_plan_step *
     case MF_STEP_IS_EMPTY:
         append(l, "length = 0");
         break;
+    case MF_STEP_EMPTY_UP_TO:
+        append(l, "length = 0 and %s <= 0x%" PRIx64, at, step->last);
+        break;
+    case MF_STEP_EMPTY_IN_HEAP:
+        append(l, "length = 0 and %s <= heap_end and 0x%" PRIx64 " < heap_end", at, step->start);
+        break;
     case MF_STEP_RANGE_IN_WINDOW:
         append(l, "range in 0x%" PRIx64 " to 0x%" PRIx64, step->start, step->start + step->last);
         break;
@@ -133,6 +142,8 @@ static void append_step(line *l, const mf_plan *plan, const mf_plan_step *step) 
         snprintf(at, sizeof at, "index + %" PRIu32, plan->width_bytes - 1);
     if (step->on_pass == MF_EXIT_ALLOWED && step->on_fail == MF_EXIT_NEXT && step->kind != MF_STEP_MASK)
         append(l, "allowed if ");
+    if (step->on_pass == MF_EXIT_FAULT && step->on_fail == MF_EXIT_NEXT)
+        append(l, "fault if ");
     append_comparison(l, plan, step, at);
 }
 

@@ -8,6 +8,7 @@
  * turn. Where there are more, or where the heap may come to touch the window above it, the runtime looks at
  * the live permissions, once for the range.
  */
+#include "plan/growth.h"
 #include "plan/make.h"
 #include "plan/steps.h"
 
@@ -40,6 +41,31 @@ static void make_perms(const mf_layout *layout, mf_plan *plan) {
         add_window(plan, r.windows[i]);
 }
 
+/* Where the highest constant window ends; 0 if there is none. */
+static uint64_t end_of_windows(const mf_layout *layout, mf_operation operation) {
+    uint64_t end = 0;
+    mf_window window;
+    while (mf_layout_window_lookup(layout, operation, end, &window))
+        end = window.start + window.size;
+    return end;
+}
+
+/*
+ * An empty range passes up to the end of the highest page that is accessible: of the constant windows, or the
+ * live heap end if the heap has a page. What is left of the empty ones is refused, and the other steps see
+ * none. Under the policy bounds all below the limit is accessible.
+ */
+static void add_empty_within(const mf_layout *layout, mf_policy policy, mf_plan *plan) {
+    mf_operation operation = (mf_operation)plan->operation;
+    bool is_bounds = policy == MF_POLICY_BOUNDS;
+    mf_window growth = plan_heap_growth(layout);
+    add(plan, MF_STEP_EMPTY_UP_TO)->last =
+        is_bounds ? plan_bounds_limit(layout) : end_of_windows(layout, operation);
+    if (!is_bounds && growth.size > 0)
+        add(plan, MF_STEP_EMPTY_IN_HEAP)->start = growth.start;
+    add(plan, MF_STEP_IS_EMPTY)->on_pass = MF_EXIT_FAULT;
+}
+
 static void make_bounds(const mf_layout *layout, mf_plan *plan) {
     plan->limit = plan_bounds_limit(layout);
     if (plan->limit > 0)
@@ -67,7 +93,10 @@ mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,
         *plan = made;
         return MF_OK;
     }
-    add(&made, MF_STEP_IS_EMPTY);
+    if (options->empty_range == MF_EMPTY_WITHIN)
+        add_empty_within(layout, options->policy, &made);
+    else
+        add(&made, MF_STEP_IS_EMPTY);
     if (options->policy == MF_POLICY_BOUNDS)
         make_bounds(layout, &made);
     else

@@ -7,6 +7,7 @@
 #include "plan/steps.h"
 
 #include <assert.h>
+#include <string.h>
 
 static mf_plan_step *add(mf_plan *plan, mf_step_kind kind, mf_step_at at) {
     assert(plan->step_count < MF_PLAN_STEPS_MAX);
@@ -28,10 +29,26 @@ void plan_allow(mf_plan *plan) {
     plan->steps[plan->step_count - 1].on_pass = MF_EXIT_ALLOWED;
 }
 
-void plan_add_same_layout(mf_plan *plan, uint64_t stamp) {
-    mf_plan_step *step = add(plan, MF_STEP_SAME_LAYOUT, MF_AT_FIRST);
-    step->start = stamp;
+bool plan_asks_memory_only(const mf_plan *plan) {
+    if (plan->check == MF_CHECK_ALWAYS_ALLOWED || plan->check == MF_CHECK_ALWAYS_FAULT)
+        return false;
+    for (uint32_t i = 0; i < plan->step_count; i++) {
+        mf_step_kind kind = (mf_step_kind)plan->steps[i].kind;
+        if (kind != MF_STEP_MMU && kind != MF_STEP_PERMISSION && kind != MF_STEP_IN_GRANULE &&
+            kind != MF_STEP_MASK && kind != MF_STEP_SAME_BACKEND)
+            return false;
+    }
+    return true;
+}
+
+void plan_begin_with_stamp(mf_plan *plan, uint64_t stamp) {
+    bool any_layout = plan_asks_memory_only(plan);
+    mf_plan_step *step = add(plan, any_layout ? MF_STEP_SAME_BACKEND : MF_STEP_SAME_LAYOUT, MF_AT_FIRST);
+    step->start = any_layout ? stamp & MF_LAYOUT_STAMP_BACKEND : stamp;
     step->on_fail = MF_EXIT_PANIC;
+    mf_plan_step first = *step;
+    memmove(&plan->steps[1], &plan->steps[0], (plan->step_count - 1) * sizeof first);
+    plan->steps[0] = first;
 }
 
 /*

@@ -15,8 +15,14 @@ void plan_add_always(mf_plan *plan, mf_exit exit);
 /* What was asked so far is all that there is to ask: the last step, passed, leads to the access. */
 void plan_allow(mf_plan *plan);
 
-/* The memory still has the layout that the code was made for. */
-void plan_add_same_layout(mf_plan *plan, uint64_t stamp);
+/*
+ * Puts a question before all steps: whether the memory has the layout that the code was made for, or where
+ * the steps ask nothing that a layout says, its backend. `stamp` is that of the layout.
+ */
+void plan_begin_with_stamp(mf_plan *plan, uint64_t stamp);
+
+/* The steps ask the memory itself, its MMU or its permission table, and nothing that only one layout says. */
+bool plan_asks_memory_only(const mf_plan *plan);
 
 /* The access faults by itself; with `traps` the fault handler takes it from there. */
 void plan_add_mmu(mf_plan *plan, bool traps);

@@ -47,8 +47,8 @@
 
 MF_PUBLIC_BEGIN
 
-/* The number of this contract: the `1` in `mf_rt_fault_v2`, and the value of the byte mf_abi_v2. */
-#define MF_ABI_VERSION 2
+/* The number of this contract: the `3` in `mf_rt_fault_v3`, and the value of the byte mf_abi_v3. */
+#define MF_ABI_VERSION 3
 
 /*
  * The guest's space: 2^20 pages of 4096 bytes, 2^32 bytes. A guest address is a uint32_t in it. A guest index
@@ -106,6 +106,12 @@ struct mf_memory;
  * the fault record and the guard belong to one thread. The runtime owns every field; read them freely, and
  * write none, except that the thread that uses the view may set `fault` to zero.
  *
+ * What another thread's sbrk writes while code runs is `heap_end` and bytes of the table that `perms` points
+ * to; pages are there before their bytes say so, and the bytes before the end. Who reads them beside sbrk
+ * does so atomically, with acquire order (on x86-64 any load of the machine will do), and may keep what it
+ * has read until it calls something, or orders memory by an atomic or a fence: then it reads `heap_end`
+ * again.
+ *
  * A view is neither moved nor copied while it is attached. The memory knows it by its host address and
  * updates it there: a copy would miss the growth of the heap and changes of the layout, and the memory would
  * write to the place that was left. A library that was built with assertions panics when it meets such a
@@ -114,12 +120,13 @@ struct mf_memory;
 typedef struct mf_view {
     unsigned char *base;        /* host address of guest address 0; constant while attached */
     const unsigned char *perms; /* live permission table; the pointer is constant while attached */
-    uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096 */
-    uint64_t layout_stamp;    /* of the memory's layout and backend; 0 from a change until it is asked for */
-    mf_fault fault;           /* last fault of an access through this view */
-    struct mf_guard *guard;   /* innermost guard frame, or NULL */
-    struct mf_memory *memory; /* the memory this is a view of */
-    struct mf_view *next;     /* further views of the same memory */
+    uint64_t heap_end;          /* guest index where the live heap pages end, a multiple of 4096; only grows
+                                 * but by reset */
+    uint64_t layout_stamp;      /* of layout and backend; from a change until it is asked for, of no layout */
+    mf_fault fault;             /* last fault of an access through this view */
+    struct mf_guard *guard;     /* innermost guard frame, or NULL */
+    struct mf_memory *memory;   /* the memory this is a view of */
+    struct mf_view *next;       /* further views of the same memory */
 } mf_view;
 
 /* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
@@ -133,10 +140,13 @@ typedef struct mf_view {
 
 /*
  * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
- * fingerprint, salted with the backend, so that accessors of one never pass for those of the other.
+ * fingerprint, its lowest bit replaced by the backend. So accessors of one backend never pass for those of
+ * the other, and those that are exact for every layout compare that bit. The fingerprint 0 stands for no
+ * layout.
  */
+#define MF_LAYOUT_STAMP_BACKEND UINT64_C(1)
 #define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
-    ((uint64_t)(layout_fingerprint) ^ (uint64_t)(backend) * UINT64_C(0x9E3779B97F4A7C15))
+    (((uint64_t)(layout_fingerprint) & ~MF_LAYOUT_STAMP_BACKEND) | (uint64_t)(backend))
 
 MF_STATIC_ASSERT(sizeof(void *) == 8, "memfold hosts are 64-bit");
 MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
@@ -162,7 +172,9 @@ typedef struct mf_load_result {
  * belongs to, take no lock and allocate nothing.
  *
  * `index` is the guest index of the access, and `access` is MF_ACCESS_CODE(operation, length). `limit` is 0
- * for accesses checked by permission: the fault is then classified from the live permissions of the view.
+ * for accesses checked by permission: the fault is then classified from the live permissions of the view. If
+ * they let the access happen by now, because sbrk was running beside it, it is a page fault on the lowest
+ * page touched that the heap's last growth has added, or else on the highest page touched of the heap.
  * Under the `bounds` policy it is the end of the accessible space, and the fault is the first touched page at
  * or above it.
  */
@@ -173,12 +185,12 @@ typedef struct mf_load_result {
  * last two in exception_table.h. mf_runtime_symbols (embed.h) gives names and addresses, by mf_rt_entry.
  */
 #define MF_RT_ENTRIES(X)                                                                                     \
-    X(FAULT, mf_rt_fault_v2)                                                                                 \
-    X(TRAP, mf_rt_trap_v2)                                                                                   \
-    X(ACCESSIBLE, mf_rt_accessible_v2)                                                                       \
-    X(STALE, mf_rt_stale_v2)                                                                                 \
-    X(REGISTER, mf_rt_register_v2)                                                                           \
-    X(UNREGISTER, mf_rt_unregister_v2)
+    X(FAULT, mf_rt_fault_v3)                                                                                 \
+    X(TRAP, mf_rt_trap_v3)                                                                                   \
+    X(ACCESSIBLE, mf_rt_accessible_v3)                                                                       \
+    X(STALE, mf_rt_stale_v3)                                                                                 \
+    X(REGISTER, mf_rt_register_v3)                                                                           \
+    X(UNREGISTER, mf_rt_unregister_v3)
 
 /* The place of each in mf_runtime_symbols. */
 typedef enum mf_rt_entry {
@@ -187,21 +199,27 @@ typedef enum mf_rt_entry {
 #undef MF_X
 } mf_rt_entry;
 
-/* Records the fault in the view and returns its kind, which is never 0. */
-uint32_t mf_rt_fault_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+/*
+ * Records the fault in the view and returns its kind, which is never 0. On x86-64 it keeps all general
+ * registers but rax and r11, those that carried its arguments too: LLVM's preserve_mostcc, by which generated
+ * code calls it, so that whoever inlines an access keeps values in any of them across the cold path. A caller
+ * in C needs to know nothing of this. Vector registers and flags are not kept. It is not bound lazily, which
+ * would not keep r10.
+ */
+uint32_t mf_rt_fault_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Records the fault and leaves through the innermost guard frame of the view; panics if there is none. */
-MF_NORETURN void mf_rt_trap_v2(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
+MF_NORETURN void mf_rt_trap_v3(mf_view *view, uint64_t index, uint64_t access, uint64_t limit);
 
 /* Returns 1 if the live permissions allow all of the range, 0 if not. Writes nothing. */
-uint32_t mf_rt_accessible_v2(const mf_view *view, uint64_t index, uint64_t access);
+uint32_t mf_rt_accessible_v3(const mf_view *view, uint64_t index, uint64_t access);
 
 /* An accessor for the layout `fingerprint` was used on a memory that has another one: panics. */
-MF_NORETURN void mf_rt_stale_v2(mf_view *view, uint64_t fingerprint);
+MF_NORETURN void mf_rt_stale_v3(mf_view *view, uint64_t stamp);
 
 /* Emitted objects refer to this byte, so that one of another ABI version fails to link. */
-extern const unsigned char mf_abi_v2;
-#define MF_ABI_STAMP_SYMBOL "mf_abi_v2"
+extern const unsigned char mf_abi_v3;
+#define MF_ABI_STAMP_SYMBOL "mf_abi_v3"
 
 MF_PUBLIC_END
 

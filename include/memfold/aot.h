@@ -42,7 +42,8 @@ MF_PUBLIC_BEGIN
 
 /* What to write. */
 typedef enum mf_emit_kind {
-    MF_EMIT_IR = 0,   /* LLVM IR as text; unlike machine code it may use the red zone and vector registers */
+    MF_EMIT_IR = 0,   /* LLVM IR as text: functions that are inlined into every caller. Unlike machine code it
+                         may use the red zone and vector registers */
     MF_EMIT_BITCODE,  /* the same in LLVM's binary form */
     MF_EMIT_ASSEMBLY, /* the target's assembly as text */
     MF_EMIT_OBJECT,   /* an ELF object, position-independent */

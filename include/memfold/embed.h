@@ -51,6 +51,12 @@
  *
  * Thread rule: as LLVM's, one thread at a time for everything in one LLVMContext.
  *
+ * What a module must have. The data layout of its target machine, one of a 64-bit little-endian host
+ * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: memfold
+ * calls the libLLVM that it was built for, and the client hands its modules to no other. All this is checked
+ * by the first calls below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the
+ * same calls register the one for x86-64, so a client need not.
+ *
  * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. The
  * option `stale` is followed as it is given, also by a library that was built with assertions.
  */
@@ -64,11 +70,23 @@
 #include <memfold/public.h>
 #include <memfold/status.h>
 
-#include <llvm-c/Types.h>
+#include <llvm-c/Core.h>
+#include <llvm/Config/llvm-config.h>
 
 #include <stdbool.h>
 
 MF_PUBLIC_BEGIN
+
+/* ---- The client's LLVM ---------------------------------------------------------------------- */
+
+/*
+ * MF_OK if memfold calls the LLVM that the caller calls: `version_major` is the LLVM_VERSION_MAJOR of the
+ * caller's headers, and `get_global_context` its LLVMGetGlobalContext. Otherwise MF_LLVM, with what to do; a
+ * module of the one LLVM would be none to the other. In C and C++ mf_embed_define and mf_embed_create ask
+ * this themselves, as macros around the functions of the same names; other languages ask it once. Any thread.
+ */
+mf_status mf_embed_check_llvm(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                              mf_diag *diag);
 
 /* ---- Functions ----------------------------------------------------------------------------- */
 
@@ -79,8 +97,10 @@ MF_PUBLIC_BEGIN
  * module is optimised. Besides them the module gets declarations of what they call, and the constant table
  * that they read if their plan has one. `options` may be NULL, the default; `prefix` is not NULL; neither
  * they nor `layout` are needed afterwards. MF_INVALID_ARGUMENT (options that do not go together, or x86_paged
- * in a module whose triple is not x86_64), MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY, MF_LLVM (the data layout is
- * not one of a 64-bit host). After a failure none of the functions is there.
+ * in a module without a triple or whose triple is not x86_64), MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY, MF_LLVM
+ * (the data layout is not one of a 64-bit little-endian host, or the client's LLVM is another),
+ * MF_UNKNOWN_TARGET (x86_paged with an LLVM that was built without X86). After a failure none of the
+ * functions is there.
  */
 mf_status mf_embed_define(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
                           const char *prefix, LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag);
@@ -94,12 +114,27 @@ typedef struct mf_embed mf_embed;
  * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define; `index`
  * asks nothing, because each access says itself how its index is made; base = argument means that each access
  * brings its base. With policy = none the accesses are unchecked: for ranges that a check of another emitter
- * covers. The caller destroys it before the module. MF_INVALID_ARGUMENT, MF_INEXACT_STRATEGY,
- * MF_OUT_OF_MEMORY, MF_LLVM.
+ * covers. The caller destroys it before the module. Fails as mf_embed_define.
  */
 mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const mf_accessor_options *options,
                           mf_embed **embed, mf_diag *diag);
 void mf_embed_destroy(mf_embed *embed);
+
+/* The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below. */
+static inline mf_status mf_embed_define_checked(LLVMModuleRef module, const mf_layout *layout,
+                                                const mf_accessor_options *options, const char *prefix,
+                                                LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
+    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
+    return status != MF_OK ? status : mf_embed_define(module, layout, options, prefix, functions, diag);
+}
+static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_layout *layout,
+                                                const mf_accessor_options *options, mf_embed **embed,
+                                                mf_diag *diag) {
+    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
+    return status != MF_OK ? status : mf_embed_create(module, layout, options, embed, diag);
+}
+#define mf_embed_define(...) mf_embed_define_checked(__VA_ARGS__)
+#define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
 
 /*
  * One access of the guest. All zero but `view`, `address` and, unless it traps, `fault_block` is fine.
@@ -173,8 +208,9 @@ void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 
 /*
  * Emits one check for all of [index, index + length), `length` an i64; unchecked accesses within are safe
- * after it, until the memory's permissions change. Length 0 always passes. In software on both backends. What
- * is no operation is answered like a store, and is an assertion in debug builds.
+ * after it, until the memory's permissions change. Which empty ranges pass is options.empty_range, as the
+ * bulk operations of a memory have it in their configuration. In software on both backends. What is no
+ * operation is answered like a store, and is an assertion in debug builds.
  */
 void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                           LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from);
@@ -186,10 +222,21 @@ typedef struct mf_embed_exception_table {
 } mf_embed_exception_table;
 
 /*
- * Defines the constant `name`, an mf_embed_exception_table with the entries of this module, for x86_paged
- * with on_fault = return. A client's own JIT looks it up when the module is linked, hands the entries to
- * mf_exception_table_register, and unregisters them before it frees the code. Once per module, which then
- * needs its target's assembly parser (LLVMInitializeNativeAsmParser). MF_OUT_OF_MEMORY.
+ * Says that the entries of this module are going to be registered. With a name it defines the constant
+ * `name`, an mf_embed_exception_table: a client's own JIT looks it up when the module is linked, hands the
+ * entries to mf_exception_table_register, and unregisters them before it frees the code. With NULL it defines
+ * nothing: whoever loads objects registers the section MF_EXCEPTION_SECTION of each (exception_table.h). A
+ * name stands for the entries of one object, so NULL is for JITs that make several of a module, such as
+ * LLLazyJIT.
+ *
+ * Once per module that has accesses on x86_paged with on_fault = return or branch, before it is compiled;
+ * where a tool splits a module and leaves its assembly in one part only, once per part. Nobody can forget it:
+ * each such access is an error of LLVM's assembler then, whose text says to call this function. The
+ * diagnostic handler of the module's context gets it, and what LLVM delivers nevertheless is not to be used;
+ * without a handler LLVM prints the error and ends the process. Assembly as a text has the error in it. It
+ * cannot be seen that nobody registers what has been promised: then the first fault is a signal like any
+ * other, and the process ends. MF_OUT_OF_MEMORY, with a name only; MF_UNKNOWN_TARGET as
+ * mf_embed_define.
  */
 mf_status mf_embed_define_exception_table(LLVMModuleRef module, const char *name, mf_diag *diag);
 

@@ -2,7 +2,18 @@
  * The exception table: which instructions of generated code may fault, and where each continues if it does.
  * Every paged accessor with a status return has an entry. Code that the jit makes and objects that are
  * emitted ahead of time register their entries themselves; only a loader of its own kind needs the functions
- * below: the JIT of a client that embeds paged accessors in its modules (mf_embed_define_exception_table).
+ * below: the JIT of a client that embeds paged accessors in its modules (embed.h).
+ *
+ * What such a loader does. One that links one object of a module finds the entries by a name
+ * (mf_embed_define_exception_table). Any other takes them from the section MF_EXCEPTION_SECTION of each
+ * object: the section is kept, although nothing refers to it, also where unused sections are dropped; it lies
+ * within 2 GiB of the code, as its relocations want it. Once these are applied at the section's final place,
+ * all of it, size / sizeof(mf_exception_entry) entries, goes to mf_exception_table_register, before the code
+ * runs; before the code is freed the same address goes to mf_exception_table_unregister. orc.hpp does that
+ * for LLVM's JITs in C++. In C, where RTDyld takes callbacks (LLVMCreateSimpleMCJITMemoryManager,
+ * LLVMOrcCreateRTDyldObjectLinkingLayerWithMCJITMemoryManagerLikeCallbacks), AllocateDataSection is told the
+ * section's name, FinalizeMemory registers and Destroy unregisters.
+ *
  * Example:
  *
  *     #include <memfold/exception_table.h>
@@ -94,8 +105,8 @@ uintptr_t mf_exception_table_lookup(uintptr_t host_pc);
  * as the object is loaded, where the host can tell; where it cannot, until others are registered in their
  * place. Registering panics if the host has no memory. Nobody else calls them.
  */
-void mf_rt_register_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
-void mf_rt_unregister_v2(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_register_v3(const mf_exception_entry *begin, const mf_exception_entry *end);
+void mf_rt_unregister_v3(const mf_exception_entry *begin, const mf_exception_entry *end);
 
 MF_PUBLIC_END
 

@@ -4,7 +4,8 @@
  * It takes a fault only if the fault address lies in the reservation of a paged memory, and either the
  * faulting instruction is in the exception table (it then continues at its fault edge), or a guard frame of a
  * view of that memory is active on the faulting thread (the fault is then recorded and the frame is left).
- * Registers, signal mask and alternate stack are as they were. Every other fault goes to the handler that was
+ * Registers, signal mask and alternate stack are as they were. Where sbrk has added the page meanwhile, the
+ * instruction is executed again, once. Every other fault goes to the handler that was
  * installed before, as if memfold were not there, or to the default action.
  *
  * It takes no lock, allocates nothing and touches no thread-local storage that is not there yet; it works in
@@ -105,7 +106,8 @@ mf_status mf_fault_handler_mode(mf_fault_handler_owner owner, mf_diag *diag);
  * Whether a signal is a guest's fault, asked by a handler with SA_SIGINFO about what the kernel gave it: the
  * signal, a siginfo_t and a ucontext_t. If true, the context has been changed and the handler returns without
  * further ado: the kernel then resumes the thread at the fault edge of its access, or leaves its guard frame,
- * with the registers, the signal mask and the alternate stack of the moment of the fault. If false, which is
+ * with the registers, the signal mask and the alternate stack of the moment of the fault; or, if another
+ * thread's sbrk has added the page by now, at the access itself, which is executed again. If false, which is
  * also the answer for all other signals, nothing has changed and the fault is somebody else's.
  *
  * It works in either mode, whether memfold's handler is installed or not, and for memories of this runtime

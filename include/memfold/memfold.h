@@ -19,7 +19,8 @@
  * - to make accessors while you run: jit.h, and layout_file.h to read layouts from YAML or ELF files;
  * - to make them ahead of time: aot.h, or the command `memfold emit`. Programs with such an object link the
  *   runtime only;
- * - to put them into code that you generate: embed.h, which needs LLVM's headers and is not included here;
+ * - to put them into code that you generate: embed.h, and orc.hpp for LLVM's JITs in C++, which need LLVM's
+ *   headers and are not included here;
  * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here.
  *
  * When you need it: options.h (byte order, check policy, trap or status, ...), guard.h (where trapping

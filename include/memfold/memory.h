@@ -32,11 +32,22 @@
  *
  * Thread rule, for every function here unless it says otherwise: accesses (read, write, fill, copy, span,
  * is_accessible, and accessors) may run in several threads at once, each with its own view; functions that
- * change the memory (map_region, protect, unmap, sbrk, reset, clone, layout, attach, detach, destroy) exclude
+ * change the memory (map_region, protect, unmap, reset, clone, layout, attach, detach, destroy) exclude
  * everything else on the same memory, and that is the caller's to arrange. Different memories are
  * independent. Accesses take no lock, allocate nothing and are async-signal-safe, with a view that no
- * interrupted code is using; functions that change the memory do not run in a signal handler, and are not
- * left by a jump out of one that has interrupted them.
+ * interrupted code is using; functions that change the memory, sbrk too, do not run in a signal handler,
+ * and are not left by a jump out of one that has interrupted them.
+ *
+ * sbrk may run beside accesses, and beside perm_of, len, heap_top and itself: several are served one after
+ * the other, by a lock of the memory. Each access beside it sees the heap end at some page boundary between
+ * the old end and the new one, as a whole: it is done, or it faults on the lowest page that is inaccessible
+ * with that end. Whoever sees a new page finds it zero, loses no store to it, and sees all that the thread
+ * did before it called sbrk. A thread that has learned of the return of sbrk, by what orders memory between
+ * threads, sees the new end; so does code that keeps view->heap_end in a register, once it reads it again. A
+ * store under the policy BOUNDS or NONE to a page that is being added may be lost.
+ *
+ * The child of a fork that another thread's sbrk was running beside has that memory as it was in the middle;
+ * it destroys it or lets it be.
  *
  * A value outside its enumeration is MF_INVALID_ARGUMENT (the diagnostic's value is that value) where a
  * status is returned. As an operation it is a programmer's mistake: a library that was built with assertions
@@ -65,10 +76,15 @@ typedef struct mf_memory mf_memory;
 /* Whether runs of 2 MiB and more ask the host for huge pages. */
 typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 } mf_huge_pages;
 
-/* How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them. */
+/*
+ * How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them, and
+ * empty ranges that always pass.
+ */
 typedef struct mf_memory_config {
     mf_backend backend;       /* where the bytes are; accessors are made for the same one */
     mf_huge_pages huge_pages; /* faster accesses to large regions, but the host may commit 2 MiB at a time */
+    mf_empty_range empty_range; /* which ranges of length 0 pass in read, write, fill, copy, span and
+                                 * is_accessible; a clone has the same */
 } mf_memory_config;
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -77,8 +93,8 @@ typedef struct mf_memory_config {
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
  * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
- * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, MF_IO if the
- * fault handler of x86_paged cannot be installed. Any thread.
+ * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages or
+ * empty_range, MF_IO if the fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
  * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
@@ -170,7 +186,8 @@ mf_status mf_memory_unmap(mf_memory *memory, uint64_t start, uint64_t size, mf_d
  * roundup(old + bytes)) are read-write and zero, roundup being to whole pages. 0 bytes ask for the top.
  * MF_HEAP_REFUSED (the value is `bytes`) beyond the heap's maximum or if one of those pages is not
  * MF_PERM_NONE; MF_OUT_OF_MEMORY; after both nothing has changed. Never makes accessors stale. The heap never
- * shrinks but by reset.
+ * shrinks but by reset. It may run beside accesses and beside itself (above); it waits for another sbrk of
+ * the same memory, and for nothing else.
  */
 mf_status mf_memory_sbrk(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag);
 
@@ -220,7 +237,8 @@ bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory);
 /*
  * All or nothing over the `length` bytes from guest address `address` on, by the fault contract: true if it
  * was done; otherwise no byte has changed, on either side, and the view's fault record says why. Length 0
- * always succeeds, and then the host pointer may be NULL. Host buffers never overlap guest bytes.
+ * succeeds always, or within what is accessible, as the memory was made (mf_empty_range), and then the host
+ * pointer may be NULL. Host buffers never overlap guest bytes.
  */
 bool mf_view_read(mf_view *view, uint32_t address, void *to, size_t length);
 bool mf_view_write(mf_view *view, uint32_t address, const void *from, size_t length);
@@ -228,22 +246,23 @@ bool mf_view_fill(mf_view *view, uint32_t address, uint8_t byte, uint64_t length
 
 /*
  * The same for a copy within the guest: [to, to + length) becomes what [from, from + length) was, also where
- * the two overlap. The source is checked first, so if both fault the record is that of the load.
+ * the two overlap. The source is checked first, so if both fault the record is that of the load. Of length 0
+ * both are checked, if empty ranges are.
  */
 bool mf_view_copy(mf_view *view, uint32_t to, uint32_t from, uint64_t length);
 
 /*
  * Borrows the host bytes of [address, address + length) for `operation`, until the next change of the
  * memory; sbrk leaves them where they are and what they are. NULL and the fault record if they are not all
- * accessible. With MF_LOAD they are only read. Length 0 gives a pointer to no bytes. In a kernel whose
- * reservation begins at host address 0 (bare.h), guest address 0 is NULL too: there ask
+ * accessible. With MF_LOAD they are only read. An empty range that passes gives a pointer to no bytes. In a
+ * kernel whose reservation begins at host address 0 (bare.h), guest address 0 is NULL too: there ask
  * mf_view_is_accessible.
  */
 void *mf_view_span(mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
 /*
- * True if `operation` may touch all of [address, address + length), as it is with length 0. Never writes the
- * fault record.
+ * True if `operation` may touch all of [address, address + length), as it is with an empty range that passes.
+ * Never writes the fault record.
  */
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 

@@ -76,21 +76,21 @@ typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
  * What the CPU may touch while it follows a check that it has predicted wrongly. Faults are reported alike.
  *
  * NONE: the access itself, at base + index for the index that was asked for. With 32-bit addresses it ends
- * at most 2^32 + 7 bytes from the base, which the copy backend reserves for this memory alone: the guest may
- * meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends at
- * most 2^33 + 6 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
+ * less than 2^32 + 64 bytes from the base, which the copy backend reserves for this memory alone: the guest
+ * may meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends
+ * less than 2^33 + 64 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
  *
  * MASK: whenever the check fails, data flow forces the access to one place of the guest: to the start of the
  * first window that the operation may touch (the heap's range counts as one), or to guest address 0 where the
  * check is a table in memory (granule-table, granule-bitmap, perm-table) and under the policy BOUNDS.
  * `memfold plan` prints the place.
  *
- * The checks read the same with both. Windows, two windows, heaps, bounds and immediate bitmaps read nothing
- * but fields of the view. A lookup in a granule table or bitmap stays in its table for every index; one in
- * the permission table does for every sum of a 32-bit address and a 32-bit offset.
+ * The checks read the same with both. Windows, heaps, bounds and immediate bitmaps read nothing but fields of
+ * the view. A lookup in a granule table or bitmap stays in its table for every index; one in the permission
+ * table does for every sum of a 32-bit address and a 32-bit offset.
  *
  * MASK changes nothing where there is no check: where a plan always allows or always faults, under the policy
- * NONE, and on X86_PAGED, where the MMU checks and every index lies in the memory's own reservation. The
+ * NONE, and where the MMU checks (X86_PAGED), whose every index lies in the memory's own reservation. The
  * range checks of embed.h, the generic accessors and the functions of memory.h have no mask.
  */
 typedef enum mf_spectre { MF_SPECTRE_NONE = 0, MF_SPECTRE_MASK = 1 } mf_spectre;
@@ -109,17 +109,34 @@ typedef enum mf_strategy {
     MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
 } mf_strategy;
 
-/* Whether an accessor first compares the layout it was made for with the memory's, and panics. */
+/*
+ * Which empty ranges pass: what an operation on 0 bytes does at an address where it could touch nothing.
+ *
+ * ANYWHERE: all of them, because nothing is touched.
+ * WITHIN:   those that do not begin beyond the end of what the operation may touch, as in Wasm. The end is
+ *           that of the highest page that is accessible for it at that moment, the pages of the heap
+ * included: a load's of the highest page that is not MF_PERM_NONE, a store's of the highest MF_PERM_RW one;
+ *           0 if there is none. What is below, holes too, passes, and the end itself does. The others are
+ * page faults on the page of their start, with length 0, whatever permission that page has.
+ */
+typedef enum mf_empty_range { MF_EMPTY_ANYWHERE = 0, MF_EMPTY_WITHIN = 1 } mf_empty_range;
+
+/*
+ * Whether an accessor first compares the layout it was made for with the memory's, and panics. One that is
+ * exact for every layout (perm-table, paged) compares the backend alone.
+ */
 typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
 
 /*
  * The options. Whatever compares, checks or reads them expands this list, so that none is forgotten.
  * X(ID, type, field, largest value)
  *
- * base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a hint: the window that holds
- * hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and then the address is 0.
- * Accesses in it are let through by a comparison of their own before any other check is made, and AUTO then
- * takes up to four windows in turn; what is allowed does not change. A mask (spectre) takes no hint.
+ * empty_range is for the range checks of embed.h; accessors have no empty ranges, and memories are told by
+ * their configuration (memory.h). base_address is for MF_BASE_CONSTANT, and 0 otherwise. The hot window is a
+ * hint: the window that holds hot_address gets hot_percent of 100 accesses; 0 percent: nothing is known, and
+ * then the address is 0. Accesses in it are let through by a comparison of their own before any other check
+ * is made, and AUTO then takes up to four windows in turn; what is allowed does not change. A mask (spectre)
+ * takes no hint.
  */
 #define MF_ACCESSOR_OPTIONS(X)                                                                               \
     X(BACKEND, mf_backend, backend, MF_BACKEND_X86_PAGED)                                                    \
@@ -134,7 +151,8 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
     X(HOT_PERCENT, uint32_t, hot_percent, 100)                                                               \
-    X(ORDER, mf_order, order, MF_ORDER_GUEST)
+    X(ORDER, mf_order, order, MF_ORDER_GUEST)                                                                \
+    X(EMPTY_RANGE, mf_empty_range, empty_range, MF_EMPTY_WITHIN)
 
 /* The options as a value: a field for each line of the list. */
 typedef struct mf_accessor_options {

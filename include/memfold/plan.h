@@ -55,6 +55,7 @@ typedef enum mf_check {
 #define MF_STEPS(X)                                                                                          \
     X(ALWAYS, "always")                      /* nothing: it passes */                                        \
     X(SAME_LAYOUT, "same-layout")            /* the view's layout_stamp is `start` */                        \
+    X(SAME_BACKEND, "same-backend")          /* its bit for the backend is `start`; the layout may be any */ \
     X(MMU, "mmu")                            /* nothing: the access itself faults if it is not allowed */    \
     X(IN_WINDOW, "in-window")                /* at - start <= last */                                        \
     X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \
@@ -70,6 +71,8 @@ typedef enum mf_check {
     X(MASK, "mask")                          /* nothing: from here on the index is `start` unless every      \
                                                 comparison holds, by data flow */                            \
     X(IS_EMPTY, "is-empty")                  /* the range has no bytes */                                    \
+    X(EMPTY_UP_TO, "empty-up-to")            /* it has no bytes, and at <= last */                           \
+    X(EMPTY_IN_HEAP, "empty-in-heap")        /* it has no bytes, and at <= heap_end, if start < heap_end */  \
     X(RANGE_IN_WINDOW, "range-in-window")    /* [at, at + length) is within start, ..., start + last */      \
     X(RANGE_BELOW_HEAP_END, "range-in-heap") /* it is within start, ..., heap_end - 1 */                     \
     X(RANGE_PERMISSION, "range-permission")  /* the runtime finds all of it accessible */
@@ -164,7 +167,7 @@ mf_status mf_plan_make_access(const mf_layout *layout, const mf_plan_access *acc
 /*
  * Writes the plan for a range [index, index + length) that `operation` is to touch, length known only when
  * the code runs, index of 64 bits. It is checked in software on every backend; of the options only the policy
- * counts. An empty range passes. Pure; any thread. MF_INVALID_ARGUMENT, also for an operation that there is
+ * and empty_range count. Pure; any thread. MF_INVALID_ARGUMENT, also for an operation that there is
  * not.
  */
 mf_status mf_plan_make_range(const mf_layout *layout, mf_operation operation,

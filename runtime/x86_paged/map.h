@@ -8,8 +8,11 @@
 /* A reservation (reservations.h) without any accessible page, on Linux between guard pages. */
 typedef struct map map;
 
-/* NULL if there is no memory or address space. close(NULL) is fine. */
-map *map_open(bool allow_huge_pages);
+/*
+ * `perms` are the live permissions of its pages. NULL if there is no memory or address space. close(NULL) is
+ * fine.
+ */
+map *map_open(const unsigned char *perms, bool allow_huge_pages);
 void map_close(map *map);
 
 /* The host address of guest address 0, which may be 0. */
@@ -33,6 +36,12 @@ bool map_has(map *map, page_run run, mf_perm perm);
 
 /* The pages are zero and go back to the host, whatever their permission. False: their bytes are kept. */
 bool map_drop(map *map, page_run run);
+
+/*
+ * The pages, which could not be accessed, are read-write and zero, and whoever could access one before this
+ * returns found it zero. False: nothing has changed.
+ */
+bool map_renew(map *map, page_run run);
 
 /* Copies pages that may be read in `from` and written in `to`, where they are zero. */
 void map_copy(map *to, map *from, page_run run);

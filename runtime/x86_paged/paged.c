@@ -28,7 +28,7 @@ static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK)
         return status;
-    memory->paged.map = map_open(memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
+    memory->paged.map = map_open(memory->table.perms, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
     if (memory->paged.map == NULL) {
         mf_fault_handler_uninstall();
         return memory_exhausted(diag);
@@ -71,16 +71,32 @@ static bool image_reaches(const mf_memory *memory, page_run run) {
     return false;
 }
 
-/* Pages that become read-write here are new pages of the heap. */
-static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
-    if (!host_pages_set(memory, run, perm))
+/*
+ * New pages of the heap. Other threads access the memory, and the MMU lets them as soon as the permission is
+ * there; so the pages are zero before. They are so already if nothing but stores and sbrk has happened, and
+ * the image has no bytes there.
+ */
+static bool grow(mf_memory *memory, page_run run) {
+    bool is_zero = memory->paged.only_grown && !image_reaches(memory, run);
+    memory->paged.only_grown = is_zero;
+    return is_zero ? host_pages_set(memory, run, MF_PERM_RW) : map_renew(memory->paged.map, run);
+}
+
+static bool hide(mf_memory *memory, page_run run) {
+    if (!host_pages_set(memory, run, MF_PERM_NONE))
         return false;
-    if (perm == MF_PERM_RW)
-        host_pages_zero(memory, run, false);
-    else if (!map_drop(memory->paged.map, run) && !host_pages_zero_by_hand(memory, run, perm))
+    if (!map_drop(memory->paged.map, run) && !host_pages_zero_by_hand(memory, run, MF_PERM_NONE)) {
+        host_pages_restore(memory, run);
+        return false;
+    }
+    memory->paged.only_grown = false;
+    return true;
+}
+
+static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
+    if (perm == MF_PERM_RW ? !grow(memory, run) : !hide(memory, run))
         return false;
     paged_extend(memory, page_bytes(run.end));
-    memory->paged.only_grown = memory->paged.only_grown && perm == MF_PERM_RW && !image_reaches(memory, run);
     return true;
 }
 

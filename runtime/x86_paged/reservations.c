@@ -23,6 +23,7 @@ typedef struct link {
     _Atomic(uint64_t) bytes;
     _Atomic(uint64_t) space;
     _Atomic(uint32_t) is_user;
+    _Atomic(const unsigned char *) perms;
     _Atomic(struct link *) next;
 } link;
 
@@ -45,6 +46,7 @@ static reservation content_of(const link *l) {
         .bytes = atomic_load(&l->bytes),
         .space = atomic_load(&l->space),
         .is_user = atomic_load(&l->is_user) != 0,
+        .perms = atomic_load(&l->perms),
     };
 }
 
@@ -90,6 +92,7 @@ static bool put_in(const reservation *r) {
     atomic_store(&l->bytes, r->bytes);
     atomic_store(&l->space, r->space);
     atomic_store(&l->is_user, r->is_user);
+    atomic_store(&l->perms, r->perms);
     atomic_store(&l->next, atomic_load(head));
     atomic_store(head, l);
     return true;
@@ -155,33 +158,42 @@ static bool begins_there(reservation r, const question *q) {
     return r.start == q->start;
 }
 
-static bool bucket_contains(uintptr_t bucket, const question *q, reservation_test *test) {
-    const link *at = atomic_load(chain_of(bucket));
-    while (at != NULL && !(contains(content_of(at), q->host_address) && test(content_of(at), q)))
-        at = atomic_load(&at->next);
-    return at != NULL;
+static bool find_in_bucket(uintptr_t bucket, const question *q, reservation_test *test, reservation *found) {
+    for (const link *at = atomic_load(chain_of(bucket)); at != NULL; at = atomic_load(&at->next)) {
+        *found = content_of(at);
+        if (contains(*found, q->host_address) && test(*found, q))
+            return true;
+    }
+    return false;
 }
 
 /* In the bucket of the address or in the one before. */
-static bool find(const question *q, reservation_test *test) {
+static bool find(const question *q, reservation_test *test, reservation *found) {
     uintptr_t bucket = q->host_address >> BUCKET_LOG2;
     unsigned long version;
-    bool found;
+    bool is_there;
     do {
         version = registry_version();
-        found = bucket_contains(bucket, q, test) || bucket_contains(bucket - 1, q, test);
+        is_there = find_in_bucket(bucket, q, test, found) || find_in_bucket(bucket - 1, q, test, found);
     } while (registry_has_changed(version));
-    return found;
+    return is_there;
+}
+
+bool reservation_find(uintptr_t host_address, reservation *found) {
+    return find(&(question){.host_address = host_address}, is_any, found);
 }
 
 bool reservation_contains(uintptr_t host_address) {
-    return find(&(question){.host_address = host_address}, is_any);
+    reservation unused_one;
+    return reservation_find(host_address, &unused_one);
 }
 
 bool reservation_of_user_contains(uintptr_t host_address, uint64_t space) {
-    return find(&(question){.host_address = host_address, .space = space}, is_of_user);
+    reservation unused_one;
+    return find(&(question){.host_address = host_address, .space = space}, is_of_user, &unused_one);
 }
 
 bool reservation_at_contains(uintptr_t start, uintptr_t host_address) {
-    return find(&(question){.host_address = host_address, .start = start}, begins_there);
+    reservation unused_one;
+    return find(&(question){.host_address = host_address, .start = start}, begins_there, &unused_one);
 }

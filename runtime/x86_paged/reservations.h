@@ -22,9 +22,10 @@
 
 typedef struct reservation {
     uintptr_t start;
-    uint64_t bytes; /* at most RESERVATION_BYTES */
-    uint64_t space; /* which address space; 0 where there is one */
-    bool is_user;   /* code of less privilege than the host's may access it */
+    uint64_t bytes;             /* at most RESERVATION_BYTES */
+    uint64_t space;             /* which address space; 0 where there is one */
+    bool is_user;               /* code of less privilege than the host's may access it */
+    const unsigned char *perms; /* the live permissions of its pages */
 } reservation;
 
 /*
@@ -43,5 +44,8 @@ void reservation_remove(const reservation *r);
 bool reservation_contains(uintptr_t host_address);
 bool reservation_of_user_contains(uintptr_t host_address, uint64_t space);
 bool reservation_at_contains(uintptr_t start, uintptr_t host_address);
+
+/* The same as reservation_contains, and which one; of several, in different spaces, any. */
+bool reservation_find(uintptr_t host_address, reservation *found);
 
 #endif

@@ -11,9 +11,13 @@ typedef struct page_fault {
     uintptr_t host_address;
     uintptr_t host_pc;
     mf_operation operation;
+    bool may_be_granted; /* nobody has looked yet whether the page can be accessed by now */
 } page_fault;
 
-/* Where the thread goes on: at `host_pc`, or if that is 0 by leaving the guard frame (guard_impl.h). */
+/*
+ * Where the thread goes on: at `host_pc`, or if that is 0 by leaving the guard frame (guard_impl.h). Where it
+ * is that of the fault the instruction is executed again.
+ */
 typedef struct page_fault_fixup {
     uintptr_t host_pc;
     struct mf_guard *frame;
@@ -21,7 +25,7 @@ typedef struct page_fault_fixup {
 
 /*
  * True if the fault is the guest's; if a guard frame is to be left, the fault is recorded in its view. A
- * fixup records by itself: its code calls mf_rt_fault_v2. False if the fault is somebody else's. On the
+ * fixup records by itself: its code calls mf_rt_fault_v3. False if the fault is somebody else's. On the
  * thread that faulted; async-signal-safe.
  */
 bool page_fault_resolve(const page_fault *fault, page_fault_fixup *fixup);

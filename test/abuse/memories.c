@@ -15,6 +15,7 @@
  * CHECK-NEXT: copy protect three runs: {{[0-9]+}} calls
  * CHECK-NEXT: copy unmap: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy sbrk: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy sbrk over hidden bytes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy reset after growth: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy reset after changes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy layout: {{[1-9][0-9]*}} calls
@@ -27,6 +28,7 @@
  * CHECK-NEXT: x86_paged protect three runs: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged unmap: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged sbrk: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged sbrk over hidden bytes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged reset after growth: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged reset after changes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged layout: {{[1-9][0-9]*}} calls
@@ -42,6 +44,7 @@
 
 #define PAGES 24
 #define HEAP_PAGE 8
+#define HIDDEN_HEAP_PAGE 11
 
 typedef struct scene {
     mf_memory *memory;
@@ -101,7 +104,13 @@ static void both_protect(scene *s, uint32_t page, uint32_t pages, mf_perm perm) 
     expect(reference_protect(s->reference, page * PAGE, pages * PAGE, perm, &unused) == MF_OK);
 }
 
-/* Bytes in use, a page of the heap, and, `changed`, a page whose bytes are hidden. */
+static void both_hide(scene *s, uint32_t page) {
+    both_protect(s, page, 1, MF_PERM_RW);
+    both_write(s, page * PAGE, "hidden");
+    both_protect(s, page, 1, MF_PERM_NONE);
+}
+
+/* Bytes in use, a page of the heap, and, `changed`, two pages whose bytes are hidden. */
 static void open_scene(scene *s, bool changed) {
     *s = (scene){0};
     describe(s);
@@ -111,9 +120,8 @@ static void open_scene(scene *s, bool changed) {
     both_sbrk(s, PAGE + 5);
     both_write(s, HEAP_PAGE * PAGE, "heap");
     if (changed) {
-        both_protect(s, 3, 1, MF_PERM_RW);
-        both_write(s, 3 * PAGE, "hidden");
-        both_protect(s, 3, 1, MF_PERM_NONE);
+        both_hide(s, 3);
+        both_hide(s, HIDDEN_HEAP_PAGE);
     }
 }
 
@@ -154,7 +162,7 @@ typedef struct operation {
     const char *name;
     mf_status (*perform)(scene *s, mf_diag *diag);
     void (*follow)(scene *s);
-    bool changed; /* the scene's hidden page */
+    bool changed; /* the scene's hidden pages */
     bool makes;   /* another memory, and this one stays as it is */
 } operation;
 
@@ -260,6 +268,7 @@ static const operation OPERATIONS[] = {
     {"protect three runs", perform_open, follow_open, true, false},
     {"unmap", perform_unmap, follow_unmap, true, false},
     {"sbrk", perform_sbrk, follow_sbrk, false, false},
+    {"sbrk over hidden bytes", perform_sbrk, follow_sbrk, true, false},
     {"reset after growth", perform_reset, follow_reset, false, false},
     {"reset after changes", perform_reset, follow_reset, true, false},
     {"layout", perform_layout, follow_nothing, true, false},
@@ -274,6 +283,13 @@ static void expect_unchanged(const scene *s) {
     compare(s->reference, s->memory);
 }
 
+/* A refused sbrk has left the bytes where it wanted to grow. */
+static void expect_hidden(scene *s) {
+    both_protect(s, HIDDEN_HEAP_PAGE, 1, MF_PERM_RO);
+    compare(s->reference, s->memory);
+    both_protect(s, HIDDEN_HEAP_PAGE, 1, MF_PERM_NONE);
+}
+
 static void run(const void *context) {
     const operation *operation = context;
     scene s;
@@ -284,6 +300,8 @@ static void run(const void *context) {
     refusals_end();
     if (was_refused(status, &diag)) {
         expect_unchanged(&s);
+        if (operation->perform == perform_sbrk && operation->changed)
+            expect_hidden(&s);
         expect_here(operation->perform(&s, &diag) == MF_OK);
     }
     if (operation->makes)

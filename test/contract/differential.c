@@ -297,6 +297,7 @@ static void choose_options(round_state *w) {
         .index = (mf_index)random_below(random, 2),
         .spectre = (mf_spectre)random_below(random, 2),
         .stale = (mf_stale)random_below(random, 2),
+        .order = (mf_order)random_below(random, 2),
     };
     if (w->options.policy == MF_POLICY_PERMS && random_one_in(random, 2))
         w->wanted_strategy = (mf_strategy)random_between(random, MF_STRATEGY_AUTO, MF_STRATEGY_PERM_TABLE);
@@ -677,12 +678,15 @@ static void round_open(round_state *w, uint64_t seed) {
     choose_options(w);
     build_layout(w, &layout, &image);
     bool use_further_view = random_one_in(&w->random, 2);
+    w->reference->empty_range = (mf_empty_range)random_below(&w->random, 2);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         mf_memory *memory;
         if (!ENGINES[i].serves(&w->options))
             continue;
         /* Accesses are spread over all edges: a huge page for each would be gigabytes. */
-        mf_memory_config config = {.backend = ENGINES[i].backend, .huge_pages = MF_HUGE_PAGES_NEVER};
+        mf_memory_config config = {.backend = ENGINES[i].backend,
+                                   .huge_pages = MF_HUGE_PAGES_NEVER,
+                                   .empty_range = w->reference->empty_range};
         mf_status status = mf_memory_create_with(layout, image, &config, &memory, &diag);
         engines_must(status, &diag, "mf_memory_create");
         subject_init(&w->subjects[w->subject_count++], &ENGINES[i], memory, &w->options, use_further_view);

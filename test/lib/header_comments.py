@@ -50,7 +50,9 @@ def write_examples(directory, paths):
     for path in paths:
         text = example(path)
         if text:
-            with open(os.path.join(directory, os.path.basename(path)[:-2] + ".c"), "w", encoding="utf-8") as out:
+            name, kind = os.path.splitext(os.path.basename(path))
+            source = name + {".h": ".c", ".hpp": ".cpp"}[kind]
+            with open(os.path.join(directory, source), "w", encoding="utf-8") as out:
                 out.write(text)
         else:
             print("no example in", os.path.basename(path))

@@ -87,6 +87,7 @@ void reference_seal(reference *r) {
 
 reference *reference_clone(const reference *r) {
     reference *clone = reference_create(r->heap);
+    clone->empty_range = r->empty_range;
     state_copy(&clone->now, &r->now);
     state_copy(&clone->created, &r->created);
     return clone;
@@ -114,9 +115,21 @@ void reference_poke(reference *r, uint64_t index, unsigned char byte) {
 
 /* ---- Checks ---------------------------------------------------------------------------------- */
 
+uint64_t reference_end_for(const reference *r, mf_operation operation) {
+    uint64_t end = reference_len(r);
+    while (end > 0 && !reference_byte_allows(r, end - 1, operation))
+        end -= MF_PAGE_SIZE;
+    return end;
+}
+
 /* Writes the fault of the lowest byte that may not be touched, or returns true. */
 static bool check_by_permission(const reference *r, uint64_t index, uint64_t length, mf_operation operation,
                                 mf_fault *fault) {
+    bool is_checked_empty = length == 0 && r->empty_range == MF_EMPTY_WITHIN;
+    if (is_checked_empty && index > reference_end_for(r, operation)) {
+        *fault = (mf_fault){MF_PAGE_FAULT, operation, page_of(index) * MF_PAGE_SIZE, index, 0};
+        return false;
+    }
     for (uint64_t offset = 0; offset < length; offset++) {
         uint64_t i = index + offset;
         if (reference_byte_allows(r, i, operation))

@@ -33,7 +33,8 @@ typedef struct reference_state {
 typedef struct reference {
     reference_state now;
     reference_state created;
-    mf_heap heap; /* of creation */
+    mf_heap heap;               /* of creation */
+    mf_empty_range empty_range; /* as the memory's configuration */
     mf_fault fault;
     uint64_t bounds_end; /* remembered between changes; UINT64_MAX: not known */
 } reference;
@@ -65,6 +66,9 @@ bool reference_load(reference *r, mf_policy policy, mf_endian endian, uint64_t i
                     uint64_t *value);
 bool reference_store(reference *r, mf_policy policy, mf_endian endian, uint64_t index, uint32_t width_bytes,
                      uint64_t value);
+
+/* The end of the highest page that the operation may touch. */
+uint64_t reference_end_for(const reference *r, mf_operation operation);
 
 bool reference_is_accessible(const reference *r, uint64_t index, uint64_t length, mf_operation operation);
 

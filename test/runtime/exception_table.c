@@ -153,22 +153,22 @@ static void entry_points_of_objects(void) {
     static mf_exception_entry entries[2];
     set_entry(&entries[0], 1);
     set_entry(&entries[1], 2);
-    mf_rt_register_v2(entries, entries);
-    mf_rt_unregister_v2(entries, entries);
-    mf_rt_register_v2(entries, entries + 2);
-    mf_rt_unregister_v2(entries + 1, entries + 1);
+    mf_rt_register_v3(entries, entries);
+    mf_rt_unregister_v3(entries, entries);
+    mf_rt_register_v3(entries, entries + 2);
+    mf_rt_unregister_v3(entries + 1, entries + 1);
     expect(is_found(1) && is_found(2));
-    mf_rt_register_v2(entries, entries + 2);
-    mf_rt_unregister_v2(entries, entries + 2);
-    mf_rt_unregister_v2(entries, entries + 2);
-    mf_rt_unregister_v2(entries, entries + 2);
+    mf_rt_register_v3(entries, entries + 2);
+    mf_rt_unregister_v3(entries, entries + 2);
+    mf_rt_unregister_v3(entries, entries + 2);
+    mf_rt_unregister_v3(entries, entries + 2);
     expect(is_found(1) && is_found(2));
-    mf_rt_register_v2(entries, entries + 2);
+    mf_rt_register_v3(entries, entries + 2);
     expect(is_found(1) && is_found(2));
     mf_exception_table_unregister(entries);
     expect(!is_found(1) && !is_found(2));
-    mf_rt_register_v2(NULL, NULL);
-    mf_rt_unregister_v2(NULL, NULL);
+    mf_rt_register_v3(NULL, NULL);
+    mf_rt_unregister_v3(NULL, NULL);
 }
 
 /* Threads may be in the code of an object that has ended. When other code is in its place they are not. */
@@ -178,8 +178,8 @@ static void ended_and_replaced(void) {
     set_entry(&ended[1], 20);
     set_entry(&beside[0], 30);
     set_entry(&other[0], 15);
-    mf_rt_register_v2(ended, ended + 2);
-    mf_rt_unregister_v2(ended, ended + 2);
+    mf_rt_register_v3(ended, ended + 2);
+    mf_rt_unregister_v3(ended, ended + 2);
     expect_ok(mf_exception_table_register(beside, 1, NULL));
     expect(is_found(10) && is_found(20) && is_found(30));
     mf_exception_table_unregister(ended);
@@ -188,11 +188,11 @@ static void ended_and_replaced(void) {
     expect(!is_found(10) && is_found(15) && !is_found(20) && is_found(30));
     mf_exception_table_unregister(other);
     mf_exception_table_unregister(beside);
-    mf_rt_register_v2(ended, ended + 2);
-    mf_rt_unregister_v2(ended, ended + 2);
+    mf_rt_register_v3(ended, ended + 2);
+    mf_rt_unregister_v3(ended, ended + 2);
     set_entry(&ended[0], 40);
     set_entry(&ended[1], 50);
-    mf_rt_register_v2(ended, ended + 2);
+    mf_rt_register_v3(ended, ended + 2);
     expect(!is_found(10) && is_found(40) && is_found(50));
     mf_exception_table_unregister(ended);
     expect(!is_found(10) && !is_found(40));

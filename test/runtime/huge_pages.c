@@ -66,7 +66,7 @@ static void touch_every_page(mf_memory *m, uint64_t start, uint64_t end) {
 static mf_memory *memory_with(mf_huge_pages huge_pages, const mf_region *regions, size_t count) {
     mf_layout *layout = layout_of(regions, count, (mf_heap){0});
     mf_memory *m;
-    mf_memory_config config = {backend, huge_pages};
+    mf_memory_config config = {.backend = backend, .huge_pages = huge_pages};
     expect_ok(mf_memory_create_with(layout, NULL, &config, &m, NULL));
     mf_layout_release(layout);
     return m;
@@ -112,7 +112,7 @@ static void never_used(void) {
         mf_memory_destroy(both[i]);
     }
     mf_diag diag;
-    mf_memory_config config = {backend, (mf_huge_pages)2};
+    mf_memory_config config = {.backend = backend, .huge_pages = (mf_huge_pages)2};
     expect(mf_memory_create_with(NULL, NULL, &config, &m, &diag) == MF_INVALID_ARGUMENT && diag.value == 2);
     printf("%s: never\n", BACKENDS[backend].name);
 }

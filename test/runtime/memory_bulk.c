@@ -4,6 +4,9 @@
  * RUN: %cc %s -o %t %runtime && %t | FileCheck %s
  *
  * CHECK: length_zero_always_succeeds
+ * CHECK-NEXT: empty_ranges_within_what_is_accessible
+ * CHECK-NEXT: empty_ranges_follow_the_memory
+ * CHECK-NEXT: empty_ranges_of_clones_and_views
  * CHECK-NEXT: both_ends_of_the_space
  * CHECK-NEXT: past_the_top
  * CHECK-NEXT: huge_lengths
@@ -30,6 +33,108 @@ static void length_zero_always_succeeds(void) {
         expect(mf_memory_is_accessible(m, at, 0, MF_LOAD) && mf_memory_is_accessible(m, at, 0, MF_STORE));
     }
     expect(mf_memory_last_fault(m).kind == MF_FAULT_NONE);
+    mf_memory_destroy(m);
+}
+
+/* ---- Empty ranges that must lie within what is accessible ---- */
+
+static mf_memory *memory_within(const mf_region *regions, size_t count, mf_heap heap) {
+    mf_layout *layout = layout_of(regions, count, heap);
+    const mf_memory_config config = {.backend = backend, .empty_range = MF_EMPTY_WITHIN};
+    mf_memory *memory;
+    expect_ok(mf_memory_create_with(layout, NULL, &config, &memory, NULL));
+    mf_layout_release(layout);
+    return memory;
+}
+
+/* What span says of an empty range, its record, and that every other operation says the same. */
+static bool empty_passes(mf_memory *m, uint64_t at, mf_operation operation) {
+    uint32_t address = (uint32_t)at;
+    memset(&mf_memory_view(m)->fault, 0, sizeof(mf_fault));
+    bool passes = mf_memory_is_accessible(m, address, 0, operation);
+    expect(mf_memory_last_fault(m).kind == MF_FAULT_NONE);
+    expect((mf_memory_span(m, address, 0, operation) != NULL) == passes);
+    mf_fault fault = mf_memory_last_fault(m);
+    expect(passes ? fault.kind == MF_FAULT_NONE
+                  : fault_is(fault, MF_PAGE_FAULT, operation, address / PAGE * PAGE, address, 0));
+    if (operation == MF_LOAD) {
+        expect(mf_memory_read(m, address, NULL, 0) == passes);
+    } else {
+        expect(mf_memory_write(m, address, NULL, 0) == passes);
+        expect(mf_memory_fill(m, address, 1, 0) == passes);
+    }
+    expect(memcmp(&mf_memory_view(m)->fault, &fault, sizeof fault) == 0);
+    return passes;
+}
+
+/* Up to `end`, itself included, and not one byte further. */
+static bool empties_end_at(mf_memory *m, uint64_t end, mf_operation operation) {
+    bool above = end < UINT32_MAX && empty_passes(m, end + 1, operation);
+    bool far_above = end < UINT32_MAX && empty_passes(m, UINT32_MAX, operation);
+    return (end == TOP || empty_passes(m, end, operation)) && empty_passes(m, 0, operation) &&
+           empty_passes(m, end / 2, operation) && (end == 0 || empty_passes(m, end - 1, operation)) &&
+           !above && !far_above;
+}
+
+static void empty_ranges_within_what_is_accessible(void) {
+    const mf_region holed[] = {{2 * PAGE, PAGE, MF_READ_WRITE},
+                               {40 * PAGE, 2 * PAGE, MF_READ_WRITE},
+                               {50 * PAGE, 30 * PAGE, MF_READ_ONLY}};
+    const mf_region top = {TOP - PAGE, PAGE, MF_READ_WRITE};
+    const mf_region low = {0, PAGE, MF_READ_ONLY};
+    mf_memory *m = memory_within(holed, 3, (mf_heap){0});
+    expect(empties_end_at(m, 80 * PAGE, MF_LOAD) && empties_end_at(m, 42 * PAGE, MF_STORE));
+    expect(mf_memory_copy(m, 42 * PAGE, 80 * PAGE, 0));
+    expect(!mf_memory_copy(m, 42 * PAGE, 80 * PAGE + 1, 0));
+    expect(fault_is(mf_memory_last_fault(m), MF_PAGE_FAULT, MF_LOAD, 80 * PAGE, 80 * PAGE + 1, 0));
+    expect(!mf_memory_copy(m, 42 * PAGE + 1, 80 * PAGE, 0));
+    expect(fault_is(mf_memory_last_fault(m), MF_PAGE_FAULT, MF_STORE, 42 * PAGE, 42 * PAGE + 1, 0));
+    /* Where the page can be read, it is a page fault all the same. */
+    expect(!mf_memory_fill(m, 60 * PAGE, 1, 0));
+    expect(fault_is(mf_memory_last_fault(m), MF_PAGE_FAULT, MF_STORE, 60 * PAGE, 60 * PAGE, 0));
+    mf_memory_destroy(m);
+    m = memory_within(&top, 1, (mf_heap){0});
+    expect(empties_end_at(m, TOP, MF_LOAD) && empties_end_at(m, TOP, MF_STORE));
+    expect(empty_passes(m, UINT32_MAX, MF_STORE) && empty_passes(m, UINT32_MAX, MF_LOAD));
+    mf_memory_destroy(m);
+    m = memory_within(&low, 1, (mf_heap){0});
+    expect(empties_end_at(m, PAGE, MF_LOAD) && empties_end_at(m, 0, MF_STORE));
+    mf_memory_destroy(m);
+    m = memory_within(NULL, 0, (mf_heap){0});
+    expect(empties_end_at(m, 0, MF_LOAD) && empties_end_at(m, 0, MF_STORE));
+    mf_memory_destroy(m);
+}
+
+static void empty_ranges_follow_the_memory(void) {
+    const mf_region region = {0, PAGE, MF_READ_WRITE};
+    mf_memory *m = memory_within(&region, 1, (mf_heap){8 * PAGE, 16});
+    uint64_t old;
+    expect(empties_end_at(m, PAGE, MF_LOAD) && empties_end_at(m, PAGE, MF_STORE));
+    expect_ok(mf_memory_sbrk(m, 3 * PAGE + 1, &old, NULL));
+    expect(empties_end_at(m, 12 * PAGE, MF_LOAD) && empties_end_at(m, 12 * PAGE, MF_STORE));
+    expect_ok(mf_memory_protect(m, 9 * PAGE, 3 * PAGE, MF_PERM_RO, NULL));
+    expect(empties_end_at(m, 12 * PAGE, MF_LOAD) && empties_end_at(m, 9 * PAGE, MF_STORE));
+    expect_ok(mf_memory_unmap(m, 8 * PAGE, 4 * PAGE, NULL));
+    expect(empties_end_at(m, PAGE, MF_LOAD) && empties_end_at(m, PAGE, MF_STORE));
+    expect_ok(mf_memory_map_region(m, TOP - PAGE, PAGE, MF_READ_ONLY, NULL, 0, NULL));
+    expect(empties_end_at(m, TOP, MF_LOAD) && empties_end_at(m, PAGE, MF_STORE));
+    expect_ok(mf_memory_reset(m, NULL));
+    expect(empties_end_at(m, PAGE, MF_LOAD) && empties_end_at(m, PAGE, MF_STORE));
+    mf_memory_destroy(m);
+}
+
+static void empty_ranges_of_clones_and_views(void) {
+    const mf_region region = {0, PAGE, MF_READ_WRITE};
+    mf_memory *m = memory_within(&region, 1, (mf_heap){0}), *clone;
+    mf_view view;
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(empties_end_at(clone, PAGE, MF_STORE));
+    mf_view_attach(&view, m);
+    expect(mf_view_read(&view, PAGE, NULL, 0) && !mf_view_read(&view, PAGE + 1, NULL, 0));
+    expect(fault_is(view.fault, MF_PAGE_FAULT, MF_LOAD, PAGE, PAGE + 1, 0));
+    expect(mf_memory_last_fault(m).kind == MF_FAULT_NONE);
+    mf_view_detach(&view);
+    mf_memory_destroy(clone);
     mf_memory_destroy(m);
 }
 
@@ -200,6 +305,9 @@ static void every_range_against_the_byte_rule(void) {
 
 static const test tests[] = {
     TEST(length_zero_always_succeeds),
+    TEST(empty_ranges_within_what_is_accessible),
+    TEST(empty_ranges_follow_the_memory),
+    TEST(empty_ranges_of_clones_and_views),
     TEST(both_ends_of_the_space),
     TEST(past_the_top),
     TEST(huge_lengths),

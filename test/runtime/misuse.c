@@ -71,6 +71,8 @@ static void backends(void) {
         expect_refused(mf_memory_create(NULL, NULL, (mf_backend)values[i], &m, &diag), &diag, values[i]);
         mf_memory_config config = {.backend = backend, .huge_pages = (mf_huge_pages)values[i]};
         expect_refused(mf_memory_create_with(NULL, NULL, &config, &m, &diag), &diag, values[i]);
+        config = (mf_memory_config){.backend = backend, .empty_range = (mf_empty_range)values[i]};
+        expect_refused(mf_memory_create_with(NULL, NULL, &config, &m, &diag), &diag, values[i]);
     }
     expect(m == NULL);
 }

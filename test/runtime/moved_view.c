@@ -36,7 +36,7 @@ static void use(const char *how, mf_memory *m, mf_view *view) {
     else if (strcmp(how, "fault") == 0)
         mf_generic_accessors(NULL)->load_u8(view, 9 * PAGE);
     else if (strcmp(how, "trap") == 0)
-        mf_rt_trap_v2(view, 9 * PAGE, MF_ACCESS_CODE(MF_LOAD, 1), 0);
+        mf_rt_trap_v3(view, 9 * PAGE, MF_ACCESS_CODE(MF_LOAD, 1), 0);
     else if (strcmp(how, "guard") == 0)
         mf_guard_run(view, body, NULL, NULL);
     else if (strcmp(how, "detach") == 0)

@@ -39,21 +39,21 @@ int main(int argc, char **argv) {
     mf_memory *m = memory_of(NULL, 0, (mf_heap){0});
     mf_view *view = mf_memory_view(m);
     if (strcmp(argv[1], "trap") == 0) {
-        mf_rt_trap_v2(view, 0x100000fff, MF_ACCESS_CODE(MF_LOAD, 1), 0);
+        mf_rt_trap_v3(view, 0x100000fff, MF_ACCESS_CODE(MF_LOAD, 1), 0);
     } else if (strcmp(argv[1], "stale") == 0) {
         view->layout_stamp = 0;
-        mf_rt_stale_v2(view, 0x1234);
+        mf_rt_stale_v3(view, 0x1234);
     } else if (strcmp(argv[1], "hook-returns") == 0) {
         mf_panic_hook_set(tell);
-        mf_rt_stale_v2(view, 0xfedcba9876543210);
+        mf_rt_stale_v3(view, 0xfedcba9876543210);
     } else if (strcmp(argv[1], "hook-exits") == 0) {
         mf_panic_hook *before = mf_panic_hook_set(tell);
         expect(mf_panic_hook_set(tell_and_exit) == tell && before != tell);
-        mf_rt_trap_v2(view, 0, MF_ACCESS_CODE(MF_STORE, 1), 0);
+        mf_rt_trap_v3(view, 0, MF_ACCESS_CODE(MF_STORE, 1), 0);
     } else if (strcmp(argv[1], "default-again") == 0) {
         mf_panic_hook_set(tell);
         expect(mf_panic_hook_set(NULL) == tell);
-        mf_rt_stale_v2(view, 1);
+        mf_rt_stale_v3(view, 2);
     }
     return 0;
 }

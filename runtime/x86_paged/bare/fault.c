@@ -64,7 +64,7 @@ static bool is_in_reservation(const mf_bare_registers *registers, uint64_t addre
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) {
     const mf_bare_host *host = bare_host_get();
     mf_operation operation = operation_of(registers);
-    page_fault fault = {address, registers->rip, operation};
+    page_fault fault = {.host_address = address, .host_pc = registers->rip, .operation = operation};
     page_fault_fixup fixup;
     if (host == NULL || !is_data_fault(registers) || !is_in_reservation(registers, address))
         return false;

@@ -80,12 +80,13 @@ static bool is_empty(const map *map) {
 
 /* A wrong reservation is the kernel's mistake: what pages there would replace is its own or another guest's.
  */
-static bool register_reservation(map *map) {
+static bool register_reservation(map *map, const unsigned char *perms) {
     map->reservation = (reservation){
         .start = map->place.base,
         .bytes = map->place.bytes,
         .space = map->place.root,
         .is_user = map->place.is_user,
+        .perms = perms,
     };
     if (!is_sound(&map->place) || !is_empty(map) || reservation_overlaps(&map->reservation)) {
         panic_values("reserve gave a range that cannot be one, is not empty or overlaps another: ",
@@ -106,7 +107,7 @@ static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
     map->tables = (page_tables){&map->frames, map->place.root, map->place.is_user};
 }
 
-map *map_open(bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, bool allow_huge_pages) {
     const mf_bare_host *host = bare_host_get();
     map *map = os_allocate(sizeof *map);
     if (map == NULL || !host->reserve(host->context, &map->place)) {
@@ -114,7 +115,7 @@ map *map_open(bool allow_huge_pages) {
         return NULL;
     }
     connect(map, host, allow_huge_pages);
-    if (!register_reservation(map)) {
+    if (!register_reservation(map, perms)) {
         host->release(host->context, &map->place);
         os_free(map);
         return NULL;
@@ -184,6 +185,15 @@ static void *bytes_of_page(map *map, uint32_t page) {
     uint64_t frame = page_tables_frame(&map->tables, map->place.base + page_bytes(page));
     unlock(map);
     return map->frames.direct_map + frame;
+}
+
+/* What is reserved cannot fail afterwards, and no CPU can access the frames before they are zero. */
+bool map_renew(map *map, page_run run) {
+    if (!map_reserve(map, run))
+        return false;
+    for (uint32_t page = run.first; page < run.end; page++)
+        memset(bytes_of_page(map, page), 0, MF_PAGE_SIZE);
+    return map_protect(map, run, MF_PERM_RW);
 }
 
 /* By the direct map, so that the two may be in different address spaces. Both pages have frames. */

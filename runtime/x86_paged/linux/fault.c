@@ -244,6 +244,22 @@ static void call_leave_guard_frame(greg_t *registers, struct mf_guard *frame) {
     registers[REG_EFL] &= ~(greg_t)EFLAGS_DIRECTION;
 }
 
+/*
+ * The fault after which this thread has executed an instruction again. If the very same comes next, the host
+ * does not let the page be accessed although memfold has asked for it, so another attempt would be one of
+ * many.
+ */
+typedef struct attempt {
+    uintptr_t host_address;
+    uintptr_t host_pc;
+} attempt;
+
+static _Thread_local attempt repeated __attribute__((tls_model("initial-exec")));
+
+static bool is_repeated(const page_fault *fault) {
+    return repeated.host_address == fault->host_address && repeated.host_pc == fault->host_pc;
+}
+
 static bool recover(const siginfo_t *info, greg_t *registers) {
     page_fault fault = {
         .host_address = (uintptr_t)info->si_addr,
@@ -251,8 +267,11 @@ static bool recover(const siginfo_t *info, greg_t *registers) {
         .operation = (registers[REG_ERR] & PAGE_FAULT_WRITE) != 0 ? MF_STORE : MF_LOAD,
     };
     page_fault_fixup fixup;
+    fault.may_be_granted = !is_repeated(&fault);
     if (!is_data_fault(info, registers) || !page_fault_resolve(&fault, &fixup))
         return false;
+    bool repeats = fixup.host_pc == fault.host_pc;
+    repeated = repeats ? (attempt){fault.host_address, fault.host_pc} : (attempt){0};
     if (fixup.host_pc != 0)
         registers[REG_RIP] = (greg_t)fixup.host_pc;
     else

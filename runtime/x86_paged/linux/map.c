@@ -4,6 +4,7 @@
 #include "x86_paged/reservations.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +24,7 @@ struct map {
     reservation reservation;
     unsigned char *base;
     unsigned long changes;
+    bool allows_huge_pages;
 };
 
 /* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
@@ -39,12 +41,14 @@ static unsigned char *reserve_space(bool allow_huge_pages) {
     return space;
 }
 
-map *map_open(bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, bool allow_huge_pages) {
     map *map = os_allocate(sizeof *map);
     unsigned char *space = map != NULL ? reserve_space(allow_huge_pages) : NULL;
     if (space != NULL) {
         map->base = space + GUARD_PAGES_BEFORE_BYTES;
-        map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES};
+        map->allows_huge_pages = allow_huge_pages;
+        map->reservation =
+            (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES, .perms = perms};
         if (reservation_add(&map->reservation))
             return map;
     }
@@ -129,6 +133,34 @@ bool map_drop(map *map, page_run run) {
     unsigned char *start = map->base + page_bytes(run.first);
     size_t bytes = page_bytes(run.end - run.first);
     return bytes == 0 || madvise(start, bytes, MADV_DONTNEED) == 0 || madvise(start, bytes, DROP_LOCKED) == 0;
+}
+
+/*
+ * In one step. The kernel refuses a move for want of mappings before it does anything; should it fail later,
+ * for want of memory of its own, the place is empty, and must not stay so: another mapping might come there.
+ */
+static bool move_over(void *fresh, size_t bytes, void *place) {
+    static const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    if (mremap(fresh, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED)
+        return true;
+    mmap(place, bytes, PROT_NONE, flags, -1, 0);
+    return false;
+}
+
+/* New pages take the place of the old ones: read-write and zero before they are there. */
+bool map_renew(map *map, page_run run) {
+    unsigned char *place = map->base + page_bytes(run.first);
+    size_t bytes = page_bytes(run.end - run.first);
+    void *fresh = os_reserve(bytes, 0);
+    if (fresh == NULL)
+        return false;
+    if (map->allows_huge_pages)
+        os_allow_huge_pages(fresh, bytes);
+    bool done = os_commit(fresh, bytes) && move_over(fresh, bytes, place);
+    if (!done)
+        os_release(fresh, bytes);
+    map->changes += done;
+    return done;
 }
 
 void map_copy(map *to, map *from, page_run run) {

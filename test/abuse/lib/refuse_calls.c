@@ -146,6 +146,21 @@ int __wrap_madvise(void *start, size_t bytes, int advice) {
     return is_refused("madvise", EINVAL) ? -1 : __real_madvise(start, bytes, advice);
 }
 
+/* Over what has been mapped before: of the two only one is left. */
+void *__real_mremap(void *start, size_t bytes, size_t new_bytes, int flags, ...);
+void *__wrap_mremap(void *start, size_t bytes, size_t new_bytes, int flags, ...);
+void *__wrap_mremap(void *start, size_t bytes, size_t new_bytes, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    void *place = va_arg(arguments, void *);
+    va_end(arguments);
+    if (is_refused("mremap", ENOMEM))
+        return MAP_FAILED;
+    void *moved = __real_mremap(start, bytes, new_bytes, flags, place);
+    holdings.mapped_bytes -= moved != MAP_FAILED ? bytes : 0;
+    return moved;
+}
+
 /* ---- Files ---- */
 
 int __real_open(const char *path, int flags, ...);

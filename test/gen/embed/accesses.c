@@ -6,7 +6,7 @@
 // RUN: %t | FileCheck %s
 //
 // CHECK: always-fault: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
-// CHECK-COUNT-24: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
+// CHECK-COUNT-28: {{^[a-z-]+}}: {{[1-9][0-9]*}} accesses, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: none: {{[1-9][0-9]*}} accesses, 0 faults
 // CHECK-NEXT: copy/define: {{[1-9][0-9]*}} accesses
 // CHECK-NEXT: copy/builder: {{[1-9][0-9]*}} accesses
@@ -47,10 +47,13 @@ static uint64_t accesses_by_engine[ENGINE_MAX];
 
 static void describe(void) {
     const mf_accessor_options *o = &now.options;
-    printf("scene %s, endian %d on_fault %d base %d index %d spectre %d, %s, offset 0x%x, type %d\n",
+    printf("scene %s, endian %d on_fault %d base %d index %d spectre %d, %s, offset 0x%x, type %d, state %d, "
+           "hot "
+           "%u at 0x%x\n",
            now.stage.scene->name, (int)o->endian, (int)o->on_fault, (int)o->base, (int)o->index,
            (int)o->spectre, embed_style_now.pipeline == NULL ? "as emitted" : embed_style_now.pipeline,
-           embed_style_now.offset, (int)embed_style_now.type);
+           embed_style_now.offset, (int)embed_style_now.type, (int)embed_style_now.keeps_state,
+           embed_style_now.hot_percent, embed_style_now.hot_address);
 }
 
 /* Under the policy none only what the client has checked may be asked. */
@@ -152,6 +155,9 @@ static void run_scene(const scene *scene) {
         embed_style_now.pipeline = PIPELINES[round % PIPELINE_COUNT];
         embed_style_now.offset = bits & 2 ? OFFSETS[random_below(&source, OFFSET_COUNT)] : 0;
         embed_style_now.type = (embed_type)random_below(&source, EMBED_TYPE_COUNT);
+        embed_style_now.keeps_state = random_one_in(&source, 2);
+        embed_style_now.hot_percent = random_one_in(&source, 2) ? 90 : 0;
+        embed_style_now.hot_address = (uint32_t)now.stage.edges[random_below(&source, now.stage.edge_count)];
         sweep_options();
     }
     stage_close(&now.stage);

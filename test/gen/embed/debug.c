@@ -12,7 +12,7 @@
 // CHECK-NEXT: of the call that is inlined: {{[1-9][0-9]*}} at line 9
 // CHECK-LABEL: define {{.*}} @guest(
 // CHECK:         load i32, ptr {{.*}}!dbg [[HERE:![0-9]+]]
-// CHECK:         call {{.*}} @mf_rt_fault_v2({{.*}} !dbg [[HERE]]
+// CHECK:         call {{.*}} @mf_rt_fault_v3({{.*}} !dbg [[HERE]]
 // CHECK:       [[HERE]] = !DILocation(line: 7,
 #include "client.h"
 

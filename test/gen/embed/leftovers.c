@@ -12,16 +12,16 @@
 // CHECK-LABEL: cleaned up:
 // CHECK-NEXT:  end
 // CHECK-LABEL: one caller, optimised, on copy:
-// CHECK-NEXT:  declared mf_rt_fault_v2
+// CHECK-NEXT:  declared mf_rt_fault_v3
 // CHECK-NEXT:  external caller
 // CHECK-NEXT:  end
 // CHECK-LABEL: one caller, optimised, on paged:
-// CHECK-NEXT:  declared mf_rt_fault_v2
+// CHECK-NEXT:  declared mf_rt_fault_v3
 // CHECK-NEXT:  external caller
 // CHECK-NEXT:  end
 // CHECK-LABEL: one access, as emitted:
 // CHECK-NEXT:  external caller
-// CHECK-NEXT:  declared mf_rt_fault_v2
+// CHECK-NEXT:  declared mf_rt_fault_v3
 // CHECK-NEXT:  end
 // CHECK-LABEL: refused in the middle:
 // CHECK-NOT:   internal

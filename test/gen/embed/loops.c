@@ -13,7 +13,7 @@
 // CHECK:         load <{{[0-9]+}} x i32>
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
-// CHECK:         call {{.*}} @mf_rt_fault_v2(
+// CHECK:         call {{.*}} @mf_rt_fault_v3(
 // CHECK:       }
 //
 // CHECK-LABEL: define {{.*}} @sum_trap(
@@ -22,19 +22,19 @@
 // CHECK:         load <{{[0-9]+}} x i32>
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
-// CHECK:         call {{.*}} @mf_rt_trap_v2(
+// CHECK:         call {{.*}} @mf_rt_trap_v3(
 // CHECK:       }
 //
 // The same with a heap between two windows, whose end is read once.
 // CHECK-LABEL: define {{.*}} @sum_heap(
-// CHECK-COUNT-1: %heap_end = load i64
+// CHECK-COUNT-1: %heap_end = load atomic i64
 // CHECK-NOT:     %heap_end{{[0-9]*}} = load
 // CHECK:       vector.body:
 // CHECK-NOT:     icmp
 // CHECK:         load <{{[0-9]+}} x i32>
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
-// CHECK:         call {{.*}} @mf_rt_trap_v2(
+// CHECK:         call {{.*}} @mf_rt_trap_v3(
 // CHECK:       }
 //
 // After one range check nothing else is compared but the end of the loop.
@@ -47,7 +47,7 @@
 // CHECK:         [[END:%.*]] = icmp eq i64 %index.next, %n.vec
 // CHECK-NEXT:    br i1 [[END]]
 // CHECK-NOT:     icmp u
-// CHECK:         call {{.*}} @mf_rt_fault_v2(
+// CHECK:         call {{.*}} @mf_rt_fault_v3(
 // CHECK-NOT:     icmp u
 // CHECK-NOT:     call {{.*}} @mf_rt
 // CHECK:       }

@@ -122,14 +122,24 @@ static void fail(const question *q, const char *what) {
     exit(1);
 }
 
+/* The end of what the operation may touch. */
+static uint64_t end_of(mf_operation operation) {
+    bool is_bounds = now.options.policy == MF_POLICY_BOUNDS;
+    return is_bounds ? reference_bounds_end(now.stage.reference)
+                     : reference_end_for(now.stage.reference, operation);
+}
+
 /* The first index of the range whose byte is refused, page by page because ranges are long; UINT64_MAX: none.
  */
 static uint64_t first_refused(const question *q) {
     reference *r = now.stage.reference;
     uint64_t end = q->index + q->length;
+    if (q->length == 0)
+        return now.options.empty_range == MF_EMPTY_WITHIN && q->index > end_of(q->operation) ? q->index
+                                                                                             : UINT64_MAX;
     if (now.options.policy == MF_POLICY_BOUNDS) {
         uint64_t bound = reference_bounds_end(r);
-        return end <= bound || q->length == 0 ? UINT64_MAX : q->index > bound ? q->index : bound;
+        return end <= bound ? UINT64_MAX : q->index > bound ? q->index : bound;
     }
     for (uint64_t i = q->index; i < end; i = (i / MF_PAGE_SIZE + 1) * MF_PAGE_SIZE)
         if (!reference_byte_allows(r, i, q->operation))
@@ -142,7 +152,8 @@ static bool reference_answer(const question *q) {
     uint64_t refused = first_refused(q);
     if (refused == UINT64_MAX)
         return true;
-    bool is_protected = now.options.policy == MF_POLICY_PERMS && reference_byte_allows(r, refused, MF_LOAD);
+    bool is_protected =
+        now.options.policy == MF_POLICY_PERMS && q->length > 0 && reference_byte_allows(r, refused, MF_LOAD);
     r->fault = (mf_fault){.kind = is_protected ? MF_WRITE_PROTECTED : MF_PAGE_FAULT,
                           .operation = q->operation,
                           .page = refused / MF_PAGE_SIZE * MF_PAGE_SIZE,
@@ -243,6 +254,7 @@ static void run_scene(const scene *scene, mf_backend backend) {
     run_code();
     client_code_unload(&code);
     now.options.on_fault = MF_ON_FAULT_TRAP;
+    now.options.empty_range = MF_EMPTY_WITHIN;
     code = make_code("default<O2>");
     run_code();
     client_code_unload(&code);

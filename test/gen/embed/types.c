@@ -286,6 +286,14 @@ static void require_record(const type *t, mf_operation operation, uint64_t index
             fail(t, operation, index, "a record with on_fault = branch");
         return;
     }
+    if (t->element == BYTES &&
+        by_mmu(t)) { /* in which order the client's bytes are accessed is LLVM's choice */
+        uint64_t touched = fault.address;
+        if (touched < index || touched >= index + width_of(t) || may_touch(touched, operation) ||
+            fault.operation != (uint32_t)operation)
+            fail(t, operation, index, "another byte in the record");
+        return;
+    }
     if (fault.kind != kind || fault.page != (refused & ~(uint64_t)(MF_PAGE_SIZE - 1)) ||
         fault.operation != (uint32_t)operation)
         fail(t, operation, index, "wrong record");
@@ -338,10 +346,10 @@ static void ask(const type *t, mf_operation operation, made_function *function, 
     if (has_faulted) {
         now.faults++;
         require_record(t, operation, index, refused);
-        if (t->element == BYTES && operation == MF_STORE &&
-            by_mmu(t)) /* the client's bytes went one by one */
-            for (uint64_t i = index; i < refused; i++)
-                mf_memory_read(now.memory, (uint32_t)i, &expected[i - START], 1);
+        if (t->element == BYTES && operation == MF_STORE && by_mmu(t)) /* some of the client's bytes went */
+            for (uint64_t at = index; at < index + width; at++)
+                if (may_touch(at, MF_STORE))
+                    mf_memory_read(now.memory, (uint32_t)at, &expected[at - START], 1);
     } else if (operation == MF_LOAD) {
         now.allowed++;
         memcpy(wanted, &expected[index - START], width);

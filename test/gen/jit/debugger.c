@@ -2,7 +2,7 @@
 // gone by now has been before. The leak checker of sanitizers refuses to run under one.
 //
 // RUN: %cc %s -o %t %gen
-// RUN: echo 'break mf_rt_fault_v2' > %t.gdb
+// RUN: echo 'break mf_rt_fault_v3' > %t.gdb
 // RUN: echo 'run' >> %t.gdb
 // RUN: echo 'backtrace' >> %t.gdb
 // RUN: echo 'up' >> %t.gdb
@@ -12,8 +12,8 @@
 //
 // UNSUPPORTED: sanitizer
 //
-// CHECK: Breakpoint 1, {{.*}}mf_rt_fault_v2
-// CHECK: #0 {{.*}}mf_rt_fault_v2
+// CHECK: Breakpoint 1, {{.*}}mf_rt_fault_v3
+// CHECK: #0 {{.*}}mf_rt_fault_v3
 // CHECK-NEXT: #1 {{.*}} in memfold_2_load_u32 ()
 // CHECK: {{.*}} in main ()
 // CHECK: memfold_2_load_u32 + {{[0-9]+}} in section .text

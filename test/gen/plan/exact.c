@@ -29,10 +29,21 @@ static bool contract_allows(uint64_t index, uint64_t length, mf_operation operat
     return true;
 }
 
+/* The rule for empty ranges, and the end of what the operation at hand may touch. */
+static mf_empty_range empty_now;
+static uint64_t end_now;
+
+static uint64_t accessible_end(mf_operation operation) {
+    uint64_t page = MF_SPACE_PAGES;
+    while (page > 0 && !byte_is_accessible((page - 1) * MF_PAGE_SIZE, operation))
+        page--;
+    return page * MF_PAGE_SIZE;
+}
+
 /* The same for long ranges: pages between the first and the last byte count once. */
 static bool contract_allows_range(uint64_t index, uint64_t length, mf_operation operation) {
     if (length == 0)
-        return true;
+        return empty_now == MF_EMPTY_ANYWHERE || index <= end_now;
     if (index + length < index || index + length > MF_SPACE_BYTES)
         return false;
     for (uint64_t i = index; i < index + length; i = (i | (MF_PAGE_SIZE - 1)) + 1)
@@ -179,18 +190,29 @@ static bool mask_holds(const mf_layout *layout, const mf_plan *plan, uint64_t in
     return touched == (is_table ? 0 : first_accessible(layout, (mf_operation)plan->operation));
 }
 
-/* A plan that compares layouts leads to nothing but a panic on a memory of another one. */
+/*
+ * A plan that compares leads to nothing but a panic on a memory of the other backend, and of another layout
+ * too unless all that it asks is the memory's permissions.
+ */
 static bool stamp_holds(const mf_plan *plan, evaluated_memory memory, evaluated_access access) {
     uint64_t touched;
-    if (plan->steps[0].kind != MF_STEP_SAME_LAYOUT)
+    mf_step_kind kind = (mf_step_kind)plan->steps[0].kind;
+    if (kind != MF_STEP_SAME_LAYOUT && kind != MF_STEP_SAME_BACKEND)
         return true;
-    memory.fingerprint++;
-    return evaluate(plan, &memory, access, &touched) == MF_EXIT_PANIC;
+    bool any_layout = kind == MF_STEP_SAME_BACKEND;
+    mf_exit here = evaluate(plan, &memory, access, &touched);
+    memory.fingerprint ^= 2;
+    mf_exit elsewhere = evaluate(plan, &memory, access, &touched);
+    memory.fingerprint ^= 1;
+    return elsewhere == (any_layout ? here : MF_EXIT_PANIC) &&
+           (!any_layout || plan->check == MF_CHECK_PERM_TABLE) &&
+           evaluate(plan, &memory, access, &touched) == MF_EXIT_PANIC;
 }
 
 static void compare_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, uint64_t heap_end,
                        const sample *s) {
-    evaluated_memory memory = {live, table, heap_end, mf_layout_fingerprint(layout)};
+    evaluated_memory memory = {live, table, heap_end,
+                               MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), MF_BACKEND_COPY)};
     evaluated_access access = {index, plan->width_bytes};
     bool wanted = contract_allows(index, plan->width_bytes, (mf_operation)plan->operation);
     uint64_t touched;
@@ -276,9 +298,8 @@ static void compare_strategies(const sample *s, const mf_layout *layout, uint64_
 
 /* ---- Ranges ---- */
 
-static void compare_range(const mf_layout *layout, const mf_plan *plan, uint64_t heap_end, const sample *s,
-                          evaluated_access access) {
-    evaluated_memory memory = {live, NULL, heap_end, mf_layout_fingerprint(layout)};
+static void compare_range(const mf_plan *plan, uint64_t heap_end, const sample *s, evaluated_access access) {
+    evaluated_memory memory = {live, NULL, heap_end, 0};
     bool wanted = contract_allows_range(access.index, access.length, (mf_operation)plan->operation);
     uint64_t touched;
     ranges_compared++;
@@ -287,29 +308,32 @@ static void compare_range(const mf_layout *layout, const mf_plan *plan, uint64_t
 }
 
 /* From around every edge to around every edge, and lengths that run off the space and off 64 bits. */
-static void compare_ranges_from(const mf_layout *layout, const mf_plan *plan, uint64_t heap_end,
-                                const sample *s, uint64_t index) {
+static void compare_ranges_from(const mf_plan *plan, uint64_t heap_end, const sample *s, uint64_t index) {
     static const uint64_t FAR[] = {0, 1, MF_SPACE_BYTES, UINT64_MAX - MF_SPACE_BYTES, UINT64_MAX};
     uint64_t end = (s->first_page + strlen(s->pages) + 1) * MF_PAGE_SIZE;
     for (uint64_t edge = 0; index + edge <= end; edge += MF_PAGE_SIZE)
         for (uint64_t delta = 0; delta < 5; delta++)
             if (edge + delta >= 2)
-                compare_range(layout, plan, heap_end, s, (evaluated_access){index, edge + delta - 2});
+                compare_range(plan, heap_end, s, (evaluated_access){index, edge + delta - 2});
     for (size_t i = 0; i < sizeof FAR / sizeof FAR[0]; i++)
-        compare_range(layout, plan, heap_end, s, (evaluated_access){index, FAR[i]});
+        compare_range(plan, heap_end, s, (evaluated_access){index, FAR[i]});
 }
 
 static void compare_ranges(const sample *s, const mf_layout *layout, uint64_t heap_end) {
     uint64_t pages = strlen(s->pages) + 1;
-    for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++) {
+    for (int way = 0; way < 4; way++) {
+        mf_operation operation = way % 2 == 0 ? MF_LOAD : MF_STORE;
+        empty_now = way < 2 ? MF_EMPTY_ANYWHERE : MF_EMPTY_WITHIN;
+        end_now = accessible_end(operation);
+        mf_accessor_options options = {.empty_range = empty_now};
         mf_plan plan;
-        if (mf_plan_make_range(layout, operation, NULL, &plan, NULL) != MF_OK)
+        if (mf_plan_make_range(layout, operation, &options, &plan, NULL) != MF_OK)
             abort();
         count_plan(&plan);
         for (uint64_t page = 0; page <= pages; page++)
             for (uint64_t delta = 0; delta < 5; delta++)
                 if (s->first_page + page > 0 || delta >= 2)
-                    compare_ranges_from(layout, &plan, heap_end, s,
+                    compare_ranges_from(&plan, heap_end, s,
                                         (s->first_page + page) * MF_PAGE_SIZE + delta - 2);
     }
 }

@@ -5,7 +5,7 @@
 //
 // CHECK:      {{[1-9][0-9]+}} bytes of plans told apart, 0 not
 // CHECK-NEXT: tables of loads and of stores told apart
-// CHECK-NEXT: 13 options told apart, both ways
+// CHECK-NEXT: 14 options told apart, both ways
 #include "plan/set.h"
 
 #include <stdio.h>

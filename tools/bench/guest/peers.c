@@ -27,7 +27,7 @@ static inline PEER uint32_t store_at(unsigned char *host, uint64_t value) {
 }
 
 static inline PEER uint32_t refuse(mf_view *view, uint64_t index, mf_operation operation) {
-    return mf_rt_fault_v2(view, index, MF_ACCESS_CODE(operation, WIDTH), 0);
+    return mf_rt_fault_v3(view, index, MF_ACCESS_CODE(operation, WIDTH), 0);
 }
 
 /* Peers differ only in `allowed`, the question whether an access may happen. */

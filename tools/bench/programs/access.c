@@ -28,7 +28,7 @@
 
 #define BOUND(index, width, operation)                                                                       \
     if (__builtin_expect((index) + (width) > ((program_view *)view)->len, 0))                                \
-        mf_rt_trap_v2(view, index, MF_ACCESS_CODE(operation, width), ((program_view *)view)->len);
+        mf_rt_trap_v3(view, index, MF_ACCESS_CODE(operation, width), ((program_view *)view)->len);
 
 #define COUNT(index, width, operation) ((program_view *)view)->counts[(index) / 4096 % PROGRAM_PAGES]++;
 

@@ -15,14 +15,21 @@ typedef struct run_request {
     mf_layout_format format;
     mf_accessor_options accessors;
     run_engine_kind engine;
+    mf_empty_range empty_range;
 } run_request;
 
-enum { KEY_ENGINE = 0x200 };
+enum { KEY_ENGINE = 0x200, KEY_EMPTY_RANGE };
 
 static const char engine_kinds[] = "jit|generic";
+static const char empty_ranges[] = "anywhere|within";
 
 static const struct argp_option run_options[] = {
-    {"engine", KEY_ENGINE, engine_kinds, 0, "Who performs the loads and stores (default jit)", 0}, {0}};
+    {"engine", KEY_ENGINE, engine_kinds, 0, "Who performs the loads and stores (default jit)", 0},
+    {"empty-range", KEY_EMPTY_RANGE, empty_ranges, 0,
+     "Where read, write, fill, copy and accessible allow length 0 (within: up to the end of what is "
+     "accessible)",
+     0},
+    {0}};
 
 static void check_request(const run_request *request) {
     if (strcmp(request->operands.values[0], STANDARD_STREAM) == 0 &&
@@ -43,6 +50,9 @@ static error_t run_parse(int key, char *word, struct argp_state *state) {
         return 0;
     case KEY_ENGINE:
         request->engine = (run_engine_kind)choice_take("engine", engine_kinds, word);
+        return 0;
+    case KEY_EMPTY_RANGE:
+        request->empty_range = (mf_empty_range)choice_take("empty-range", empty_ranges, word);
         return 0;
     case ARGP_KEY_ARG:
     case ARGP_KEY_END:
@@ -92,8 +102,9 @@ static int perform_script(run_session *session, const char *script_path) {
 static int run_in_memory(const mf_layout_file *file, const run_script *script, const run_request *request) {
     run_session session = {.script = script};
     const char *const *paths = request->operands.values;
-    if (mf_memory_create(file->layout, file->image, request->accessors.backend, &session.memory,
-                         &session.diag) != MF_OK)
+    const mf_memory_config config = {.backend = request->accessors.backend,
+                                     .empty_range = request->empty_range};
+    if (mf_memory_create_with(file->layout, file->image, &config, &session.memory, &session.diag) != MF_OK)
         return fail_diag(&session.diag, paths[0]);
     int code = run_engine_init(&session.engine, request->engine, &request->accessors, session.memory,
                                &session.diag) == MF_OK

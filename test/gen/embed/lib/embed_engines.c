@@ -180,6 +180,13 @@ static void build_access(const session *s, mf_accessor_id id) {
     if (s->options.base == MF_BASE_ARGUMENT)
         access.base = LLVMGetParam(function, position++);
     set_index(s, &access, LLVMGetParam(function, position));
+    if (embed_style_now.keeps_state) {
+        access.heap_end = mf_embed_load_heap_end(s->embed, s->module.builder, access.view);
+        if (s->options.base != MF_BASE_ARGUMENT)
+            access.base = mf_embed_load_base(s->embed, s->module.builder, access.view);
+    }
+    access.hot_address = embed_style_now.hot_address;
+    access.hot_percent = embed_style_now.hot_percent;
     if (!traps(s))
         access.fault_block = LLVMAppendBasicBlockInContext(s->module.context, function, "client.fault");
     LLVMBasicBlockRef fault_from;

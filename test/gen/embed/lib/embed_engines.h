@@ -18,6 +18,9 @@ typedef struct embed_style {
     const char *pipeline; /* NULL: as it was emitted */
     uint32_t offset;
     embed_type type;
+    bool keeps_state;     /* base and heap end are loaded at the entry and handed in */
+    uint32_t hot_address; /* of each access */
+    uint32_t hot_percent; /* 0: no hint */
 } embed_style;
 
 extern embed_style embed_style_now;

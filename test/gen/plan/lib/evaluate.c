@@ -46,6 +46,8 @@ static bool holds(const mf_plan *plan, const mf_plan_step *step, const evaluated
         return true;
     case MF_STEP_SAME_LAYOUT:
         return memory->fingerprint == step->start;
+    case MF_STEP_SAME_BACKEND:
+        return (memory->fingerprint & MF_LAYOUT_STAMP_BACKEND) == step->start;
     case MF_STEP_IN_WINDOW:
         return at - step->start <= step->last;
     case MF_STEP_NOT_IN_HOLE:
@@ -76,6 +78,10 @@ static bool holds(const mf_plan *plan, const mf_plan_step *step, const evaluated
         return (at & ((UINT64_C(1) << step->granule_log2) - 1)) <= step->last;
     case MF_STEP_IS_EMPTY:
         return access.length == 0;
+    case MF_STEP_EMPTY_UP_TO:
+        return access.length == 0 && access.index <= step->last;
+    case MF_STEP_EMPTY_IN_HEAP:
+        return access.length == 0 && access.index <= memory->heap_end && step->start < memory->heap_end;
     case MF_STEP_RANGE_IN_WINDOW:
         return in_range(step->start, step->last + 1, access);
     case MF_STEP_RANGE_BELOW_HEAP_END:

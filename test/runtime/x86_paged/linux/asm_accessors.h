@@ -26,7 +26,7 @@ extern const mf_exception_entry __stop_mf_extable[];
     "2: subq $8, %rsp\n"                                                                                     \
     "movl $" #access ", %edx\n"                                                                              \
     "xorl %ecx, %ecx\n"                                                                                      \
-    "call mf_rt_fault_v2@PLT\n"                                                                              \
+    "call mf_rt_fault_v3@PLT\n"                                                                              \
     "addq $8, %rsp\n" status "ret\n"
 
 #define ASM_FUNCTION(name, body)                                                                             \
