@@ -175,7 +175,8 @@ static void write_growth_in_place(inline_writer *w, uint32_t number) {
 
 /*
  * Not heap_end <= at <= last: it passes below the heap end and otherwise above last. Two branches: a site
- * goes to one side of the heap nearly always, and the shorter way is taken where that is the heap.
+ * goes to one side of the heap nearly always, and the shorter way is taken where that is the heap. Where no
+ * 32-bit index is above last, only the first is left.
  */
 static void write_growth(inline_writer *w, uint32_t number) {
     int32_t delta = byte_of(w, number);
@@ -187,9 +188,14 @@ static void write_growth(inline_writer *w, uint32_t number) {
         write_growth_masked(w, number);
         return;
     }
+    uint64_t last = step_at(w, number)->last - (uint64_t)delta;
     compare_heap_end(w, delta);
+    if (inline_is_narrow(w) && last >= UINT32_MAX) {
+        inline_decide(w, number, X86_BELOW);
+        return;
+    }
     inline_pass_if(w, number, X86_BELOW);
-    compare_index(w, step_at(w, number)->last - (uint64_t)delta);
+    compare_index(w, last);
     inline_decide(w, number, X86_ABOVE);
 }
 
