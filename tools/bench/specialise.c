@@ -8,16 +8,26 @@
 #include <memfold/embed.h>
 #include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
+#include <memfold/stencil.h>
 
 #include <llvm-c/Core.h>
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static mf_status time_first(double *ns) {
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+/* So many sets take as long as a clock can tell apart. */
+#define EMITS_A_SAMPLE 100
+
+/* Who makes the code: LLVM, or the stencils, in the names of rows. */
+static const char *maker_name(const mf_code_maker *maker) {
+    return maker == NULL ? "stencils" : "LLVM";
+}
+
+static mf_status time_first(const mf_code_maker *maker, double *ns) {
+    const mf_jit_config config = {.maker = maker};
     mf_jit *jit;
     mf_code *code;
     mf_layout *layout = bench_layout_block(0x10000, 0x8000);
@@ -30,15 +40,15 @@ static mf_status time_first(double *ns) {
     return status;
 }
 
-/* In a child process, which has not used LLVM before. It ends without cleaning up. */
-static mf_status time_first_in_child(double *ns) {
+/* In a child process, which has not used the maker before. It ends without cleaning up. */
+static mf_status time_first_in_child(const mf_code_maker *maker, double *ns) {
     int ends[2];
     if (pipe(ends) != 0)
         return MF_IO;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        bool done = time_first(ns) == MF_OK && write(ends[1], ns, sizeof *ns) == (ssize_t)sizeof *ns;
+        bool done = time_first(maker, ns) == MF_OK && write(ends[1], ns, sizeof *ns) == (ssize_t)sizeof *ns;
         _exit(done ? 0 : 1);
     }
     close(ends[1]);
@@ -49,18 +59,23 @@ static mf_status time_first_in_child(double *ns) {
     return told ? MF_OK : MF_IO;
 }
 
-mf_status bench_specialise_cold(bench_costs *costs, bool quick, mf_diag *diag) {
+static mf_status measure_cold(bench_costs *costs, const mf_code_maker *maker, bool quick, mf_diag *diag) {
     bench_samples samples = {.count = 0};
     for (int i = 0; i < (quick ? 3 : BENCH_SAMPLES); i++) {
-        mf_status status = time_first_in_child(&samples.all[samples.count++]);
+        mf_status status = time_first_in_child(maker, &samples.all[samples.count++]);
         if (status != MF_OK) {
             *diag = (mf_diag){.status = status};
             return status;
         }
     }
     bench_costs_add(costs, "us", bench_samples_summarise(&samples, 1e3),
-                    "specialise: first layout of a process");
+                    "specialise: first layout of a process, %s", maker_name(maker));
     return MF_OK;
+}
+
+mf_status bench_specialise_cold(bench_costs *costs, bool quick, mf_diag *diag) {
+    mf_status status = measure_cold(costs, mf_llvm_maker(), quick, diag);
+    return status == MF_OK ? measure_cold(costs, NULL, quick, diag) : status;
 }
 
 static mf_status time_new_code(mf_jit *jit, const mf_layout *layout, bench_samples *samples, mf_diag *diag) {
@@ -74,8 +89,9 @@ static mf_status time_new_code(mf_jit *jit, const mf_layout *layout, bench_sampl
     return MF_OK;
 }
 
-/* Released code is freed, so every request compiles. */
-static mf_status measure_new(bench_costs *costs, mf_jit *jit, uint64_t regions, bool quick, mf_diag *diag) {
+/* Released code is freed, so every request makes it. */
+static mf_status measure_new(bench_costs *costs, mf_jit *jit, const mf_code_maker *maker, uint64_t regions,
+                             bool quick, mf_diag *diag) {
     bench_samples samples = {.count = 0};
     mf_layout *layout = bench_layout_regions(regions);
     mf_status status = layout == NULL ? bench_out_of_memory(diag) : MF_OK;
@@ -84,8 +100,34 @@ static mf_status measure_new(bench_costs *costs, mf_jit *jit, uint64_t regions, 
     mf_layout_release(layout);
     if (status == MF_OK)
         bench_costs_add(costs, "us", bench_samples_summarise(&samples, 1e3),
-                        "specialise: new layout, %llu region%s", (unsigned long long)regions,
-                        regions == 1 ? "" : "s");
+                        "specialise: new layout, %llu region%s, %s", (unsigned long long)regions,
+                        regions == 1 ? "" : "s", maker_name(maker));
+    return status;
+}
+
+/* Code of stencils in a buffer: what is made, beside its plans, without an arena or a cache. */
+static mf_status measure_emit(bench_costs *costs, uint64_t regions, bool quick, mf_diag *diag) {
+    bench_samples samples = {.count = 0};
+    mf_layout *layout = bench_layout_regions(regions);
+    size_t bytes = 0;
+    mf_status status =
+        layout == NULL ? bench_out_of_memory(diag) : mf_stencil_size(layout, NULL, &bytes, diag);
+    void *buffer = status == MF_OK ? malloc(bytes) : NULL;
+    if (status == MF_OK && buffer == NULL)
+        status = bench_out_of_memory(diag);
+    for (int i = 0; status == MF_OK && i < (quick ? 3 : BENCH_SAMPLES); i++) {
+        mf_stencil_set set;
+        double start = bench_clock_ns();
+        for (int times = 0; status == MF_OK && times < EMITS_A_SAMPLE; times++)
+            status = mf_stencil_emit(layout, NULL, buffer, bytes, &set, diag);
+        bench_samples_add(&samples, start, EMITS_A_SAMPLE);
+    }
+    free(buffer);
+    mf_layout_release(layout);
+    if (status == MF_OK)
+        bench_costs_add(costs, "us", bench_samples_summarise(&samples, 1e3),
+                        "specialise: plans and stencils in a buffer, %llu region%s",
+                        (unsigned long long)regions, regions == 1 ? "" : "s");
     return status;
 }
 
@@ -169,8 +211,8 @@ static bool ask_together(code_asker *askers, unsigned threads, bench_samples *sa
     return !askers[0].failed && !(together && askers[1].failed);
 }
 
-static mf_status measure_repeat(bench_costs *costs, mf_jit *jit, unsigned threads, bool quick,
-                                mf_diag *diag) {
+static mf_status measure_repeat(bench_costs *costs, mf_jit *jit, const mf_code_maker *maker, unsigned threads,
+                                bool quick, mf_diag *diag) {
     bench_samples samples = {.count = 0};
     mf_layout *layout = bench_layout_regions(16);
     mf_code *held;
@@ -188,24 +230,35 @@ static mf_status measure_repeat(bench_costs *costs, mf_jit *jit, unsigned thread
     mf_code_release(held);
     mf_layout_release(layout);
     bench_costs_add(costs, "ns", bench_samples_summarise(&samples, 1),
-                    "specialise: known layout, %u thread%s asking", threads, threads == 1 ? "" : "s");
+                    "specialise: known layout, %u thread%s asking, %s", threads, threads == 1 ? "" : "s",
+                    maker_name(maker));
     return status;
 }
 
-mf_status bench_specialise_measure(bench_costs *costs, bool quick, mf_diag *diag) {
-    const mf_jit_config config = {.maker = mf_llvm_maker()};
+/* New layouts and known ones, by one maker. */
+static mf_status measure_jit(bench_costs *costs, const mf_code_maker *maker, const uint64_t *regions,
+                             size_t count, bool quick, mf_diag *diag) {
+    const mf_jit_config config = {.maker = maker};
     mf_jit *jit;
     mf_status status = mf_jit_create(&config, &jit, diag);
     if (status != MF_OK)
         return status;
-    static const uint64_t regions[] = {1, 4096};
-    for (int i = 0; status == MF_OK && i < 2; i++) {
-        status = measure_new(costs, jit, regions[i], quick, diag);
-        if (status == MF_OK)
-            status = measure_stages(costs, regions[i], quick, diag);
-    }
+    for (size_t i = 0; status == MF_OK && i < count; i++)
+        status = measure_new(costs, jit, maker, regions[i], quick, diag);
     for (unsigned threads = 1; status == MF_OK && threads <= 2; threads++)
-        status = measure_repeat(costs, jit, threads, quick, diag);
+        status = measure_repeat(costs, jit, maker, threads, quick, diag);
     mf_jit_destroy(jit);
+    return status;
+}
+
+mf_status bench_specialise_measure(bench_costs *costs, bool quick, mf_diag *diag) {
+    static const uint64_t of_llvm[] = {1, 4096}, of_stencils[] = {1, 4, 16, 4096};
+    mf_status status = measure_jit(costs, mf_llvm_maker(), of_llvm, 2, quick, diag);
+    for (int i = 0; status == MF_OK && i < 2; i++)
+        status = measure_stages(costs, of_llvm[i], quick, diag);
+    if (status == MF_OK)
+        status = measure_jit(costs, NULL, of_stencils, 4, quick, diag);
+    for (int i = 0; status == MF_OK && i < 3; i++)
+        status = measure_emit(costs, of_stencils[i], quick, diag);
     return status;
 }
