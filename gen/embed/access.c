@@ -80,8 +80,9 @@ static LLVMBasicBlockRef fill_fault_block(const ir *ir, const emit_site *site, c
 typedef struct wanted {
     mf_operation operation;
     uint32_t width_bytes;
-    LLVMTypeRef t_raw; /* NULL: the client makes the access, and wants its host address */
-    LLVMValueRef v_value;
+    LLVMTypeRef t_raw;      /* NULL: the client makes the access, and wants its host address */
+    const embed_type *type; /* of v_client */
+    LLVMValueRef v_client;  /* of a store */
 } wanted;
 
 static bool has_feature(LLVMValueRef f, const char *attribute, const char *feature) {
@@ -145,9 +146,20 @@ static LLVMValueRef emit_at_builder(const ir *ir, const emit_site *site, const m
     return v_delivered;
 }
 
-/* NULL and the diagnostic if the access cannot be planned; then nothing has been emitted. */
-static LLVMValueRef emit_access(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
-                                const wanted *w, LLVMBasicBlockRef *fault_from) {
+/* A fault that goes to the client's block needs one, unless a constant address has been found to be allowed.
+ */
+static bool lacks_fault_block(const emit_site *site, const mf_embed_access *access) {
+    bool lacks = site->options->on_fault != MF_ON_FAULT_TRAP && access->fault_block == NULL &&
+                 mf_plan_has_fault_edge(site->plan);
+    if (lacks)
+        mf_diag_set(access->diag, MF_INVALID_ARGUMENT, 0, "the access may fault and has no fault block");
+    return lacks;
+}
+
+/* Writes what a load delivers, or the host address. False and the diagnostic: refused, and nothing is
+ * emitted. */
+static bool emit_access(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
+                        const wanted *w, LLVMBasicBlockRef *fault_from, LLVMValueRef *v_delivered) {
     ir ir = embed->ir;
     ir.builder = builder;
     mf_accessor_options options = embed->options;
@@ -170,55 +182,70 @@ static LLVMValueRef emit_access(const mf_embed *embed, LLVMBuilderRef builder, c
     options.index = is_wide ? MF_INDEX_U33 : MF_INDEX_U32;
     const plan_reach *reach = &embed->reaches[w->operation];
     if (plan_make_access_within(embed->layout, reach, &planned, &options, &plan, access->diag) != MF_OK)
-        return NULL;
+        return false;
+    if (!LLVMIsAConstantInt(access->address) && lacks_fault_block(&site, access))
+        return false;
     mf_plan decided;
     site.v_index = embed_index(&ir, access);
     site.v_address = is_wide ? NULL : access->address;
     plan_constant(embed, &site, &decided);
+    if (lacks_fault_block(&site, access))
+        return false;
     if (mf_plan_table_bytes(site.plan) > 0)
         site.v_table = emit_table_place(&ir, &embed->tables[w->operation]);
-    return emit_at_builder(&ir, &site, access, w->v_value, fault_from);
+    LLVMValueRef v_value = w->v_client == NULL ? NULL : embed_value_to_raw(builder, w->type, w->v_client);
+    *v_delivered = emit_at_builder(&ir, &site, access, v_value, fault_from);
+    return true;
 }
 
 /* ---- What clients call ---- */
 
-/* A hint is checked with the access that brings it, as the one of the options is when they are given. */
-static mf_status check_hint(const mf_embed_access *access) {
-    if (access->hot_percent <= 100)
-        return MF_OK;
-    return mf_diag_set(access->diag, MF_INVALID_ARGUMENT, access->hot_percent,
-                       "a hot window gets 1 to 100 percent, not %" PRIu32, access->hot_percent);
+/* What an access must have, whatever its plan. */
+static mf_status check_access(const mf_embed *embed, const mf_embed_access *access) {
+    LLVMTypeRef t_address = access->address == NULL ? NULL : LLVMTypeOf(access->address);
+    if (access->hot_percent > 100)
+        return mf_diag_set(access->diag, MF_INVALID_ARGUMENT, access->hot_percent,
+                           "a hot window gets 1 to 100 percent, not %" PRIu32, access->hot_percent);
+    if (t_address != embed->ir.t_i32 && t_address != embed->ir.t_i64)
+        return mf_diag_set(access->diag, MF_INVALID_ARGUMENT, 0,
+                           "an access has an address of type i32 or i64 of the module's context");
+    if (embed->options.base == MF_BASE_ARGUMENT && access->base == NULL)
+        return mf_diag_set(access->diag, MF_INVALID_ARGUMENT, 0,
+                           "base = argument, and the access has no base");
+    return MF_OK;
 }
 
 LLVMValueRef mf_embed_load(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                            LLVMTypeRef type, LLVMBasicBlockRef *fault_from) {
     embed_type t;
-    if (embed_type_make(embed, type, &t, access->diag) != MF_OK || check_hint(access) != MF_OK)
+    if (embed_type_make(embed, type, &t, access->diag) != MF_OK || check_access(embed, access) != MF_OK)
         return NULL;
     wanted w = {.operation = MF_LOAD, .width_bytes = t.width_bytes, .t_raw = t.t_raw};
-    LLVMValueRef v_loaded = emit_access(embed, builder, access, &w, fault_from);
-    return v_loaded == NULL ? NULL : embed_value_from_raw(embed, builder, &t, v_loaded);
+    LLVMValueRef v_loaded;
+    bool is_emitted = emit_access(embed, builder, access, &w, fault_from, &v_loaded);
+    return is_emitted ? embed_value_from_raw(embed, builder, &t, v_loaded) : NULL;
 }
 
 bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                     LLVMValueRef value, LLVMBasicBlockRef *fault_from) {
     embed_type t;
-    if (embed_type_make(embed, LLVMTypeOf(value), &t, access->diag) != MF_OK || check_hint(access) != MF_OK)
+    if (embed_type_make(embed, LLVMTypeOf(value), &t, access->diag) != MF_OK ||
+        check_access(embed, access) != MF_OK)
         return false;
-    wanted w = {.operation = MF_STORE,
-                .width_bytes = t.width_bytes,
-                .t_raw = t.t_raw,
-                .v_value = embed_value_to_raw(builder, &t, value)};
-    emit_access(embed, builder, access, &w, fault_from);
-    return true;
+    wanted w = {
+        .operation = MF_STORE, .width_bytes = t.width_bytes, .t_raw = t.t_raw, .type = &t, .v_client = value};
+    LLVMValueRef v_nothing;
+    return emit_access(embed, builder, access, &w, fault_from, &v_nothing);
 }
 
 LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                               uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from) {
     wanted w = {.operation = operation, .width_bytes = width_bytes};
-    if (plan_access_validate(operation, width_bytes, access->diag) != MF_OK || check_hint(access) != MF_OK)
+    if (plan_access_validate(operation, width_bytes, access->diag) != MF_OK ||
+        check_access(embed, access) != MF_OK)
         return NULL;
-    return emit_access(embed, builder, access, &w, fault_from);
+    LLVMValueRef v_host;
+    return emit_access(embed, builder, access, &w, fault_from, &v_host) ? v_host : NULL;
 }
 
 /* ---- State that clients keep ---- */

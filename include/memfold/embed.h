@@ -166,8 +166,8 @@ typedef struct mf_embed_access {
  * float, double, ptr, or a fixed vector of such (of integers: of 8, 16, 32, 64 or 128 bits) of at most 64
  * bytes. The value has its bits, neither extended nor converted; an integer of N bits has the width of the
  * fewest bytes that hold it, stored with zeros above. Big-endian goes with integers of 8, 16, 32, 64 and 128
- * bits, half, float, double and ptr. Another type is refused: NULL or false, the reason in access->diag, and
- * nothing is emitted.
+ * bits, half, float, double and ptr. Another type is refused, and so is an access that lacks what it needs,
+ * such as a fault block: NULL or false, the reason in access->diag, and nothing is emitted.
  *
  * On x86_paged the MMU checks what one instruction accesses: up to 8 bytes of an integer, a float or double,
  * a vector of 16 bytes, of 32 where the function you build has the target feature avx, of 64 where it has

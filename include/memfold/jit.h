@@ -54,9 +54,9 @@
  * one that the panic hook throws, pass through code of stencils where the program has an unwinder.
  *
  * Assertions. A library that was built with them (without NDEBUG, as in CMake's build type Debug) makes all
- * code of a jit with stale = check, whatever the options say, so that accessors made for another layout panic
- * instead of serving it. A set that was asked for with stale = trust is then the same set as one with check.
- * Objects and embedded accessors (aot.h, embed.h) follow their options in every build.
+ * code of a jit with stale = check, whatever the options say, so that accessors that are not exact for a
+ * memory's layout panic instead of serving it. A set that was asked for with stale = trust is then the same
+ * set as one with check. Objects and embedded accessors (aot.h, embed.h) follow their options in every build.
  */
 #ifndef MEMFOLD_JIT_H
 #define MEMFOLD_JIT_H
@@ -106,8 +106,8 @@ void mf_jit_destroy(mf_jit *jit);
  * caller releases the reference; at the last one the code is freed. The code is never writable and executable
  * at once. `layout` and `options` are not needed afterwards. A request for known code takes no lock.
  * MF_INVALID_ARGUMENT and MF_INEXACT_STRATEGY as mf_plan_make, MF_OUT_OF_MEMORY, MF_IO (the host refuses
- * memory for code), MF_LLVM (also where the host refuses LLVM executable memory, and the message says so); a
- * failed request leaves nothing in the cache.
+ * memory for code), MF_UNKNOWN_TARGET (no stencil is for such a check), MF_LLVM (also where the host refuses
+ * LLVM executable memory, and the message says so); a failed request leaves nothing in the cache.
  */
 mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_options *options, mf_code **code,
                      mf_diag *diag);

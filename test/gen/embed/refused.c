@@ -40,6 +40,11 @@
 // CHECK-NEXT: hint of a load: a hot window gets 1 to 100 percent, not 101
 // CHECK-NEXT: hint of a store: a hot window gets 1 to 100 percent, not 101
 // CHECK-NEXT: hint of an address: a hot window gets 1 to 100 percent, not 101
+// CHECK-NEXT: lacks: the access may fault and has no fault block
+// CHECK-NEXT: lacks: the access may fault and has no fault block
+// CHECK-NEXT: lacks: an access has an address of type i32 or i64 of the module's context
+// CHECK-NEXT: lacks: an access has an address of type i32 or i64 of the module's context
+// CHECK-NEXT: lacks: base = argument, and the access has no base
 // CHECK-NEXT: nothing was emitted
 #include "client.h"
 
@@ -185,13 +190,45 @@ static void refuse_hints(const client_module *m, const mf_embed *embed) {
     printf("hint of an address: %s\n", diag.message);
 }
 
+static void refuse_lacking(const client_module *m, mf_accessor_options options, mf_embed_access access) {
+    LLVMTypeRef t_i32 = LLVMInt32TypeInContext(m->context);
+    mf_embed *embed;
+    mf_diag diag;
+    client_must(mf_embed_create(m->module, layout, &options, &embed, &diag), &diag, "create");
+    access.diag = &diag;
+    if (mf_embed_load(embed, m->builder, &access, t_i32, NULL) != NULL ||
+        mf_embed_store(embed, m->builder, &access, LLVMConstInt(LLVMInt8TypeInContext(m->context), 1, false),
+                       NULL) ||
+        mf_embed_address(embed, m->builder, &access, 4, MF_STORE, NULL) != NULL)
+        exit(1);
+    printf("lacks: %s\n", diag.message);
+    mf_embed_destroy(embed);
+}
+
+/* A constant address at which the access is allowed needs no fault block. */
+static void refuse_all_lacking(const client_module *m, LLVMValueRef f) {
+    LLVMContextRef c = m->context;
+    mf_accessor_options returns = {0}, argument = {.base = MF_BASE_ARGUMENT};
+    mf_embed_access access = {.view = LLVMGetParam(f, 0), .address = LLVMGetParam(f, 1)};
+    refuse_lacking(m, returns, access);
+    access.address = LLVMConstInt(LLVMInt32TypeInContext(c), 0x1000, false);
+    refuse_lacking(m, (mf_accessor_options){.on_fault = MF_ON_FAULT_BRANCH}, access);
+    access.address = NULL;
+    refuse_lacking(m, returns, access);
+    access.address = LLVMConstInt(LLVMInt16TypeInContext(c), 0, false);
+    refuse_lacking(m, returns, access);
+    access.address = LLVMGetParam(f, 1);
+    refuse_lacking(m, argument, access);
+}
+
 /* With the reason, and nothing is emitted. */
 static void refuse_accesses(const client_module *m) {
     mf_accessor_options big = {.endian = MF_BIG_ENDIAN, .policy = MF_POLICY_NONE};
     mf_accessor_options little = {.policy = MF_POLICY_NONE};
     LLVMContextRef c = m->context;
-    LLVMValueRef f =
-        client_function_begin(m, "f", LLVMFunctionType(LLVMVoidTypeInContext(c), NULL, 0, false));
+    LLVMTypeRef parameters[] = {LLVMPointerTypeInContext(c, 0), LLVMInt32TypeInContext(c)};
+    LLVMTypeRef t_function = LLVMFunctionType(LLVMVoidTypeInContext(c), parameters, 2, false);
+    LLVMValueRef f = client_function_begin(m, "f", t_function);
     mf_embed *embed, *swapped;
     mf_diag diag;
     mf_embed_access access = {.address = LLVMConstInt(LLVMInt32TypeInContext(c), 0, false), .diag = &diag};
@@ -214,6 +251,7 @@ static void refuse_accesses(const client_module *m) {
         printf("address: %s\n", diag.message);
     }
     refuse_hints(m, embed);
+    refuse_all_lacking(m, f);
     bool is_empty =
         LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(f)) == NULL && LLVMCountBasicBlocks(f) == 1;
     printf("%s\n", is_empty ? "nothing was emitted" : "something was emitted");
