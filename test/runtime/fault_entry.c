@@ -56,7 +56,7 @@ static void a_stale_accessor_still_gets_a_fault(void) {
 }
 
 static uint64_t page_of_refused(mf_view *v, uint64_t index, uint64_t length) {
-    expect(mf_rt_fault_v2(v, index, MF_ACCESS_CODE(MF_STORE, length), 0) == MF_PAGE_FAULT);
+    expect(mf_rt_fault_v3(v, index, MF_ACCESS_CODE(MF_STORE, length), 0) == MF_PAGE_FAULT);
     expect(v->fault.kind == MF_PAGE_FAULT && v->fault.address == index && v->fault.length == length);
     return v->fault.page;
 }
