@@ -80,11 +80,7 @@ bare_cc = (
     f"-fno-builtin -Wl,--whole-archive {build}/lib/libmemfold-bare.a -Wl,--no-whole-archive"
 )
 
-# UBSan looks for a type hash in front of the callee. Code made at run time has none, and the first of a range of memory
-# has nothing in front.
 by_stencils = "-DJIT_MAKER=NULL"
-if "undefined" in config.memfold_sanitize.split(","):
-    by_stencils += " -fno-sanitize=function"
 
 lib = os.path.join(config.test_source_root, "lib")
 reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"

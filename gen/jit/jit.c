@@ -264,7 +264,8 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
     if (status != MF_OK)
         return status;
 #ifndef NDEBUG
-    wanted.stale = MF_STALE_CHECK;
+    if (wanted.on_fault != MF_ON_FAULT_BRANCH) /* which is refused anyhow */
+        wanted.stale = MF_STALE_CHECK;
 #endif
     mf_code *known = cache_retain_ready(&jit->cache, layout, &wanted);
     if (known == NULL)

@@ -7,6 +7,13 @@
 
 /* Functions begin where the CPU fetches. */
 #define FUNCTION_ALIGNMENT 16
+
+/*
+ * Callers that are compiled with -fsanitize=function read 8 bytes in front of the function that they call. So
+ * the first one does not begin a set: before a set there may be no memory.
+ */
+#define BYTES_IN_FRONT FUNCTION_ALIGNMENT
+#define BREAKPOINT 0xCC
 #define PADDING 0xcc /* int3 */
 
 static uint32_t align(uint32_t offset, uint32_t alignment) {
@@ -106,7 +113,7 @@ static void place_data(stencil_set *set, uint32_t code_end) {
 
 bool stencil_set_choose(const plan_set *plans, const mf_accessor_options *options, stencil_set *set) {
     shape_way way = shape_way_of(options);
-    uint32_t at = 0;
+    uint32_t at = BYTES_IN_FRONT;
     set->plans = plans;
     set->options = options;
     set->entry_count = 0;
@@ -243,6 +250,7 @@ mf_accessors stencil_accessors(const uint32_t functions[MF_ACCESSOR_COUNT], plan
 
 void stencil_set_write(const stencil_set *set, unsigned char *write) {
     writer w = {.set = set, .write = write};
+    memset(write, BREAKPOINT, BYTES_IN_FRONT);
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
         write_function(&w, id);
     write_addresses(&w);

@@ -88,7 +88,7 @@ static void build_sum(const client_module *m, const mf_embed *embed, const char 
 
 /* ---- Runs ---- */
 
-static void make(mf_on_fault on_fault, const char *name, const char *pipeline) {
+static client_code make(mf_on_fault on_fault, const char *name, const char *pipeline) {
     mf_accessor_options options = {.backend = MF_BACKEND_X86_PAGED, .on_fault = on_fault};
     client_module m = client_module_create(name);
     char table[32];
@@ -103,7 +103,7 @@ static void make(mf_on_fault on_fault, const char *name, const char *pipeline) {
     char *text = LLVMPrintModuleToString(m.module);
     printf("%s", text);
     LLVMDisposeMessage(text);
-    client_module_load(&m, table);
+    return client_module_load(&m, table);
 }
 
 CALLS_MADE_CODE static void run(mf_on_fault on_fault, const char *name, mf_memory *memory) {
@@ -131,10 +131,12 @@ int main(void) {
     client_must(mf_memory_create(layout, NULL, MF_BACKEND_X86_PAGED, &memory, &diag), &diag, "memory");
     if (!mf_memory_fill(memory, START, 1, END - START))
         return 1;
-    make(MF_ON_FAULT_BRANCH, "sum2", pipeline);
-    make(MF_ON_FAULT_RETURN, "sum0", pipeline);
+    client_code branches = make(MF_ON_FAULT_BRANCH, "sum2", pipeline);
+    client_code returns = make(MF_ON_FAULT_RETURN, "sum0", pipeline);
     run(MF_ON_FAULT_BRANCH, "sum2", memory);
     run(MF_ON_FAULT_RETURN, "sum0", memory);
+    client_code_unload(&branches);
+    client_code_unload(&returns);
     mf_memory_destroy(memory);
     mf_layout_release(layout);
     client_stop();
