@@ -19,11 +19,20 @@ struct cache_table {
 static mf_code removed;
 #define REMOVED (&removed)
 
-/* The layout's fingerprint is a hash already; the options that clients mix for one layout are added to it. */
+/* Odd, so that multiplying loses nothing: what differs in any bit differs in the upper half. */
+#define SPREAD UINT64_C(0x9E3779B97F4A7C15)
+
+/*
+ * The layout's fingerprint is a hash already. Added to it are the options that clients mix for one layout,
+ * and the two of which they use thousands: the base of each memory, a multiple of 4096, and the hot address.
+ * Of the product the upper half is taken, since the lower bits of multiples of 2^n stay 0.
+ */
 static size_t key_hash(const mf_layout *layout, const mf_accessor_options *options) {
     uint64_t variant = (uint64_t)options->backend | (uint64_t)options->on_fault << 1 |
                        (uint64_t)options->index << 2 | (uint64_t)options->base << 3;
-    return (size_t)(mf_layout_fingerprint(layout) + variant * UINT64_C(0x9E3779B97F4A7C15));
+    uint64_t hot = (uint64_t)options->hot_address << 7 | options->hot_percent;
+    uint64_t numbers = options->base_address * SPREAD ^ hot * SPREAD;
+    return (size_t)(mf_layout_fingerprint(layout) + variant * SPREAD + (numbers >> 32));
 }
 
 static bool has_key(const mf_code *code, const mf_layout *layout, const mf_accessor_options *options) {

@@ -26,7 +26,9 @@ MF_PUBLIC_BEGIN
 
 /*
  * Receives one line without a newline, on the thread that panics; the text is borrowed for the call. If it
- * returns, the process aborts. It may end the process itself; it does not leave by longjmp or an exception.
+ * returns, the process aborts. It may end the process itself. It does not leave by longjmp, and by an
+ * exception only where it was called for an accessor that is stale, or that traps without a guard frame: the
+ * exception then passes through an accessor in code of stencils (jit.h, stencil.h), which has done nothing.
  */
 typedef void mf_panic_hook(const char *message);
 

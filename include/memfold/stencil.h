@@ -33,6 +33,11 @@
  *         return loaded.value == 42 ? 0 : 1;
  *     }
  *
+ * Unwinders and debuggers know nothing of your buffer. Where backtraces or an exception of C++ (panic.h) are
+ * to pass, you register an unwind entry over it (__register_frame): at every instruction of a set the
+ * canonical frame address is (rsp and -16) + 16, and the return address lies 8 bytes below it; where a set
+ * calls, all registers that a function keeps are as they were.
+ *
  * Thread rule: every function here may run in any thread, several at once, each with its own buffer.
  */
 #ifndef MEMFOLD_STENCIL_H

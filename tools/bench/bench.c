@@ -154,7 +154,7 @@ static const char bench_doc[] =
     "Peers: raw (no check), seed (bounds only), list (region list), search (branchless binary search), bytes "
     "(a permission byte per page), tlb (software TLB), mprotect (plain loads, the MMU checks). memfold: "
     "generic, "
-    "called-copy, called-paged, inlined-copy, inlined-paged.\n"
+    "called-copy, called-paged (by LLVM), stencil-copy, stencil-paged, inlined-copy, inlined-paged.\n"
     "\n"
     "Whole programs: native, native-scalar (not vectorised), plain (accesses in a guard-page window), guard "
     "(the "

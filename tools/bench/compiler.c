@@ -26,7 +26,8 @@ struct bench_compiler {
     bench_jit *modules;
     compiled_peer peers[PEERS_MAX];
     size_t peer_count;
-    mf_jit *jit; /* for engines that are called */
+    mf_jit *jit;      /* for engines that are called */
+    mf_jit *stencils; /* for those whose code is made by stencils */
 };
 
 static const char *const loop_names[LOOP_COUNT] = {"loop_random", "loop_dependent", "loop_sequential",
@@ -42,7 +43,8 @@ bench_compiler *bench_compiler_create(mf_diag *diag) {
         return NULL;
     }
     compiler->modules = bench_jit_create(diag);
-    if (compiler->modules != NULL && mf_jit_create(&config, &compiler->jit, diag) == MF_OK)
+    if (compiler->modules != NULL && mf_jit_create(&config, &compiler->jit, diag) == MF_OK &&
+        mf_jit_create(NULL, &compiler->stencils, diag) == MF_OK)
         return compiler;
     bench_compiler_destroy(compiler);
     return NULL;
@@ -53,6 +55,7 @@ void bench_compiler_destroy(bench_compiler *compiler) {
         return;
     bench_jit_destroy(compiler->modules);
     mf_jit_destroy(compiler->jit);
+    mf_jit_destroy(compiler->stencils);
     free(compiler);
 }
 
@@ -168,12 +171,14 @@ mf_status bench_compiler_compile(bench_compiler *compiler, const bench_engine *s
     case FORM_INLINED:
         return make_module(compiler, spec, NULL, layout, code, diag);
     case FORM_CALLED:
+    case FORM_STENCIL:
     case FORM_GENERIC:
         break;
     }
     status = compile_peer(compiler, spec, "called", code, diag);
-    if (status == MF_OK && spec->form == FORM_CALLED)
-        status = mf_jit_get(compiler->jit, layout, &spec->options, &code->called, diag);
+    mf_jit *jit = spec->form == FORM_STENCIL ? compiler->stencils : compiler->jit;
+    if (status == MF_OK && spec->form != FORM_GENERIC)
+        status = mf_jit_get(jit, layout, &spec->options, &code->called, diag);
     if (status == MF_OK)
         code->accessors = code->called != NULL ? mf_code_accessors(code->called) : mf_generic_accessors(NULL);
     return status;

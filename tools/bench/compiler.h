@@ -13,7 +13,7 @@ typedef struct bench_compiler bench_compiler;
 /* The loops of one engine, ready to run. */
 typedef struct bench_code {
     guest_loop *loops[LOOP_COUNT]; /* NULL: the layout has no such engine */
-    mf_code *called;               /* of a FORM_CALLED engine: its accessors' code, owned */
+    mf_code *called;               /* of a FORM_CALLED or FORM_STENCIL engine: its accessors' code, owned */
     const void *entries;           /* registered exception table, or NULL */
     void *tracker;                 /* LLVM's hold on the code, or NULL if the compiler keeps it */
     const mf_accessors *accessors; /* what a loop calls, for engines that are called */

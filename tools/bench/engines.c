@@ -20,6 +20,8 @@ static const bench_engine usual_engines[] = {
     {"generic", FORM_GENERIC, NULL, {0}, true, false, false},
     {"called-copy", FORM_CALLED, NULL, {0}, true, false, false},
     {"called-paged", FORM_CALLED, NULL, {.backend = MF_BACKEND_X86_PAGED}, true, false, true},
+    {"stencil-copy", FORM_STENCIL, NULL, {0}, true, false, false},
+    {"stencil-paged", FORM_STENCIL, NULL, {.backend = MF_BACKEND_X86_PAGED}, true, false, true},
     {"inlined-copy", FORM_INLINED, NULL, {0}, true, false, false},
     {"inlined-paged", FORM_INLINED, NULL, {.backend = MF_BACKEND_X86_PAGED}, true, false, true},
 };

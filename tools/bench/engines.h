@@ -13,7 +13,8 @@
 typedef enum bench_form {
     FORM_PEER,    /* C from guest/peers.c, inlined */
     FORM_INLINED, /* memfold's accessors in the loop's own module */
-    FORM_CALLED,  /* memfold's accessors through pointers */
+    FORM_CALLED,  /* memfold's accessors through pointers, made by LLVM */
+    FORM_STENCIL, /* the same, made by stencils */
     FORM_GENERIC  /* the runtime's accessors through pointers */
 } bench_form;
 

@@ -30,6 +30,7 @@ typedef struct line_look {
 static const line_look looks[] = {
     {"inlined-copy", "#d1242f", 4.5, "1"}, {"inlined-paged", "#0b62c4", 4.5, "1"},
     {"called-copy", "#f08a5d", 3, "1"},    {"called-paged", "#6aa9ee", 3, "1"},
+    {"stencil-copy", "#f7c59f", 3, "'-'"}, {"stencil-paged", "#a9cdf5", 3, "'-'"},
     {"raw", "#111111", 2, "'-'"},          {"mprotect", "#777777", 1.5, "'-'"},
     {"seed", "#a09a00", 1.5, "'.'"},       {"list", "#8a5a2b", 1.5, "1"},
     {"search", "#7b3fa0", 1.5, "1"},       {"bytes", "#118a5c", 1.5, "1"},
