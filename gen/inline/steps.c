@@ -176,8 +176,8 @@ static void write_growth_in_place(inline_writer *w, uint32_t number) {
 /*
  * Not heap_end <= at <= last: it passes below the heap end and otherwise above last. Two branches: a site
  * goes to one side of the heap nearly always, and the shorter way is taken where that is the heap. Where last
- * is the end of the space or behind it, only the first is left: steps before have asked whether a 33-bit index
- * is in the space.
+ * is the end of the space or behind it, only the first is left: steps before have asked whether a 33-bit
+ * index is in the space.
  */
 static void write_growth(inline_writer *w, uint32_t number) {
     int32_t delta = byte_of(w, number);
