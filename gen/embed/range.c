@@ -85,11 +85,14 @@ static LLVMValueRef range_holds(const range *r) {
     const mf_plan_step *last = &plan->steps[plan->step_count - 1];
     bool may_hold = last->on_pass == MF_EXIT_ALLOWED;
     LLVMValueRef v_ok = may_hold ? holds[plan->step_count - 1] : ir_const(r->ir->t_i1, 0);
-    for (uint32_t i = plan->step_count - 1; i-- > 0;)
-        if (plan->steps[i].on_pass == MF_EXIT_ALLOWED)
+    for (uint32_t i = plan->step_count - 1; i-- > 0;) {
+        if (plan->steps[i].on_pass == MF_EXIT_ALLOWED) {
             v_ok = LLVMBuildOr(r->ir->builder, holds[i], v_ok, "ok");
-        else
-            v_ok = LLVMBuildAnd(r->ir->builder, LLVMBuildNot(r->ir->builder, holds[i], "not"), v_ok, "ok");
+        } else {
+            LLVMValueRef v_not = LLVMBuildNot(r->ir->builder, holds[i], "not");
+            v_ok = LLVMBuildAnd(r->ir->builder, v_not, v_ok, "ok");
+        }
+    }
     return v_ok;
 }
 

@@ -26,7 +26,7 @@ static const char *reason_of_open(int error) {
 }
 
 /* O_NONBLOCK: the open of a FIFO would wait for a reader. */
-mf_status perf_map_open(FILE **map, mf_diag *diag) {
+mf_status perf_map_open(perf_map *map, mf_diag *diag) {
     char path[64];
     snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
     int file =
@@ -40,14 +40,28 @@ mf_status perf_map_open(FILE **map, mf_diag *diag) {
         close(file);
         return MF_IO;
     }
-    *map = opened;
+    *map = (perf_map){opened, getpid()};
     return MF_OK;
 }
 
-void perf_map_append(FILE *map, const char *prefix, const mf_accessors *set,
+void perf_map_close(perf_map *map) {
+    if (map->file != NULL)
+        fclose(map->file);
+    *map = (perf_map){0};
+}
+
+bool perf_map_is_there(perf_map *map) {
+    if (map->file != NULL && map->process != getpid()) {
+        perf_map_close(map);
+        perf_map_open(map, NULL);
+    }
+    return map->file != NULL;
+}
+
+void perf_map_append(const perf_map *map, const char *prefix, const mf_accessors *set,
                      const uint64_t sizes_bytes[MF_ACCESSOR_COUNT]) {
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
-        fprintf(map, "%" PRIxPTR " %" PRIx64 " %s_%s\n", (uintptr_t)mf_accessors_member(set, id),
+        fprintf(map->file, "%" PRIxPTR " %" PRIx64 " %s_%s\n", (uintptr_t)mf_accessors_member(set, id),
                 sizes_bytes[id], prefix, mf_accessor_info_get(id)->name);
-    fflush(map);
+    fflush(map->file);
 }

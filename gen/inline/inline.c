@@ -186,18 +186,21 @@ static mf_status write(inline_writer *w, mf_inline_need *need, mf_diag *diag) {
     return MF_OK;
 }
 
+static mf_status validate(const mf_plan *plan, const mf_inline_options *options, mf_diag *diag) {
+    mf_status status = validate_plan(plan, options, diag);
+    return status == MF_OK ? validate_options(options, diag) : status;
+}
+
 /* ---- What is public ---- */
 
 mf_status mf_inline_needs(const mf_plan *plan, const mf_inline_options *options, mf_inline_need *need,
                           mf_diag *diag) {
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    mf_status status = validate_plan(plan, options, diag);
-    if (status == MF_OK)
-        status = validate_options(options, diag);
+    inline_writer w;
+    mf_status status = validate(plan, options, diag);
     if (status != MF_OK)
         return status;
-    inline_writer w;
     writer_init(&w, plan, options, &SOME_REGISTERS);
     return write(&w, need, diag);
 }
@@ -208,12 +211,10 @@ mf_status mf_inline_emit(const mf_plan *plan, const mf_inline_options *options,
     mf_inline_need need;
     if (options == NULL)
         options = &DEFAULT_OPTIONS;
-    mf_status status = validate_plan(plan, options, diag);
-    if (status == MF_OK)
-        status = validate_options(options, diag);
+    inline_writer w;
+    mf_status status = validate(plan, options, diag);
     if (status != MF_OK)
         return status;
-    inline_writer w;
     writer_init(&w, plan, options, registers);
     status = write(&w, &need, diag);
     if (status == MF_OK)

@@ -1,7 +1,7 @@
 #include "jit/stencil_maker.h"
 
-#include "jit/arena.h"
 #include "host/perf_map.h"
+#include "jit/arena.h"
 #include "stencil/write.h"
 
 #include <memfold/exception_table.h>
@@ -9,14 +9,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 /* What the sets of one jit are made with. */
 typedef struct workshop {
     arena *arena;
-    FILE *perf_map;     /* NULL for none */
-    pid_t perf_process; /* whose map that is */
+    perf_map perf_map;
 } workshop;
 
 /* One set; its accessors and its entries lie in the slot. */
@@ -30,8 +28,7 @@ typedef struct slot_set {
 static void close_workshop(void *state) {
     workshop *w = state;
     arena_destroy(w->arena);
-    if (w->perf_map != NULL)
-        fclose(w->perf_map);
+    perf_map_close(&w->perf_map);
     free(w);
 }
 
@@ -42,7 +39,6 @@ static mf_status open_workshop(const mf_jit_config *config, void **state, mf_dia
     workshop *made = calloc(1, sizeof *made);
     if (made == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *made, "no memory for a jit");
-    made->perf_process = getpid();
     mf_status status = arena_create(&made->arena, diag);
     if (status == MF_OK && config->perf_map)
         status = perf_map_open(&made->perf_map, diag);
@@ -51,16 +47,6 @@ static mf_status open_workshop(const mf_jit_config *config, void **state, mf_dia
     else
         close_workshop(made);
     return status;
-}
-
-/* The map of a process that has forked this one is not this one's; without an own one there is none. */
-static void own_perf_map(workshop *w) {
-    if (w->perf_map == NULL || w->perf_process == getpid())
-        return;
-    fclose(w->perf_map);
-    w->perf_map = NULL;
-    w->perf_process = getpid();
-    perf_map_open(&w->perf_map, NULL);
 }
 
 /* ---- Sets ---- */
@@ -86,9 +72,8 @@ static void announce(workshop *w, const maker_input *input, const stencil_set *c
         sizes_bytes[id] = chosen->function_bytes[id];
     }
     arena_name(w->arena, &set->slot, input->prefix, functions, MF_ACCESSOR_COUNT);
-    own_perf_map(w);
-    if (w->perf_map != NULL)
-        perf_map_append(w->perf_map, input->prefix, accessors, sizes_bytes);
+    if (perf_map_is_there(&w->perf_map))
+        perf_map_append(&w->perf_map, input->prefix, accessors, sizes_bytes);
 }
 
 /* On failure the slot is to be given back. */

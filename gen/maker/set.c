@@ -5,13 +5,10 @@
 #include "maker/compile.h"
 #include "maker/perf.h"
 
-#include <unistd.h>
-
 /* ---- What sets are made with ---- */
 
-mf_status toolchain_init(toolchain *tools, bool perf_map, mf_diag *diag) {
-    mf_status status = perf_map ? perf_map_open(&tools->perf_map, diag) : MF_OK;
-    tools->perf_process = getpid();
+mf_status toolchain_init(toolchain *tools, bool has_perf_map, mf_diag *diag) {
+    mf_status status = has_perf_map ? perf_map_open(&tools->perf_map, diag) : MF_OK;
     if (status == MF_OK)
         status = target_create_host(&tools->machine, diag);
     return status == MF_OK ? linker_create(&tools->linker, diag) : status;
@@ -21,8 +18,7 @@ void toolchain_fini(toolchain *tools) {
     linker_destroy(tools->linker);
     if (tools->machine != NULL)
         LLVMDisposeTargetMachine(tools->machine);
-    if (tools->perf_map != NULL)
-        fclose(tools->perf_map);
+    perf_map_close(&tools->perf_map);
 }
 
 /* ---- A set ---- */
@@ -63,16 +59,6 @@ static mf_status link_set(toolchain *tools, LLVMMemoryBufferRef object, const em
     return status;
 }
 
-/* The map of a process that has forked this one is not this one's; without an own one there is none. */
-static void own_perf_map(toolchain *tools) {
-    if (tools->perf_map == NULL || tools->perf_process == getpid())
-        return;
-    fclose(tools->perf_map);
-    tools->perf_map = NULL;
-    tools->perf_process = getpid();
-    perf_map_open(&tools->perf_map, NULL);
-}
-
 /* gdb and perf read the object, whose buffer is gone once it is linked. */
 mf_status linked_set_make(toolchain *tools, const emit_input *input, linked_set *set, mf_diag *diag) {
     LLVMMemoryBufferRef object;
@@ -84,15 +70,15 @@ mf_status linked_set_make(toolchain *tools, const emit_input *input, linked_set 
     if (status != MF_OK)
         return status;
     made.gdb = gdb_entry_create(object);
-    own_perf_map(tools);
-    if (tools->perf_map != NULL)
+    bool has_perf_map = perf_map_is_there(&tools->perf_map);
+    if (has_perf_map)
         perf_function_sizes(object, input->prefix, sizes_bytes);
     status = link_set(tools, object, input, &made, diag);
     if (status != MF_OK)
         return status;
     gdb_entry_register(made.gdb, input->prefix, made.accessors);
-    if (tools->perf_map != NULL)
-        perf_map_append(tools->perf_map, input->prefix, made.accessors, sizes_bytes);
+    if (has_perf_map)
+        perf_map_append(&tools->perf_map, input->prefix, made.accessors, sizes_bytes);
     *set = made;
     return MF_OK;
 }

@@ -6,6 +6,7 @@
 #define MEMFOLD_GEN_MAKER_SET_H
 
 #include "emit/set.h"
+#include "host/perf_map.h"
 #include "maker/gdb.h"
 #include "maker/linker.h"
 
@@ -15,19 +16,15 @@
 
 #include <llvm-c/TargetMachine.h>
 
-#include <stdio.h>
-#include <sys/types.h>
-
 /* What sets are made with; used by one thread at a time. */
 typedef struct toolchain {
     LLVMTargetMachineRef machine;
     linker *linker;
-    FILE *perf_map;     /* NULL for none */
-    pid_t perf_process; /* whose map that is */
+    perf_map perf_map;
 } toolchain;
 
 /* All zero at first, and to be given to fini also after a failure. MF_IO, MF_LLVM, MF_OUT_OF_MEMORY. */
-mf_status toolchain_init(toolchain *tools, bool perf_map, mf_diag *diag);
+mf_status toolchain_init(toolchain *tools, bool has_perf_map, mf_diag *diag);
 void toolchain_fini(toolchain *tools);
 
 /* `accessors` lives in the set's own data. */

@@ -1,7 +1,7 @@
 /* The engines of a program with an operating system: both backends, with generated code and without. */
+#include "engines_generic.h"
 #include "engines_inline.h"
 
-#include <memfold/generic.h>
 #include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
 
@@ -28,21 +28,6 @@ bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_option
         if (mf_plan_make(layout, id, options, &plan, NULL) != MF_OK)
             return false;
     return true;
-}
-
-/* ---- generic ---- */
-
-static bool generic_serves(const mf_accessor_options *options) {
-    return mf_generic_accessors(options) != NULL;
-}
-
-static engine_code generic_acquire(mf_memory *memory, const mf_accessor_options *options) {
-    (void)memory;
-    return (engine_code){.set = mf_generic_accessors(options)};
-}
-
-static void generic_release(engine_code code) {
-    (void)code;
 }
 
 /* ---- jit: LLVM and stencils make code of the same plans ---- */

@@ -114,7 +114,8 @@ static void build_straight(void) {
     begin("twice", now.t_double);
     LLVMValueRef v_first = load(now.t_double, now.v_address);
     LLVMValueRef v_second = load(now.t_double, now.v_address);
-    LLVMBuildRet(b, LLVMBuildFAdd(b, v_first, v_second, ""));
+    LLVMValueRef v_sum = LLVMBuildFAdd(b, v_first, v_second, "");
+    LLVMBuildRet(b, v_sum);
 
     begin("between_stores", now.t_void);
     LLVMBuildStore(b, number(1), now.v_client);
@@ -150,7 +151,8 @@ static void build_perhaps(void) {
     LLVMBasicBlockRef b_load = LLVMAppendBasicBlockInContext(now.module.context, now.f, "load");
     LLVMBasicBlockRef b_end = LLVMAppendBasicBlockInContext(now.module.context, now.f, "end");
     LLVMValueRef v_word = LLVMBuildLoad2(b, now.t_i32, now.v_client, "");
-    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, v_word, number(0), ""), b_load, b_end);
+    LLVMValueRef v_is_wanted = LLVMBuildICmp(b, LLVMIntNE, v_word, number(0), "");
+    LLVMBuildCondBr(b, v_is_wanted, b_load, b_end);
     LLVMPositionBuilderAtEnd(b, b_load);
     load(now.t_i32, now.v_address);
     LLVMBuildBr(b, b_end);
@@ -168,11 +170,15 @@ static void build_count(void) {
     LLVMBuildBr(b, b_loop);
     LLVMPositionBuilderAtEnd(b, b_loop);
     LLVMValueRef v_i = LLVMBuildPhi(b, now.t_i32, "i");
-    LLVMValueRef v_at = LLVMBuildAdd(b, now.v_address, LLVMBuildShl(b, v_i, number(2), ""), "");
-    store(LLVMBuildAdd(b, load(now.t_i32, v_at), number(1), ""), v_at);
+    LLVMValueRef v_offset = LLVMBuildShl(b, v_i, number(2), "");
+    LLVMValueRef v_at = LLVMBuildAdd(b, now.v_address, v_offset, "");
+    LLVMValueRef v_loaded = load(now.t_i32, v_at);
+    LLVMValueRef v_more = LLVMBuildAdd(b, v_loaded, number(1), "");
+    store(v_more, v_at);
     LLVMValueRef v_next = LLVMBuildAdd(b, v_i, number(1), "");
     LLVMBasicBlockRef b_last = LLVMGetInsertBlock(b);
-    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntULT, v_next, number(4096), ""), b_loop, b_end);
+    LLVMValueRef v_goes_on = LLVMBuildICmp(b, LLVMIntULT, v_next, number(4096), "");
+    LLVMBuildCondBr(b, v_goes_on, b_loop, b_end);
     LLVMValueRef values[] = {number(0), v_next};
     LLVMBasicBlockRef blocks[] = {b_entry, b_last};
     LLVMAddIncoming(v_i, values, blocks, 2);

@@ -1,9 +1,8 @@
 /* Stencils as engines, each set in pages of its own: what is compared is the writing, without a jit. */
-#include "engines.h"
+#include "engines_generic.h"
 
 #include "stencil/write.h"
 
-#include <memfold/generic.h>
 #include <memfold/plan.h>
 
 #include <stdio.h>
@@ -22,21 +21,6 @@ bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_option
         if (mf_plan_make(layout, id, options, &plan, NULL) != MF_OK)
             return false;
     return true;
-}
-
-/* ---- generic ---- */
-
-static bool generic_serves(const mf_accessor_options *options) {
-    return mf_generic_accessors(options) != NULL;
-}
-
-static engine_code generic_acquire(mf_memory *memory, const mf_accessor_options *options) {
-    (void)memory;
-    return (engine_code){.set = mf_generic_accessors(options)};
-}
-
-static void generic_release(engine_code code) {
-    (void)code;
 }
 
 /* ---- stencil ---- */
