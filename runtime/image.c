@@ -46,6 +46,9 @@ void mf_image_release(const mf_image *image) {
     mf_image *shared = (mf_image *)image;
     if (shared == NULL || !refs_release(&shared->refs))
         return;
+    image_part *part = atomic_load(&shared->part);
+    if (part != NULL)
+        part->free(part);
     for (size_t i = 0; i < shared->chunk_count; i++)
         chunk_release(shared->chunks[i]);
     os_free(shared);

@@ -6,6 +6,8 @@
 
 #include "refs.h"
 
+#include <stdatomic.h>
+
 /* Immutable; shared by a builder and the images it has finished. */
 typedef struct chunk {
     refs refs;
@@ -14,9 +16,15 @@ typedef struct chunk {
     unsigned char bytes[];
 } chunk;
 
+/* What a backend keeps with an image; freed with it. */
+typedef struct image_part {
+    void (*free)(struct image_part *part);
+} image_part;
+
 struct mf_image {
     refs refs;
     uint64_t end; /* the end of the highest byte given, 0 if there is none */
+    _Atomic(image_part *) part;
     size_t chunk_count;
     chunk *chunks[];
 };

@@ -336,7 +336,8 @@ static void a_clone_for_another_space(void) {
         CHECK(mf_memory_write(m, at, &at, sizeof at));
     CHECK(mf_memory_protect(m, 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_NONE, NULL) == MF_OK);
     CHECK(mf_memory_protect(m, 2 * 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
-    kernel.next_reservation = (mf_bare_reservation){0, MF_BARE_RESERVATION_U32_BYTES, other_root, false};
+    kernel.next_reservation =
+        (mf_bare_reservation){.bytes = MF_BARE_RESERVATION_U32_BYTES, .root = other_root};
     CHECK(mf_memory_clone(m, &clone, NULL) == MF_OK);
     mf_memory_destroy(m);
     kernel_root_use(other_root);

@@ -2,7 +2,9 @@
  * Page tables in memory that only looks like a machine's, read by a walker of its own: permissions, bytes,
  * INVLPG and shootdowns, huge leaves, frames that run out at every step, and every frame given back.
  *
- * RUN: %cc -I%source/runtime %s %source/runtime/x86_paged/bare/tables.c -o %t && %t | FileCheck %s
+ * RUN: %cc -I%source/runtime %s %source/runtime/x86_paged/bare/tables.c \
+ * RUN:     %source/runtime/x86_paged/bare/touch.c -o %t
+ * RUN: %t | FileCheck %s
  *
  * CHECK: permissions_and_bytes_follow_a_model
  * CHECK-NEXT: frames_that_run_out_leave_all_as_it_was
@@ -14,6 +16,7 @@
  */
 #include "x86_paged/bare/cpu.h"
 #include "x86_paged/bare/tables.h"
+#include "x86_paged/bare/touch.h"
 #include "random.h"
 
 #include <stdio.h>
@@ -127,17 +130,24 @@ static unsigned char *host_of(uint64_t address) {
     return t.is_present ? (unsigned char *)memory + (t.physical - MEMORY_START) : NULL;
 }
 
-static bool allows(uint64_t address, mf_operation operation, bool *is_user) {
-    return page_tables_allow((unsigned char *)memory - MEMORY_START, root, address, operation, is_user);
+static touch_answer ask(uint64_t address, mf_operation operation) {
+    bool is_user = false;
+    touch_answer answer =
+        page_touch_ask((unsigned char *)memory - MEMORY_START, root, address, operation, &is_user);
+    CHECK(is_user == (answer != TOUCH_REFUSED));
+    return answer;
 }
 
+/* What the CPU may do without a fault, and what it may do after one. */
 static mf_perm perm_at(uint64_t address) {
     translation t = walk(address);
-    bool is_user = false;
-    CHECK(allows(address, MF_LOAD, &is_user) == t.is_present && is_user == (t.is_present && t.is_user));
-    CHECK(allows(address, MF_STORE, &is_user) == (t.is_present && t.is_writable));
+    touch_answer load = ask(address, MF_LOAD);
+    touch_answer store = ask(address, MF_STORE);
+    CHECK((load == TOUCH_ALLOWED) == t.is_present);
+    CHECK((store == TOUCH_ALLOWED) == (t.is_present && t.is_writable));
     CHECK(!t.is_present || (t.no_execute && t.is_user));
-    return !t.is_present ? MF_PERM_NONE : t.is_writable ? MF_PERM_RW : MF_PERM_RO;
+    CHECK(load != TOUCH_REFUSED || store == TOUCH_REFUSED);
+    return load == TOUCH_REFUSED ? MF_PERM_NONE : store == TOUCH_REFUSED ? MF_PERM_RO : MF_PERM_RW;
 }
 
 enum { PAGES = 1600 };
@@ -287,14 +297,16 @@ static void compare(const model *m) {
 }
 
 static void check_find(const model *m) {
-    virtual_run part;
+    frame_run part;
     uint64_t next = 0;
-    while (page_tables_find(&tables, run_of(next, PAGES - next), &part)) {
-        uint64_t first = (part.start - START) / MF_PAGE_SIZE;
-        CHECK(part.pages > 0 && first >= next && first + part.pages <= PAGES);
+    while (page_tables_find(&tables, run_of(next, PAGES - next), FRAME_ANY, &part)) {
+        uint64_t first = (part.pages.start - START) / MF_PAGE_SIZE;
+        uint64_t pages = part.pages.pages;
+        CHECK(pages > 0 && first >= next && first + pages <= PAGES);
+        CHECK(page_tables_frame(&tables, part.pages.start) == part.frame);
         for (; next < first; next++)
             CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
-        next = first + part.pages;
+        next = first + pages;
     }
     for (; next < PAGES; next++)
         CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
@@ -313,7 +325,7 @@ static void change(model *m, random_source *random) {
     virtual_run run = run_of(first, count);
     mf_perm perm = (mf_perm)random_below(random, 3);
     if (random_one_in(random, 8)) {
-        page_tables_zero(&tables, run);
+        page_tables_zero(&tables, run, false);
         memset(m->byte + first, 0, count);
     } else if (random_one_in(random, 30)) {
         page_tables_protect(&tables, run, MF_PERM_NONE);

@@ -1,0 +1,31 @@
+/*
+ * The bytes of an image in a kernel: page by page, and in frames that memories share.
+ *
+ * Thread rule: any thread; an image is immutable.
+ */
+#ifndef MEMFOLD_RUNTIME_X86_PAGED_BARE_IMAGE_FRAMES_H
+#define MEMFOLD_RUNTIME_X86_PAGED_BARE_IMAGE_FRAMES_H
+
+#include "image_impl.h"
+#include "pages.h"
+
+/* The next pages from `page` on that hold bytes of the image, ascending. False if there are none; NULL has
+ * none. */
+bool image_next_pages(const mf_image *image, uint32_t page, page_run *pages);
+
+/* Writes the 4096 bytes that the image gives the page. */
+void image_fill_page(const mf_image *image, uint32_t page, unsigned char *bytes);
+
+/* The frames of all pages that hold bytes. */
+typedef struct image_frames image_frames;
+
+/*
+ * Those of this image: taken when they are first asked for, and given back with its last reference. NULL if
+ * frames or memory run out.
+ */
+const image_frames *image_frames_get(mf_image *image);
+
+/* The frame of the page, or NO_FRAME if it has no bytes; also of NULL. */
+uint64_t image_frames_find(const image_frames *frames, uint32_t page);
+
+#endif
