@@ -47,6 +47,11 @@ static bool is_leaf(pte e) {
     return has_frame(e) || is_promised(e);
 }
 
+/* Whether some TLB may have it (4.10.2.3). */
+static bool is_cached(pte e) {
+    return (e.bits & (PTE_PRESENT | PTE_BUSY)) != 0;
+}
+
 static uint64_t promise(const page_tables *tables, mf_perm perm) {
     uint64_t huge = tables->frames->take_huge != NULL ? PTE_HUGE : 0;
     uint64_t write = perm == MF_PERM_RW ? PTE_WRITE : 0;
@@ -120,7 +125,7 @@ static void fill_with_leaves(table *t, pte huge) {
 /*
  * Instead of the huge leaf, or of the promise, a table of leaves of the same bytes and rights. The TLB may
  * hold the huge translation as a whole or in parts; INVLPG of any address in it invalidates all of it
- * (4.10.4.1).
+ * (4.10.4.1). True also where a fault handler has been faster; then the walk ends elsewhere.
  */
 static bool split(const page_tables *tables, const walk_end *at, uint64_t address) {
     uint64_t frame = tables->frames->take(tables->frames->context);
@@ -130,7 +135,10 @@ static bool split(const page_tables *tables, const walk_end *at, uint64_t addres
         fill_with_leaves(table_at(tables->frames->direct_map, frame), at->read);
     else
         fill_with_promises(table_at(tables->frames->direct_map, frame), at->read);
-    pte_write(at->pte, frame | table_bits(user_bit(tables)));
+    if (!pte_replace(at->pte, at->read, frame | table_bits(user_bit(tables)))) {
+        tables->frames->give(tables->frames->context, frame);
+        return true;
+    }
     if (is_present(at->read)) {
         cpu_invlpg(address);
         shootdown(tables, (virtual_run){address, 1});
@@ -371,13 +379,15 @@ static bool sweep_run(sweep *sweep, virtual_run run) {
  */
 static bool set_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     (void)level;
-    if (is_present(*e) && perm_of(*e) == sweep->perm)
-        return true;
-    bool was_present = is_present(*e);
-    pte_write(e, with_perm(sweep->tables, *e, sweep->perm));
-    if (was_present && sweep->perm == MF_PERM_RW)
+    pte before;
+    do {
+        before = pte_read(e);
+        if (is_present(before) && perm_of(before) == sweep->perm)
+            return true;
+    } while (!pte_replace(e, before, with_perm(sweep->tables, before, sweep->perm)));
+    if (is_cached(before) && sweep->perm == MF_PERM_RW)
         cpu_invlpg(part.start);
-    else if (was_present)
+    else if (is_cached(before))
         invalidate(sweep, part);
     return true;
 }
@@ -410,17 +420,18 @@ static unsigned char *bytes_of_part(const sweep *sweep, pte e, unsigned level, v
 }
 
 static bool zero_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
-    if (is_promised(*e))
+    pte before = pte_read(e);
+    if (is_promised(before))
         return true;
-    if (!is_present(*e) && !is_part(level, part))
+    if (perm_of(before) == MF_PERM_NONE && !is_part(level, part))
         return give_step(sweep, e, level, part);
-    if (is_shared(*e)) {
-        pte_write(e, promise(sweep->tables, perm_of(*e)));
-        invalidate(sweep, part);
-    } else {
-        memset(bytes_of_part(sweep, *e, level, part), 0, part.pages * MF_PAGE_SIZE);
-        pte_write(e, e->bits | PTE_DIRTY);
+    if (is_own(before)) {
+        memset(bytes_of_part(sweep, before, level, part), 0, part.pages * MF_PAGE_SIZE);
+        pte_write(e, before.bits | PTE_DIRTY);
+        return true;
     }
+    pte_write(e, promise(sweep->tables, perm_of(before)));
+    invalidate(sweep, part);
     return true;
 }
 
@@ -453,7 +464,7 @@ static bool count_own_step(sweep *sweep, pte *e, unsigned level, virtual_run par
 /* One of the frames that were taken for this. */
 static bool populate_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     const page_tables *tables = sweep->tables;
-    pte before = *e;
+    pte before = pte_read(e);
     (void)level;
     if (is_own(before))
         return true;
@@ -463,7 +474,7 @@ static bool populate_step(sweep *sweep, pte *e, unsigned level, virtual_run part
     else
         memset(bytes_at(tables, frame), 0, MF_PAGE_SIZE);
     pte_write(e, frame | PTE_HAS_FRAME | rights_of(perm_of(before), user_bit(tables)));
-    if (is_present(before))
+    if (is_cached(before))
         invalidate(sweep, part);
     return true;
 }

@@ -1,8 +1,8 @@
 /*
  * Frames at first touch. Fault handlers take no lock, so an entry changes by compare-and-exchange from what
- * was seen, and who loses gives back what it has brought and lets the access be tried again. Tables on the
- * way to a page that is touched are not empty and so stay; nobody sets permissions there meanwhile, because
- * accesses exclude that, but for sbrk, which changes pages without permission only.
+ * was seen, and who loses gives back what it has brought and lets the access be tried again. A change of
+ * permissions that comes in between, which accesses exclude by contract, wins for the same reason. Tables on
+ * the way to a page that is touched are not empty and so stay.
  */
 #include "x86_paged/bare/touch.h"
 #include "x86_paged/bare/cpu.h"
@@ -88,7 +88,8 @@ static bool keep_promise(const frame_source *frames, const walk_end *at, mf_oper
  * (4.10.2.3): then the copy replaces the shared frame at once.
  *
  * While this CPU waits in the shootdown it may answer those of others, as if it had left its handler: the
- * only entry that it touches afterwards is the busy one, in a table that cannot go.
+ * only entry that it touches afterwards is the busy one, in a table that cannot go, and only if it is still
+ * busy.
  */
 static void copy_for_store(const frame_source *frames, const walk_end *at, uint64_t address, uint64_t frame) {
     pte busy = {(at->read.bits & ~PTE_PRESENT) | PTE_BUSY};
@@ -102,7 +103,7 @@ static void copy_for_store(const frame_source *frames, const walk_end *at, uint6
         cpu_invlpg(address);
         if (frames->shootdown != NULL)
             frames->shootdown(frames->context, address, 1);
-        pte_write(at->pte, frame | bits);
+        put(frames, &(walk_end){.pte = at->pte, .read = busy}, frame, bits);
     }
 }
 

@@ -43,9 +43,13 @@ static void note(unsigned wanted, unsigned status) {
     stores_of_phase++;
 }
 
-/* A store counts if nothing has changed from before it until after it. */
+/*
+ * A store counts if nothing has changed from before it until after it. The TLB is flushed first: it may have
+ * kept what it was not told of.
+ */
 static void store_on_and_on(void) {
     mf_view view;
+    kernel_root_use(kernel_root());
     mf_view_attach(&view, memory);
     for (unsigned i = 0; !is_over; i++) {
         unsigned before = __atomic_load_n(&expected, __ATOMIC_SEQ_CST);
