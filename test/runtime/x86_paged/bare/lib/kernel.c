@@ -472,6 +472,11 @@ static void host_foreign_fault(void *context, mf_bare_registers *registers, uint
     registers->rflags &= ~UINT64_C(0x40000);
 }
 
+#ifdef KERNEL_HAS_NO_OUT_OF_FRAMES
+#define KERNEL_OUT_OF_FRAMES NULL
+#else
+#define KERNEL_OUT_OF_FRAMES host_out_of_frames
+
 static void host_out_of_frames(void *context, mf_bare_registers *registers, uint64_t address) {
     (void)context;
     kernel.frames_missed++;
@@ -481,6 +486,7 @@ static void host_out_of_frames(void *context, mf_bare_registers *registers, uint
     }
     kernel.out_of_frames(registers, address);
 }
+#endif
 
 void kernel_page_fault(mf_bare_registers *registers, uint64_t address);
 void kernel_page_fault(mf_bare_registers *registers, uint64_t address) {
@@ -715,7 +721,7 @@ __attribute__((weak)) void kernel_start_memfold(void) {
         .print = host_print,
         .halt = host_halt,
         .foreign_fault = host_foreign_fault,
-        .out_of_frames = host_out_of_frames,
+        .out_of_frames = KERNEL_OUT_OF_FRAMES,
     };
     static mf_diag diag;
     mf_bare_host incomplete = host;
