@@ -65,13 +65,17 @@ static uint64_t shared_leaf(const page_tables *tables, uint64_t frame, mf_perm p
     return frame | PTE_HAS_FRAME | PTE_SHARED | (rights & ~PTE_WRITE) | copy;
 }
 
-/* The leaf, or the entry of 0, with another permission. It stays dirty if it was. */
+/*
+ * The leaf, or the entry of 0, with another permission. What the CPU has noted stays: other CPUs may keep
+ * what they have cached when rights are added, and page_touch asks whether the page was accessed.
+ */
 static uint64_t with_perm(const page_tables *tables, pte e, mf_perm perm) {
+    uint64_t noted = e.bits & (PTE_ACCESSED | PTE_DIRTY);
     if (!has_frame(e))
         return promise(tables, perm);
     if (is_shared(e))
-        return shared_leaf(tables, frame_of(e), perm);
-    return (e.bits & (PTE_FRAME | PTE_HAS_FRAME | PTE_HUGE | PTE_DIRTY)) | rights_of(perm, user_bit(tables));
+        return shared_leaf(tables, frame_of(e), perm) | noted;
+    return (e.bits & (PTE_FRAME | PTE_HAS_FRAME | PTE_HUGE)) | noted | rights_of(perm, user_bit(tables));
 }
 
 /* ---- Populating ------------------------------------------------------------------------------ */

@@ -107,20 +107,26 @@ static void copy_for_store(const frame_source *frames, const walk_end *at, uint6
     }
 }
 
+/* Takes one step. False if there is no frame for it. */
+static bool step(const frame_source *frames, const walk_end *at, uint64_t address, mf_operation operation) {
+    if (is_promised(at->read))
+        return keep_huge(frames, at, operation) || keep_promise(frames, at, operation);
+    uint64_t frame = frames->take(frames->context);
+    if (frame == NO_FRAME)
+        return false;
+    copy_for_store(frames, at, address & ~(uint64_t)(MF_PAGE_SIZE - 1), frame);
+    return true;
+}
+
+/* Where there was no frame another CPU may have brought one. */
 bool page_touch(const frame_source *frames, uint64_t root, uint64_t address, mf_operation operation) {
+    bool has_frames = true;
     for (;;) {
         walk_end at = walk(frames->direct_map, root, address);
         if (answer_of(&at, operation) != TOUCH_WANTS_FRAME)
             return true;
-        if (is_promised(at.read)) {
-            if (!keep_huge(frames, &at, operation) && !keep_promise(frames, &at, operation))
-                return false;
-            continue;
-        }
-        uint64_t frame = frames->take(frames->context);
-        if (frame == NO_FRAME)
+        if (!has_frames)
             return false;
-        copy_for_store(frames, &at, address & ~(uint64_t)(MF_PAGE_SIZE - 1), frame);
-        return true;
+        has_frames = step(frames, &at, address, operation);
     }
 }
