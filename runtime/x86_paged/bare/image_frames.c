@@ -17,35 +17,23 @@ struct image_frames {
     image_frame frames[]; /* by page */
 };
 
-static page_run pages_of(const chunk *c) {
-    return (page_run){(uint32_t)(c->start >> MF_PAGE_LOG2),
-                      (uint32_t)(page_ceil(c->start + c->count) >> MF_PAGE_LOG2)};
-}
-
 bool image_next_pages(const mf_image *image, uint32_t page, page_run *pages) {
-    bool is_found = false;
+    size_t at = image != NULL ? image_find(image, page) : 0;
     *pages = (page_run){0, 0};
-    for (size_t i = 0; image != NULL && i < image->chunk_count; i++) {
-        page_run run = pages_of(image->chunks[i]);
-        run.first = run.first > page ? run.first : page;
-        if (run.first < run.end && (!is_found || run.first < pages->first)) {
-            *pages = run;
-            is_found = true;
-        }
-    }
-    return is_found;
+    if (image == NULL || at == image->run_count)
+        return false;
+    *pages = image->runs[at].pages;
+    pages->first = pages->first > page ? pages->first : page;
+    return true;
 }
 
 void image_fill_page(const mf_image *image, uint32_t page, unsigned char *bytes) {
-    uint64_t page_start = page_bytes(page);
-    memset(bytes, 0, MF_PAGE_SIZE);
-    for (size_t i = 0; image != NULL && i < image->chunk_count; i++) {
-        const chunk *c = image->chunks[i];
-        uint64_t start = c->start > page_start ? c->start : page_start;
-        uint64_t end = c->start + c->count;
-        end = end < page_start + MF_PAGE_SIZE ? end : page_start + MF_PAGE_SIZE;
-        if (start < end)
-            memcpy(bytes + (start - page_start), c->bytes + (start - c->start), end - start);
+    page_run pages;
+    if (image_next_pages(image, page, &pages) && pages.first == page) {
+        const image_run *run = &image->runs[image_find(image, page)];
+        memcpy(bytes, run->bytes + page_bytes(page - run->pages.first), MF_PAGE_SIZE);
+    } else {
+        memset(bytes, 0, MF_PAGE_SIZE);
     }
 }
 

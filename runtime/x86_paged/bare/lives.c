@@ -7,6 +7,8 @@
  * the image. Otherwise reset goes through all pages, in passes, because it leaves everything as it was if
  * it fails: reserve, change permissions, and then write, which cannot fail.
  */
+#include "layout_walk.h"
+#include "live_layout.h"
 #include "x86_paged/bare/image_frames.h"
 #include "x86_paged/bare/map_impl.h"
 #include "x86_paged/host_pages.h"
@@ -121,7 +123,7 @@ static bool place_pages(const mf_memory *memory, page_run pages) {
 
 /* A memory that is not complete is only closed. */
 bool paged_build(mf_memory *memory) {
-    const mf_layout *layout = memory->created;
+    const mf_layout *layout = memory->start;
     for (size_t i = 0; i < layout->run_count; i++) {
         const layout_run *run = &layout->runs[i];
         if (!host_pages_try(memory, (page_run){run->first, run->end}, (mf_perm)run->perm))
@@ -134,34 +136,14 @@ bool paged_build(mf_memory *memory) {
 
 /* ---- Reset --------------------------------------------------------------------------------- */
 
-/* A walk over `rest` in parts that have one permission in the layout of creation. */
-typedef struct created_walk {
-    const mf_layout *layout;
-    size_t next; /* the first run that ends above rest.first */
-    page_run rest;
-} created_walk;
-
-static bool next_created(created_walk *walk, page_run *part, mf_perm *perm) {
-    if (walk->rest.first >= walk->rest.end)
-        return false;
-    const layout_run *run = walk->next < walk->layout->run_count ? &walk->layout->runs[walk->next] : NULL;
-    bool is_inside = run != NULL && run->first <= walk->rest.first;
-    uint32_t end = is_inside ? run->end : run != NULL ? run->first : walk->rest.end;
-    *part = (page_run){walk->rest.first, end < walk->rest.end ? end : walk->rest.end};
-    *perm = is_inside ? (mf_perm)run->perm : MF_PERM_NONE;
-    walk->next += is_inside;
-    walk->rest.first = part->end;
-    return true;
-}
-
 /* What a pass does to pages that have this permission at creation. */
 typedef bool created_step(const mf_memory *memory, page_run part, mf_perm perm);
 
 static bool pass_created(const mf_memory *memory, created_step *step) {
-    created_walk walk = {.layout = memory->created, .rest = pages_of_host(memory)};
+    layout_walk walk = layout_walk_begin(memory->start, pages_of_host(memory));
     page_run part;
     mf_perm perm;
-    while (next_created(&walk, &part, &perm))
+    while (layout_walk_next(&walk, &part, &perm))
         if (!step(memory, part, perm))
             return false;
     return true;
@@ -197,8 +179,8 @@ static bool drop_part(const mf_memory *memory, page_run part, mf_perm perm) {
 
 /* The heap's pages are NONE again and have no bytes; all other permissions are as they were created. */
 static bool rebuild_grown(const mf_memory *memory) {
-    uint64_t heap_base = memory->created->heap.base;
-    page_run heap = page_run_of(heap_base, memory->view.heap_end - heap_base);
+    uint64_t start_end = page_ceil(memory->start_top);
+    page_run heap = page_run_of(start_end, memory->view.heap_end - start_end);
     if (!host_pages_set(memory, heap, MF_PERM_NONE))
         return false;
     map_drop(memory->paged.map, heap);
@@ -219,6 +201,7 @@ bool paged_rebuild(mf_memory *memory) {
         restore(memory, all, true);
         pass_image(memory, place_pages);
         memory->paged.only_grown = true;
+        memory->has_lost_pages = false;
     } else {
         host_pages_restore_since(memory, all, changes);
     }
@@ -229,13 +212,11 @@ bool paged_rebuild(mf_memory *memory) {
 /* ---- Clone --------------------------------------------------------------------------------- */
 
 static bool protect_as(const mf_memory *memory, const mf_memory *from) {
-    page_run rest = {0, from->table.len_pages};
-    while (rest.first < rest.end) {
-        page_run part = perms_next_run(from->table.perms, &rest);
-        mf_perm perm = (mf_perm)from->table.perms[part.first];
-        if (perm != MF_PERM_NONE && !host_pages_try(memory, part, perm))
+    live_walk walk = live_walk_begin(from);
+    layout_run run;
+    while (live_walk_next(&walk, &run))
+        if (!host_pages_try(memory, (page_run){run.first, run.end}, (mf_perm)run.perm))
             return false;
-    }
     return true;
 }
 
@@ -296,7 +277,7 @@ static bool begin_as(mf_memory *memory, const mf_memory *from) {
 }
 
 /* A failed clone is good for close only. The two may be in different address spaces. */
-bool paged_clone(mf_memory *memory, const mf_memory *from) {
+bool paged_clone(mf_memory *memory, mf_memory *from) {
     paged_extend(memory, from->paged.end_bytes);
     memory->paged.only_grown = from->paged.only_grown;
     return protect_as(memory, from) && begin_as(memory, from);

@@ -184,3 +184,42 @@ bool map_renew(map *map, page_run run) {
     map_unlock(map);
     return is_done;
 }
+
+static bool find_frames(map *map, virtual_run run, frame_run *part) {
+    map_lock(map);
+    bool is_found = page_tables_find(&map->tables, run, FRAME_ANY, part);
+    map_unlock(map);
+    return is_found;
+}
+
+/* What has a frame may have bytes. The visitor changes permissions, so the tables are free meanwhile. */
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
+    virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
+    frame_run part;
+    while (find_frames(map, rest, &part)) {
+        virtual_run pages = part.pages;
+        if (!visit(context, pages.start - map->place.base, pages.pages * MF_PAGE_SIZE, false))
+            return false;
+        uint64_t part_end = pages.start + pages.pages * MF_PAGE_SIZE;
+        rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
+        rest.start = part_end;
+    }
+    return true;
+}
+
+/* There are no bytes to share by mappings (host.c), so nobody asks. */
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    (void)shared;
+    (void)offset;
+    return false;
+}
+
+bool map_zero(map *map, page_run run, mf_perm perm) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    return false;
+}
