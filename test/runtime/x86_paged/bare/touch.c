@@ -11,6 +11,7 @@
  * CHECK-NEXT: an_image_is_shared_until_a_store
  * CHECK-NEXT: reset_restores_what_is_dirty
  * CHECK-NEXT: a_clone_copies_what_is_dirty
+ * CHECK-NEXT: a_frozen_memory_is_an_image
  * CHECK-NEXT: a_range_is_populated_or_not
  * CHECK-NEXT: frames_that_are_found_meanwhile
  * CHECK-NEXT: a_guest_that_ends_for_want_of_frames
@@ -285,6 +286,42 @@ static void a_clone_copies_what_is_dirty(void) {
     mf_memory_destroy(m);
 }
 
+/* What begins with the image shares its frames; the memory itself goes on, and its reset too. */
+static void a_frozen_memory_is_an_image(void) {
+    mf_memory *m = create();
+    mf_memory *begun[2];
+    mf_image *frozen;
+    uint64_t old_top;
+    dirty(m, 20);
+    CHECK(mf_memory_sbrk(m, 3 * MF_PAGE_SIZE, &old_top, NULL) == MF_OK);
+    store(m, HEAP + MF_PAGE_SIZE, 99);
+    CHECK(mf_memory_protect(m, page_of_data(5), MF_PAGE_SIZE, MF_PERM_NONE, NULL) == MF_OK);
+    unsigned before = kernel.frames_taken;
+    CHECK(mf_memory_freeze(m, &frozen, NULL) == MF_OK);
+    for (unsigned i = 0; i < 2; i++)
+        CHECK(mf_memory_create(NULL, frozen, MF_BACKEND_X86_PAGED, &begun[i], NULL) == MF_OK);
+    CHECK(mf_memory_heap_top(begun[0]) == HEAP + 3 * MF_PAGE_SIZE);
+    store(begun[0], page_of_data(2) + 2, 1);
+    for (unsigned life = 0; life < 2; life++) {
+        CHECK(load(begun[1], page_of_data(2) + 2) == 250 && load(begun[1], HEAP + MF_PAGE_SIZE) == 99);
+        CHECK(load(begun[life], page_of_data(30)) == byte_of(30) && load(begun[life], HEAP) == 0);
+        CHECK(ACCESSORS->load_u8(mf_memory_view(begun[life]), (uint32_t)page_of_data(5)).status ==
+              MF_PAGE_FAULT);
+        CHECK(frame_of(begun[0], page_of_data(19)) == frame_of(begun[1], page_of_data(19)));
+        CHECK(mf_memory_sbrk(begun[life], MF_PAGE_SIZE, &old_top, NULL) == MF_OK);
+        CHECK(mf_memory_reset(begun[life], NULL) == MF_OK && load(begun[life], page_of_data(2) + 2) == 250);
+        CHECK(mf_memory_heap_top(begun[life]) == HEAP + 3 * MF_PAGE_SIZE);
+    }
+    CHECK(mf_memory_protect(begun[1], page_of_data(5), MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
+    CHECK(load(begun[1], page_of_data(5) + 5) == 250);
+    CHECK(mf_memory_reset(m, NULL) == MF_OK && is_as_created(m) && mf_memory_heap_top(m) == HEAP);
+    for (unsigned i = 0; i < 2; i++)
+        mf_memory_destroy(begun[i]);
+    mf_image_release(frozen);
+    CHECK(kernel.frames_taken <= before);
+    mf_memory_destroy(m);
+}
+
 /* ---- Frames that run out ------------------------------------------------------------------------ */
 
 static void a_range_is_populated_or_not(void) {
@@ -501,6 +538,7 @@ int main(void) {
     RUN(an_image_is_shared_until_a_store);
     RUN(reset_restores_what_is_dirty);
     RUN(a_clone_copies_what_is_dirty);
+    RUN(a_frozen_memory_is_an_image);
     RUN(a_range_is_populated_or_not);
     RUN(frames_that_are_found_meanwhile);
     RUN(a_guest_that_ends_for_want_of_frames);
