@@ -4,6 +4,8 @@
  * RUN: %bare-sets %t.sets
  * RUN: %bare-cc %s %t.sets/le_return_view_u32.o -o %t
  * RUN: %boot %t -smp 2 | FileCheck %s
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %t.sets/le_return_view_u32.o -o %t.touch
+ * RUN: %boot %t.touch -smp 2 | FileCheck %s
  *
  * CHECK: without_telling_it_uses_what_it_had: {{[1-9][0-9]*}} stale stores
  * CHECK-NEXT: the_other_cpu_obeys_at_once: 1200 changes, 0 stale stores

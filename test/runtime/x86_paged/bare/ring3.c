@@ -14,6 +14,10 @@
  * RUN: %bare-cc -DOWN_ENTRY %s %t.o -o %t.own
  * RUN: %boot %t.own | FileCheck %s --check-prefixes=CHECK,SMAP
  *
+ * With frames at touch:
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %t.o -o %t.touch
+ * RUN: %boot %t.touch | FileCheck %s --check-prefixes=CHECK,SMAP
+ *
  * SMAP: SMEP and SMAP are on
  * OLD: no SMAP here
  * CHECK: ring_3_faults_like_ring_0
