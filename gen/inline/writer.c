@@ -1,5 +1,7 @@
 #include "inline/writer.h"
 
+#include "plan/number.h"
+
 #include <assert.h>
 
 /* Far below the code, so that a field nobody has patched leads to no access. */
@@ -141,7 +143,7 @@ static void jump(inline_writer *w, uint32_t condition, uint32_t number, mf_exit 
         jump_to_fault(w, condition);
     } else if (exit == MF_EXIT_PANIC) {
         w->result.stale_field = jump_by_field(w, condition);
-        w->result.stale_stamp = w->plan->steps[number].start;
+        w->result.stale_stamp = plan_stamp_of(&w->plan->steps[number]);
     } else {
         jump_to_label(w, condition, label_of(w, number, exit));
     }

@@ -77,6 +77,17 @@ typedef struct mf_memory mf_memory;
 typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 } mf_huge_pages;
 
 /*
+ * Which indices accessors of the memory may have. U33: sums of a 32-bit address and a 32-bit offset, for
+ * which 8 GiB of host addresses stand behind the base (x86_paged). U32: 32-bit addresses alone, and in
+ * embedded code offsets of at most MF_MEMORY_U32_OFFSET_MAX to them; 4 GiB are enough then, so that twice as
+ * many memories fit into a process. Code for index = u33 is refused: mf_accessors_fit is false,
+ * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check panics. Any other use of it is
+ * undefined, as it may reach what lies behind the memory. What the guest sees is the same.
+ */
+typedef enum mf_memory_index { MF_MEMORY_U33 = 0, MF_MEMORY_U32 = 1 } mf_memory_index;
+#define MF_MEMORY_U32_OFFSET_MAX (UINT32_C(1) << 20)
+
+/*
  * How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them, and
  * empty ranges that always pass.
  */
@@ -85,6 +96,9 @@ typedef struct mf_memory_config {
     mf_huge_pages huge_pages; /* faster accesses to large regions, but the host may commit 2 MiB at a time */
     mf_empty_range empty_range; /* which ranges of length 0 pass in read, write, fill, copy, span and
                                  * is_accessible; a clone has the same */
+    mf_memory_index index;      /* which accessors may be used; a clone takes the same */
+    uint64_t max_bytes;         /* no page at or above ever has a permission or a byte; 0: 2^32. Rounded up to
+                                 * whole pages. A clone has the same */
 } mf_memory_config;
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -214,6 +228,9 @@ uint32_t mf_memory_max_heap_pages(const mf_memory *memory);
 
 /* The backend that the memory was made with. */
 mf_backend mf_memory_backend(const mf_memory *memory);
+
+/* The indices that it was made for. */
+mf_memory_index mf_memory_index_of(const mf_memory *memory);
 
 /*
  * Writes the layout that the memory has now; the caller owns one reference. The pages that sbrk has added
