@@ -1,7 +1,7 @@
 /*
  * Slabs of 64 tables in one reservation, committed table by table from its start, so that a slab is two
  * mappings at most. Tables are taken from the slab that had room last. A slab without tables goes back to the
- * host, unless it is the only one with room.
+ * host.
  */
 #include "perm_space.h"
 #include "os.h"
@@ -64,7 +64,9 @@ static slab *slab_create(void) {
     return made;
 }
 
-static void slab_destroy(slab *s) {
+static void destroy_if_empty(slab *s) {
+    if (s->free != EVERY_TABLE)
+        return;
     link_out(s);
     os_release(s->bytes, SLAB_BYTES);
     os_free(s);
@@ -84,18 +86,12 @@ static bool take_of(slab *s, perm_space *space) {
     return true;
 }
 
-static void give_back(slab *s) {
-    bool is_only_one = with_room == s && s->next == NULL;
-    if (s->free == EVERY_TABLE && !is_only_one)
-        slab_destroy(s);
-}
-
 bool perm_space_take(perm_space *space) {
     registry_lock();
     slab *s = with_room != NULL ? with_room : slab_create();
     bool done = s != NULL && take_of(s, space);
     if (s != NULL && !done)
-        give_back(s);
+        destroy_if_empty(s);
     registry_unlock();
     return done;
 }
@@ -108,6 +104,6 @@ void perm_space_give(perm_space space) {
     if (s->free == 0)
         link_in(s);
     s->free |= UINT64_C(1) << (uint64_t)(space.bytes - s->bytes) / TABLE_BYTES;
-    give_back(s);
+    destroy_if_empty(s);
     registry_unlock();
 }

@@ -61,10 +61,13 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-/* The backend is one of two stencils; of the layout each plan has a number of its own. */
+/*
+ * The backend is one of two stencils, and the panic is told of no layout; of the layout each plan has a
+ * number of its own.
+ */
 static LLVMValueRef emit_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step) {
     if (step->kind == MF_STEP_SAME_BACKEND)
-        return ir_const(ir->t_i64, plan_stamp_of(step));
+        return ir_const(ir->t_i64, MF_LAYOUT_STAMP(0, step->start));
     return emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_START);
 }
 

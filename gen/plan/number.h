@@ -7,12 +7,6 @@
 
 #include <memfold/plan.h>
 
-/* What mf_rt_stale_v3 is told of a step that compares stamps: one that asks for the backend alone names no
- * layout. */
-static inline uint64_t plan_stamp_of(const mf_plan_step *step) {
-    return step->kind == MF_STEP_SAME_BACKEND ? MF_LAYOUT_STAMP(0, step->start) : step->start;
-}
-
 /* X(ID, name). All but the last three are of one step. */
 #define PLAN_NUMBERS(X)                                                                                      \
     X(START, "start")                                                                                        \
