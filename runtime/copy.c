@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define RESERVED_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)
-
 /* A multiple of the page size of every Linux host, and a divisor of 2^32. */
 #define COMMIT_BYTES (UINT64_C(1) << 16)
 #define COMMIT_PAGES ((uint32_t)(COMMIT_BYTES >> MF_PAGE_LOG2))
@@ -20,13 +18,16 @@
 /* Guest pages in a huge page of the host. The base is aligned, so guest blocks are host blocks. */
 #define BLOCK_PAGES ((uint32_t)(OS_HUGE_PAGE_BYTES >> MF_PAGE_LOG2))
 
-static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
-    memory->view.base = os_reserve(RESERVED_BYTES, OS_HUGE_PAGE_BYTES);
-    return memory->view.base != NULL ? MF_OK : memory_exhausted(diag);
+static uint64_t commit_ceil(uint64_t end) {
+    return (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
 }
 
-static void copy_close(mf_memory *memory) {
-    os_release(memory->view.base, RESERVED_BYTES);
+static bool is_bounded(const mf_memory *memory) {
+    return memory_max_bytes(memory) < MF_SPACE_BYTES;
+}
+
+static uint64_t reserved_bytes(const mf_memory *memory) {
+    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + MF_PAGE_SIZE;
 }
 
 /* Where bytes may be. */
@@ -35,7 +36,7 @@ static page_run committed_pages(const mf_memory *memory) {
 }
 
 static bool extend(mf_memory *memory, uint64_t end) {
-    uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
+    uint64_t wanted_bytes = commit_ceil(end);
     if (wanted_bytes <= memory->copy.committed_bytes)
         return true;
     if (!os_commit(memory->view.base + memory->copy.committed_bytes,
@@ -43,6 +44,22 @@ static bool extend(mf_memory *memory, uint64_t end) {
         return false;
     memory->copy.committed_bytes = wanted_bytes;
     return true;
+}
+
+/*
+ * A memory with a bound is one mapping, which the kernel makes one with those of its neighbours: all of it
+ * can be written, and there is no page behind it that can not. Without a bound the rest of the space costs a
+ * second one.
+ */
+static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
+    uint64_t bytes = reserved_bytes(memory);
+    memory->view.base = os_reserve(bytes, bytes < OS_HUGE_PAGE_BYTES ? 0 : OS_HUGE_PAGE_BYTES);
+    bool done = memory->view.base != NULL && (!is_bounded(memory) || extend(memory, bytes));
+    return done ? MF_OK : memory_exhausted(diag);
+}
+
+static void copy_close(mf_memory *memory) {
+    os_release(memory->view.base, reserved_bytes(memory));
 }
 
 /* ---- Huge pages ---------------------------------------------------------------------------- */

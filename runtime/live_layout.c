@@ -121,7 +121,10 @@ bool live_walk_next(live_walk *walk, layout_run *run) {
 
 bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory) {
     mf_layout *layout;
-    if ((accessors->backends >> memory->config.backend & 1) == 0)
+    mf_backend backend = memory->config.backend;
+    uint32_t needed =
+        memory->config.index == MF_MEMORY_U32 ? MF_ACCESSORS_SERVE_U32(backend) : MF_ACCESSORS_SERVE(backend);
+    if ((accessors->backends & needed) == 0)
         return false;
     if (accessors->layout_stamp == 0)
         return true;

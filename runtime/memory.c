@@ -70,6 +70,7 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
         return memory_exhausted(diag);
     os_page_map_retain();
     made->view.memory = made;
+    made->view.u33_stamp = MF_LAYOUT_STAMP_REFUSED;
     made->ops = ops_of(config.backend);
     made->config = config;
     keep_creation(made, from);
@@ -91,18 +92,28 @@ static void apply_start(mf_memory *memory) {
     }
 }
 
+/* How far pages may have permissions or bytes without another change, those of the heap included. */
+static uint64_t creation_max(const mf_memory *memory) {
+    uint64_t end = memory_creation_end(memory);
+    uint64_t heap_end = heap_limit(memory->heap);
+    return heap_end > end ? heap_end : end;
+}
+
 static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->build(made)) {
+    status = memory_max_check(made, creation_max(made), diag);
+    if (status == MF_OK && !made->ops->build(made))
+        status = memory_exhausted(diag);
+    if (status != MF_OK) {
         mf_memory_destroy(made);
-        return memory_exhausted(diag);
+        return status;
     }
     apply_start(made);
     made->current = mf_layout_retain(from.layout);
-    made->view.layout_stamp = MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend);
+    views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
 }
@@ -145,6 +156,10 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
                            "an empty range passes either anywhere or within what is accessible");
     }
+    if (config->index != MF_MEMORY_U33 && config->index != MF_MEMORY_U32) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->index,
+                           "a memory is made for 33-bit indices or for 32-bit ones");
+    }
     if (layout != NULL)
         return create_from_layout(layout, image, *config, memory, diag);
     return image != NULL && image->state.layout != NULL ? create_from_state(image, *config, memory, diag)
@@ -181,7 +196,7 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
     made->grown_to = memory->grown_to;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
-    made->view.layout_stamp = memory->view.layout_stamp;
+    views_publish_stamp(made, memory->view.layout_stamp);
     *clone = made;
     return MF_OK;
 }
@@ -232,6 +247,10 @@ uint64_t mf_memory_heap_top(const mf_memory *memory) {
 
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {
     return memory->heap.max_pages;
+}
+
+mf_memory_index mf_memory_index_of(const mf_memory *memory) {
+    return memory->config.index;
 }
 
 mf_backend mf_memory_backend(const mf_memory *memory) {

@@ -67,6 +67,21 @@ static inline size_t memory_image_run_count(const mf_memory *memory) {
     return memory->image != NULL ? memory->image->run_count : 0;
 }
 
+/* Pages at or above have no permission and no bytes, ever. */
+static inline uint64_t memory_max_bytes(const mf_memory *memory) {
+    uint64_t bytes = memory->config.max_bytes;
+    return bytes == 0 || bytes > MF_SPACE_BYTES ? MF_SPACE_BYTES : page_ceil(bytes);
+}
+
+/* MF_OVERFLOW with the end if pages below `end` pass that. */
+static inline mf_status memory_max_check(const mf_memory *memory, uint64_t end, mf_diag *diag) {
+    if (end <= memory_max_bytes(memory))
+        return MF_OK;
+    return mf_diag_set(diag, MF_OVERFLOW, end,
+                       "0x%llx is past the end of the memory, which was made for 0x%llx bytes",
+                       (unsigned long long)end, (unsigned long long)memory_max_bytes(memory));
+}
+
 static inline mf_status memory_exhausted(mf_diag *diag) {
     return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");
 }

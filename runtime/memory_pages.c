@@ -16,6 +16,9 @@ static mf_status change(mf_memory *memory, page_run run, mf_perm perm, const voi
                         mf_diag *diag) {
     if (count == 0 && perms_all(memory->table.perms, run, perm))
         return MF_OK;
+    mf_status status = perm == MF_PERM_NONE ? MF_OK : memory_max_check(memory, page_bytes(run.end), diag);
+    if (status != MF_OK)
+        return status;
     if (!memory->ops->change(memory, run, perm, bytes, count))
         return memory_exhausted(diag);
     set_live_perms(memory, run, perm);

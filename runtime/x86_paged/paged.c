@@ -12,6 +12,7 @@
 #include "x86_paged/host_pages.h"
 #include "x86_paged/map.h"
 #include "x86_paged/operations.h"
+#include "x86_paged/reservations.h"
 
 #include <memfold/fault_handler.h>
 
@@ -29,7 +30,9 @@ static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK)
         return status;
-    memory->paged.map = map_open(memory->table.perms, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
+    uint64_t bytes = memory->config.index == MF_MEMORY_U32 ? RESERVATION_U32_BYTES : RESERVATION_BYTES;
+    memory->paged.map =
+        map_open(memory->table.perms, bytes, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
     if (memory->paged.map == NULL) {
         mf_fault_handler_uninstall();
         return memory_exhausted(diag);

@@ -1,6 +1,7 @@
 /* The tables that a person reads: engines in rows, layouts in columns, one group for each pattern. */
 #include "bench/report.h"
 
+#include "bench/life_report.h"
 #include "bench/program_report.h"
 
 #include <stdlib.h>
@@ -136,6 +137,7 @@ static void print_costs(const bench_costs *costs, FILE *to) {
 void bench_report_fini(bench_report *report) {
     free(report->cells);
     free(report->costs.all);
+    bench_lives_fini(&report->lives);
     *report = (bench_report){0};
 }
 
@@ -150,5 +152,6 @@ void bench_report_print(const bench_report *report, FILE *to) {
         for (int pattern = 0; pattern < PATTERN_COUNT; pattern++)
             print_group(&(report_group){report, (bench_pattern)pattern, (bench_set)set}, to);
     program_report_print(&report->programs, to);
+    life_report_print(&report->lives, to);
     print_costs(&report->costs, to);
 }

@@ -142,14 +142,15 @@ static const bench_layout *threads_layout(const bench_layouts *layouts) {
     return found;
 }
 
-static mf_status measure_costs(bench_costs *costs, const bench_request *request, mf_diag *diag) {
+static mf_status measure_costs(bench_report *report, const bench_request *request, mf_diag *diag) {
+    bench_costs *costs = &report->costs;
     mf_status status = MF_OK;
     if (request->sections & SECTION_SPECIALISE)
         status = bench_specialise_measure(costs, request->quick, diag);
     if (status == MF_OK && (request->sections & SECTION_FAULT))
         status = bench_faults_measure(costs, diag);
     if (status == MF_OK && (request->sections & SECTION_LIFE))
-        status = bench_lives_measure(costs, request->quick, diag);
+        status = bench_lives_measure(&report->lives, request->rounds, request->quick, diag);
     if (status == MF_OK && (request->sections & SECTION_SIZE))
         status = bench_sizes_measure(costs, diag);
     return status;
@@ -182,7 +183,7 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     if (code == 0 && (request->sections & SECTION_PROGRAMS) && request->programs.count > 0)
         code = measure_programs(state->report, request);
     tell("other", "costs");
-    if (code == 0 && measure_costs(costs, request, &diag) != MF_OK)
+    if (code == 0 && measure_costs(state->report, request, &diag) != MF_OK)
         code = fail_diag(&diag, NULL);
     tell("", "");
     return code;
