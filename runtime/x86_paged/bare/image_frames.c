@@ -6,16 +6,11 @@
 
 #include <string.h>
 
-typedef struct image_frame {
-    uint64_t frame;
-    uint32_t page;
-} image_frame;
-
-struct image_frames {
+typedef struct image_frames {
     image_part part;
     size_t count;
-    image_frame frames[]; /* by page */
-};
+    uint64_t frames[]; /* of the pages of all runs, in order */
+} image_frames;
 
 bool image_next_pages(const mf_image *image, uint32_t page, page_run *pages) {
     size_t at = image != NULL ? image_find(image, page) : 0;
@@ -49,7 +44,7 @@ static void give_all(image_part *part) {
     const mf_bare_host *host = bare_host_get();
     image_frames *made = (image_frames *)part;
     for (size_t i = 0; i < made->count; i++)
-        host->give_frame(host->context, made->frames[i].frame);
+        host->give_frame(host->context, made->frames[i]);
     os_free(made);
 }
 
@@ -59,12 +54,12 @@ static bool append(image_frames *made, const mf_image *image, uint32_t page) {
     if (frame == NO_FRAME)
         return false;
     image_fill_page(image, page, host->direct_map + frame);
-    made->frames[made->count++] = (image_frame){frame, page};
+    made->frames[made->count++] = frame;
     return true;
 }
 
 static image_frames *make(const mf_image *image) {
-    image_frames *made = os_allocate(sizeof *made + count_pages(image) * sizeof(image_frame));
+    image_frames *made = os_allocate(sizeof *made + count_pages(image) * sizeof(uint64_t));
     page_run run;
     if (made == NULL)
         return NULL;
@@ -79,28 +74,21 @@ static image_frames *make(const mf_image *image) {
 }
 
 /* Two CPUs may make them at once; then those that are there first stay. */
-const image_frames *image_frames_get(mf_image *image) {
+bool image_frames_make(mf_image *image) {
     image_part *there = atomic_load(&image->part);
-    if (there != NULL)
-        return (image_frames *)there;
-    image_frames *made = make(image);
-    if (made == NULL || atomic_compare_exchange_strong(&image->part, &there, &made->part))
-        return made;
-    give_all(&made->part);
-    return (image_frames *)there;
+    image_frames *made = there == NULL ? make(image) : NULL;
+    if (made != NULL && !atomic_compare_exchange_strong(&image->part, &there, &made->part))
+        give_all(&made->part);
+    return made != NULL || there != NULL;
 }
 
-uint64_t image_frames_find(const image_frames *frames, uint32_t page) {
-    size_t low = 0;
-    size_t high = frames != NULL ? frames->count : 0;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (frames->frames[middle].page == page)
-            return frames->frames[middle].frame;
-        if (frames->frames[middle].page < page)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NO_FRAME;
+/* No run is shared by mappings here (host.c), so all lie in one piece of memory, as their frames do in the
+ * list. */
+uint64_t image_frames_find(const mf_image *image, uint32_t page) {
+    const image_frames *made = (const image_frames *)atomic_load(&image->part);
+    size_t at = image_find(image, page);
+    if (at == image->run_count || page < image->runs[at].pages.first)
+        return NO_FRAME;
+    const image_run *run = &image->runs[at];
+    return made->frames[(run->offset >> MF_PAGE_LOG2) + (page - run->pages.first)];
 }

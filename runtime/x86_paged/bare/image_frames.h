@@ -16,16 +16,13 @@ bool image_next_pages(const mf_image *image, uint32_t page, page_run *pages);
 /* Writes the 4096 bytes that the image gives the page. */
 void image_fill_page(const mf_image *image, uint32_t page, unsigned char *bytes);
 
-/* The frames of all pages that hold bytes. */
-typedef struct image_frames image_frames;
-
 /*
- * Those of this image: taken when they are first asked for, and given back with its last reference. NULL if
- * frames or memory run out.
+ * All pages that hold bytes have frames with them: taken at the first call, and given back with the image's
+ * last reference. False if frames or memory run out, and then nothing has changed.
  */
-const image_frames *image_frames_get(mf_image *image);
+bool image_frames_make(mf_image *image);
 
-/* The frame of the page, or NO_FRAME if it has no bytes; also of NULL. */
-uint64_t image_frames_find(const image_frames *frames, uint32_t page);
+/* The frame of the page, or NO_FRAME if it has no bytes; after image_frames_make. */
+uint64_t image_frames_find(const mf_image *image, uint32_t page);
 
 #endif

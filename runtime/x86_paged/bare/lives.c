@@ -40,7 +40,7 @@ static uint32_t page_at(const mf_memory *memory, uint64_t address) {
 
 /* Frames are made at creation, so they are there. */
 static uint64_t shared_frame(const mf_memory *memory, uint32_t page) {
-    return memory->image == NULL ? NO_FRAME : image_frames_find(image_frames_get(memory->image), page);
+    return memory->image == NULL ? NO_FRAME : image_frames_find(memory->image, page);
 }
 
 static void fill_as_created(void *context, uint64_t address, unsigned char *bytes) {
@@ -83,19 +83,16 @@ static bool reserve_pages(const mf_memory *memory, page_run pages) {
     return is_done;
 }
 
-/* Pages that have a frame of their own keep it, and have the bytes already. */
-static bool share_pages(const mf_memory *memory, page_run pages) {
-    map *map = memory->paged.map;
-    map_lock(map);
-    for (uint32_t page = pages.first; page < pages.end; page++)
-        if (page_tables_frame(&map->tables, address_of(memory, page)) == NO_FRAME)
-            page_tables_share(&map->tables, address_of(memory, page), shared_frame(memory, page));
-    map_unlock(map);
-    return true;
+static bool has_image_frames(const mf_memory *memory) {
+    return memory->image == NULL || !is_at_touch(memory) || image_frames_make(memory->image);
 }
 
-static bool has_image_frames(const mf_memory *memory) {
-    return memory->image == NULL || !is_at_touch(memory) || image_frames_get(memory->image) != NULL;
+static page_source as_created(const mf_memory *memory) {
+    return (page_source){
+        .context = (void *)(uintptr_t)memory,
+        .fill = fill_as_created,
+        .share = is_at_touch(memory) ? share_as_created : NULL,
+    };
 }
 
 /*
@@ -104,19 +101,26 @@ static bool has_image_frames(const mf_memory *memory) {
  */
 static void restore(const mf_memory *memory, page_run pages, bool only_dirty) {
     map *map = memory->paged.map;
-    page_source source = {
-        .context = (void *)(uintptr_t)memory,
-        .fill = fill_as_created,
-        .share = is_at_touch(memory) ? share_as_created : NULL,
-    };
+    page_source source = as_created(memory);
     map_lock(map);
     page_tables_restore(&map->tables, map_run(map, pages), &source, only_dirty, KEPT_FRAMES_MAX);
     map_unlock(map);
 }
 
+/* Pages that have a frame of their own keep it, and have the bytes already. */
+static void share_frames(const mf_memory *memory, page_run pages) {
+    map *map = memory->paged.map;
+    page_source source = as_created(memory);
+    map_lock(map);
+    page_tables_share(&map->tables, map_run(map, pages), &source);
+    map_unlock(map);
+}
+
 static bool place_pages(const mf_memory *memory, page_run pages) {
     restore(memory, pages, false);
-    return !is_at_touch(memory) || share_pages(memory, pages);
+    if (is_at_touch(memory))
+        share_frames(memory, pages);
+    return true;
 }
 
 /* ---- Creation ------------------------------------------------------------------------------ */

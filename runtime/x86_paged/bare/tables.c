@@ -213,7 +213,9 @@ static bool populate(const page_tables *tables, virtual_run run, purpose purpose
         bool is_there;
         if (!extend_path(tables, run, address, purpose, &at, &is_there))
             return false;
-        uint64_t entry_last = address | (span_of(at.level) - 1);
+        /* Where frames come later, all entries of a lowest table are there with one. */
+        unsigned level = tables->at_touch && at.level == 1 ? HUGE_LEVEL : at.level;
+        uint64_t entry_last = address | (span_of(level) - 1);
         if (is_there && entry_last >= last)
             return true;
         address = is_there ? entry_last + 1 : address;
@@ -265,17 +267,35 @@ static bool take_chain(const page_tables *tables, uint64_t count, uint64_t *chai
 typedef struct sweep sweep;
 typedef bool leaf_step(sweep *sweep, pte *e, unsigned level, virtual_run part);
 
+/* Which leaves: those whose bits under the mask are these; all zero: all. */
+typedef struct leaf_filter {
+    uint64_t mask;
+    uint64_t bits;
+} leaf_filter;
+
+static leaf_filter filter_of(frame_kind kind) {
+    switch (kind) {
+    case FRAME_ANY:
+        break;
+    case FRAME_OWN:
+        return (leaf_filter){PTE_HAS_FRAME | PTE_SHARED, PTE_HAS_FRAME};
+    case FRAME_DIRTY:
+        return (leaf_filter){PTE_HAS_FRAME | PTE_SHARED | PTE_DIRTY, PTE_HAS_FRAME | PTE_DIRTY};
+    }
+    return (leaf_filter){PTE_HAS_FRAME, PTE_HAS_FRAME};
+}
+
 struct sweep {
     const page_tables *tables;
     leaf_step *step;
     mf_perm perm;
     bool frees_tables;
     bool visits_empty; /* entries of 0 as well, where a promise may be */
-    bool only_dirty;
+    leaf_filter filter;
     const page_source *source;
-    frame_kind kind;
     frame_run found;
     uint64_t count;
+    uint64_t count_most;
     uint64_t spare;      /* a chain for pages that need frames */
     uint64_t going;      /* a chain that is given back when nobody can use it any more */
     virtual_run pending; /* invalidated on this CPU, the shootdown is still to come */
@@ -339,29 +359,52 @@ static void fold_table(sweep *sweep, pte *e, unsigned level, virtual_run part) {
 }
 
 static bool is_visited(const sweep *sweep, pte e, unsigned level) {
+    if ((e.bits & sweep->filter.mask) != sweep->filter.bits)
+        return false;
     return is_leaf(e) || (sweep->visits_empty && e.bits == 0 && level <= PROMISE_LEVEL_MAX);
+}
+
+/*
+ * The first page from `at` on whose entry of this lowest table is visited, or what lies behind `last`. Most
+ * entries are not, where little was touched.
+ */
+static uint64_t skip_entries(const sweep *sweep, const table *t, uint64_t at, uint64_t last) {
+    const pte *first = &t->entries[index_of(at, 1)];
+    const pte *end = &t->entries[index_of(last, 1)] + 1;
+    const pte *e = first;
+    while (e < end && !is_visited(sweep, pte_read(e), 1))
+        e++;
+    return at + (uint64_t)(e - first) * MF_PAGE_SIZE;
+}
+
+static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last);
+
+/* One entry, and all below. */
+static bool sweep_entry(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    pte read = pte_read(e);
+    if (!is_table(read, level))
+        return !is_visited(sweep, read, level) || sweep->step(sweep, e, level, part);
+    if (!sweep_table(sweep, frame_of(read), level - 1, part.start, last_byte(part)))
+        return false;
+    fold_table(sweep, e, level, part);
+    return true;
 }
 
 /* The PTEs of one table for [start, last], and all below. False if a step was. */
 static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last) {
     table *t = table_at(sweep->tables->frames->direct_map, frame);
-    for (uint64_t at = start;;) {
-        pte *e = &t->entries[index_of(at, level)];
-        pte read = pte_read(e);
+    for (uint64_t at = start; at - 1 != last;) {
+        at = level == 1 ? skip_entries(sweep, t, at, last) : at;
+        if (at - 1 == last)
+            break;
         uint64_t entry_last = at | (span_of(level) - 1);
         uint64_t part_last = entry_last < last ? entry_last : last;
         virtual_run part = {at, (part_last - at + 1) / MF_PAGE_SIZE};
-        if (is_table(read, level)) {
-            if (!sweep_table(sweep, frame_of(read), level - 1, at, part_last))
-                return false;
-            fold_table(sweep, e, level, part);
-        } else if (is_visited(sweep, read, level) && !sweep->step(sweep, e, level, part)) {
+        if (!sweep_entry(sweep, &t->entries[index_of(at, level)], level, part))
             return false;
-        }
-        if (part_last == last)
-            return true;
         at = part_last + 1;
     }
+    return true;
 }
 
 static bool sweep_run(sweep *sweep, virtual_run run) {
@@ -459,10 +502,12 @@ static bool count_missing_step(sweep *sweep, pte *e, unsigned level, virtual_run
     return true;
 }
 
-static bool count_own_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+/* False if there are too many. */
+static bool count_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    (void)e;
     (void)level;
-    sweep->count += is_own(*e) ? part.pages : 0;
-    return true;
+    sweep->count += part.pages;
+    return sweep->count <= sweep->count_most;
 }
 
 /* One of the frames that were taken for this. */
@@ -483,15 +528,8 @@ static bool populate_step(sweep *sweep, pte *e, unsigned level, virtual_run part
     return true;
 }
 
-static bool is_of_kind(pte e, frame_kind kind) {
-    return has_frame(e) &&
-           (kind == FRAME_ANY || (is_own(e) && (kind == FRAME_OWN || (e.bits & PTE_DIRTY) != 0)));
-}
-
 static bool find_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     uint64_t offset = part.start & (span_of(level) - 1);
-    if (!is_of_kind(*e, sweep->kind))
-        return true;
     sweep->found = (frame_run){part, frame_of(*e) + offset};
     return false;
 }
@@ -504,10 +542,14 @@ static uint64_t without_own(const sweep *sweep, pte e, unsigned level, uint64_t 
                              : shared_leaf(sweep->tables, frame, perm_of(e));
 }
 
+static bool share_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    if (!has_frame(*e))
+        pte_write(e, without_own(sweep, *e, level, part.start));
+    return true;
+}
+
 static bool retire_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     pte before = *e;
-    if (!is_own(before))
-        return true;
     pte_write(e, without_own(sweep, before, level, part.start));
     if (is_present(before))
         invalidate(sweep, part);
@@ -519,8 +561,6 @@ static bool retire_step(sweep *sweep, pte *e, unsigned level, virtual_run part) 
 /* A CPU that had the page cached as dirty would not note the next store to it. */
 static bool refill_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     bool is_dirty = (e->bits & PTE_DIRTY) != 0;
-    if (!is_own(*e) || (sweep->only_dirty && !is_dirty))
-        return true;
     unsigned char *bytes = bytes_of_part(sweep, *e, level, part);
     for (uint64_t i = 0; i < part.pages; i++)
         sweep->source->fill(sweep->source->context, part.start + i * MF_PAGE_SIZE, bytes + i * MF_PAGE_SIZE);
@@ -583,9 +623,9 @@ bool page_tables_populate(const page_tables *tables, virtual_run run) {
     return run.pages == 0 || (populate_or_undo(tables, run, small) && populate_small(tables, run));
 }
 
-void page_tables_share(const page_tables *tables, uint64_t address, uint64_t frame) {
-    walk_end at = walk_to(tables, address);
-    pte_write(at.pte, shared_leaf(tables, frame, perm_of(at.read)));
+void page_tables_share(const page_tables *tables, virtual_run run, const page_source *source) {
+    sweep share = {.tables = tables, .step = share_step, .source = source, .visits_empty = true};
+    sweep_run(&share, run);
 }
 
 bool page_tables_have(const page_tables *tables, virtual_run run, mf_perm perm) {
@@ -625,7 +665,7 @@ bool page_tables_renew(const page_tables *tables, virtual_run run) {
 }
 
 void page_tables_clear(const page_tables *tables, virtual_run run) {
-    sweep hide = {.tables = tables, .step = set_step, .perm = MF_PERM_NONE};
+    sweep hide = {.tables = tables, .step = set_step, .perm = MF_PERM_NONE, .filter = filter_of(FRAME_ANY)};
     sweep clear = {.tables = tables, .step = give_step, .frees_tables = true};
     sweep_run(&hide, run);
     sweep_run(&clear, run);
@@ -638,7 +678,7 @@ uint64_t page_tables_frame(const page_tables *tables, uint64_t address) {
 }
 
 bool page_tables_find(const page_tables *tables, virtual_run run, frame_kind kind, frame_run *part) {
-    sweep find = {.tables = tables, .step = find_step, .kind = kind};
+    sweep find = {.tables = tables, .step = find_step, .filter = filter_of(kind)};
     bool has_none = sweep_run(&find, run);
     *part = find.found;
     return !has_none;
@@ -650,12 +690,15 @@ bool page_tables_shares(const page_tables *tables, uint64_t address) {
 
 void page_tables_restore(const page_tables *tables, virtual_run run, const page_source *source,
                          bool only_dirty, uint64_t keep_most) {
-    sweep restore = {.tables = tables, .step = refill_step, .source = source, .only_dirty = only_dirty};
-    if (source->share != NULL) {
-        sweep count = {.tables = tables, .step = count_own_step};
-        sweep_run(&count, run);
-        restore.step = count.count > keep_most ? retire_step : refill_step;
-    }
+    sweep count = {
+        .tables = tables, .step = count_step, .filter = filter_of(FRAME_OWN), .count_most = keep_most};
+    bool keeps_frames = source->share == NULL || sweep_run(&count, run);
+    sweep restore = {
+        .tables = tables,
+        .step = keeps_frames ? refill_step : retire_step,
+        .source = source,
+        .filter = filter_of(keeps_frames && only_dirty ? FRAME_DIRTY : FRAME_OWN),
+    };
     sweep_run(&restore, run);
 }
 

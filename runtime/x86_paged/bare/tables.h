@@ -70,12 +70,21 @@ void page_tables_unreserve(const page_tables *tables, virtual_run run);
 /* The pages have frames of their own, with the bytes and permissions that they had. False as there. */
 bool page_tables_populate(const page_tables *tables, virtual_run run);
 
+/* What pages have at first, and again. */
+typedef struct page_source {
+    void *context;
+    /* The bytes of the page at `address` are written to `bytes`. */
+    void (*fill)(void *context, uint64_t address, unsigned char *bytes);
+    /* A frame that has them and is shared, or NO_FRAME if they are zero; NULL: pages keep their frames. */
+    uint64_t (*share)(void *context, uint64_t address);
+} page_source;
+
 /* The pages can be shared without failing; false as there. */
 bool page_tables_reserve_small(const page_tables *tables, virtual_run run);
 
-/* The page, which has no frame of its own and is reserved small, has this one as long as nobody stores to it.
- */
-void page_tables_share(const page_tables *tables, uint64_t address, uint64_t frame);
+/* The pages, which are reserved small, have the source's frames as long as nobody stores to them, or keep
+ * their own. */
+void page_tables_share(const page_tables *tables, virtual_run run, const page_source *source);
 
 /* Whether nobody has mapped anything there. */
 bool page_tables_are_empty(const page_tables *tables, virtual_run run);
@@ -116,15 +125,6 @@ bool page_tables_find(const page_tables *tables, virtual_run run, frame_kind kin
 
 /* Whether the page has a frame that is not its own. */
 bool page_tables_shares(const page_tables *tables, uint64_t address);
-
-/* What page_tables_restore gives pages. */
-typedef struct page_source {
-    void *context;
-    /* The bytes of the page at `address` are written to `bytes`. */
-    void (*fill)(void *context, uint64_t address, unsigned char *bytes);
-    /* A frame that has them and is shared, or NO_FRAME if they are zero; NULL: pages keep their frames. */
-    uint64_t (*share)(void *context, uint64_t address);
-} page_source;
 
 /*
  * Pages with frames of their own have the bytes of the source, and are not dirty: all of them, or only those

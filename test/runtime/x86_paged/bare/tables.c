@@ -466,7 +466,7 @@ static void share_image(model *m, virtual_run run) {
         if (!is_of_image(i) || !page_tables_reserve_small(&tables, (virtual_run){address, 1}))
             continue;
         if (page_tables_frame(&tables, address) == NO_FRAME) {
-            page_tables_share(&tables, address, share(image, address));
+            page_tables_share(&tables, (virtual_run){address, 1}, &(page_source){image, fill, share});
             m->byte[i] = image_byte(i);
         }
         CHECK(page_tables_shares(&tables, address) ==
