@@ -109,6 +109,8 @@ bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) 
         return false;
     if (answer == TOUCH_WANTS_FRAME)
         keep_promise(host, registers, address, operation);
+    else if (answer == TOUCH_WAITS)
+        cpu_pause();
     if (answer != TOUCH_REFUSED)
         return true;
     if (!page_fault_resolve(&fault, &fixup))

@@ -14,9 +14,11 @@
 #ifndef MEMFOLD_RUNTIME_X86_PAGED_BARE_PTE_H
 #define MEMFOLD_RUNTIME_X86_PAGED_BARE_PTE_H
 
-#include "x86_paged/bare/tables.h"
+#include <memfold/abi.h>
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LEVELS 4
 #define LEVEL_BITS 9
@@ -55,7 +57,6 @@ typedef struct table {
 
 MF_STATIC_ASSERT(sizeof(pte) == 8, "a PTE is 8 bytes");
 MF_STATIC_ASSERT(sizeof(table) == MF_PAGE_SIZE, "a table fills a frame");
-MF_STATIC_ASSERT(HUGE_LEAF_PAGES == TABLE_ENTRIES, "a huge leaf is as large as a table of leaves");
 
 static inline pte pte_read(const pte *e) {
     return (pte){__atomic_load_n(&e->bits, __ATOMIC_ACQUIRE)};

@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+MF_STATIC_ASSERT(HUGE_LEAF_PAGES == TABLE_ENTRIES, "a huge leaf is as large as a table of leaves");
+
 static unsigned char *bytes_at(const page_tables *tables, uint64_t frame) {
     return tables->frames->direct_map + frame;
 }
