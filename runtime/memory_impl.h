@@ -46,8 +46,10 @@ struct mf_memory {
     mf_layout *start;
     mf_heap heap;
     uint64_t start_top;
-    mf_image *image;     /* NULL: no bytes */
-    backed_list backed;  /* which pages are mappings of images, with the lock of sbrk held or in a change */
+    mf_image *image;    /* NULL: no bytes */
+    backed_list backed; /* which pages are mappings of images, with the lock of sbrk held or in a change */
+    page_run
+        changed; /* no other page has another permission than at creation, but those that sbrk has added */
     bool has_lost_pages; /* pages with bytes in the image may be neither its mappings nor written */
     mf_layout *current;  /* the live layout, or NULL since it changed */
     union {              /* the backend's own, zero at first; only the files of config.backend touch it */

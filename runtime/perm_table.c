@@ -145,10 +145,9 @@ void perm_table_grow(perm_table *table, page_run run) {
     note_high(table);
 }
 
-void perm_table_clear(perm_table *table) {
-    if (table->len_pages <= SHORT_TABLE_PAGES)
-        memset(table->perms, MF_PERM_NONE, table->len_pages);
-    else
-        os_zero(table->perms, MF_PERM_TABLE_PAGES);
-    table->len_pages = 0;
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages) {
+    uint32_t end = run.end < table->len_pages ? run.end : table->len_pages;
+    if (run.first < end)
+        memset(table->perms + run.first, MF_PERM_NONE, end - run.first);
+    table->len_pages = len_pages;
 }

@@ -65,7 +65,10 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm);
  */
 void perm_table_grow(perm_table *table, page_run run);
 
-/* All pages are NONE again. */
-void perm_table_clear(perm_table *table);
+/*
+ * The pages are NONE, and those from `len_pages` on are so after it. Unlike set it does not look for the end
+ * of the table.
+ */
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages);
 
 #endif
