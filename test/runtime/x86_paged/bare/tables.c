@@ -94,7 +94,7 @@ static void give(void *context, uint64_t frame) {
 /* ---- CPUs: a walker that knows nothing of ours, and caches that remember until they are told ---- */
 
 typedef struct translation {
-    bool is_present, is_writable, is_user, no_execute, is_huge;
+    bool is_present, is_writable, is_user, no_execute, is_huge, is_dirty;
     uint64_t physical;
 } translation;
 
@@ -123,6 +123,7 @@ static translation walk(uint64_t address) {
             uint64_t mask = (UINT64_C(1) << shift) - 1;
             CHECK((frame & mask) == 0);
             t.is_present = true;
+            t.is_dirty = (word >> 6 & 1) != 0;
             t.physical = frame | (address & mask);
             return t;
         }
@@ -260,6 +261,8 @@ static void use_cached(cpu *c) {
         translation now = walk(START + i * MF_PAGE_SIZE);
         translation old = c->pages[i];
         CHECK(!old.is_present || (now.is_present && now.physical == old.physical));
+        /* It would not note another store. */
+        CHECK(!old.is_dirty || now.is_dirty);
         /* One that is not told of more rights faults, and its handler finds them. */
         CHECK(!old.is_present || old.is_writable == now.is_writable || (c != cpus && now.is_writable));
         c->pages[i] = now;
