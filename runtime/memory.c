@@ -1,6 +1,7 @@
 /* Memories: life and state. */
 #include "live_layout.h"
 #include "memory_impl.h"
+#include "memory_reuse.h"
 #include "os.h"
 #include "views.h"
 
@@ -37,16 +38,7 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-/* What a memory begins with. */
-typedef struct creation {
-    mf_layout *layout; /* borrowed, as all here */
-    mf_layout *start;
-    mf_heap heap;
-    uint64_t top;
-    const mf_image *image;
-} creation;
-
-static void keep_creation(mf_memory *memory, creation from) {
+void memory_keep_creation(mf_memory *memory, creation from) {
     memory->created = mf_layout_retain(from.layout);
     memory->start = mf_layout_retain(from.start);
     memory->heap = from.heap;
@@ -55,7 +47,7 @@ static void keep_creation(mf_memory *memory, creation from) {
 }
 
 /* The heap as created. */
-static void apply_heap(mf_memory *memory) {
+void memory_apply_heap(mf_memory *memory) {
     uint64_t end = page_ceil(memory->start_top);
     memory->heap_top = memory->start_top;
     memory->grown_from = end;
@@ -73,8 +65,8 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
     made->view.u33_stamp = MF_LAYOUT_STAMP_REFUSED;
     made->ops = ops_of(config.backend);
     made->config = config;
-    keep_creation(made, from);
-    apply_heap(made);
+    memory_keep_creation(made, from);
+    memory_apply_heap(made);
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
@@ -85,18 +77,11 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
 }
 
 /* The live table, all NONE before, is that of creation. */
-static void apply_start(mf_memory *memory) {
+void memory_apply_start(mf_memory *memory) {
     for (size_t i = 0; i < memory->start->run_count; i++) {
         layout_run run = memory->start->runs[i];
         perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
     }
-}
-
-/* How far pages may have permissions or bytes without another change, those of the heap included. */
-static uint64_t creation_max(const mf_memory *memory) {
-    uint64_t end = memory_creation_end(memory);
-    uint64_t heap_end = heap_limit(memory->heap);
-    return heap_end > end ? heap_end : end;
 }
 
 static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
@@ -104,31 +89,27 @@ static mf_status create(creation from, mf_memory_config config, mf_memory **memo
     mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
-    status = memory_max_check(made, creation_max(made), diag);
+    status = memory_max_check(made, creation_end(&from), diag);
     if (status == MF_OK && !made->ops->build(made))
         status = memory_exhausted(diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
         return status;
     }
-    apply_start(made);
+    memory_apply_start(made);
     made->current = mf_layout_retain(from.layout);
     views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
 }
 
-static mf_status create_from_layout(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                                    mf_memory **memory, mf_diag *diag) {
-    mf_layout *shared = (mf_layout *)layout;
-    return create((creation){shared, shared, shared->heap, shared->heap.base, image}, config, memory, diag);
-}
-
-static mf_status create_from_state(const mf_image *image, mf_memory_config config, mf_memory **memory,
-                                   mf_diag *diag) {
-    const image_state *state = &image->state;
-    return create((creation){state->layout, state->start, state->heap, state->heap_top, image}, config,
-                  memory, diag);
+creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *empty) {
+    if (layout == NULL && image != NULL && image->state.layout != NULL) {
+        const image_state *state = &image->state;
+        return (creation){state->layout, state->start, state->heap, state->heap_top, image};
+    }
+    mf_layout *shared = layout != NULL ? (mf_layout *)layout : empty;
+    return (creation){shared, shared, shared->heap, shared->heap.base, image};
 }
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
@@ -137,7 +118,7 @@ static mf_status create_empty(const mf_image *image, mf_memory_config config, mf
     if (empty == NULL)
         return memory_exhausted(diag);
     layout_seal(empty, (mf_heap){0});
-    mf_status status = create_from_layout(empty, image, config, memory, diag);
+    mf_status status = create(creation_of(NULL, image, empty), config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
@@ -160,10 +141,9 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->index,
                            "a memory is made for 33-bit indices or for 32-bit ones");
     }
-    if (layout != NULL)
-        return create_from_layout(layout, image, *config, memory, diag);
-    return image != NULL && image->state.layout != NULL ? create_from_state(image, *config, memory, diag)
-                                                        : create_empty(image, *config, memory, diag);
+    bool is_empty = layout == NULL && (image == NULL || image->state.layout == NULL);
+    return is_empty ? create_empty(image, *config, memory, diag)
+                    : create(creation_of(layout, image, NULL), *config, memory, diag);
 }
 
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
@@ -213,10 +193,10 @@ static void restore_layout(mf_memory *memory) {
             perm_table_set(&memory->table, grown, MF_PERM_NONE);
     } else {
         perm_table_clear(&memory->table);
-        apply_start(memory);
+        memory_apply_start(memory);
         live_layout_drop(memory);
     }
-    apply_heap(memory);
+    memory_apply_heap(memory);
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {

@@ -152,3 +152,10 @@ void perm_table_clear(perm_table *table) {
         os_zero(table->perms, MF_PERM_TABLE_PAGES);
     table->len_pages = 0;
 }
+
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout) {
+    for (size_t i = 0; i < layout->run_count; i++)
+        memset(table->perms + layout->runs[i].first, MF_PERM_NONE,
+               layout->runs[i].end - layout->runs[i].first);
+    table->len_pages = 0;
+}

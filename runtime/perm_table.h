@@ -8,6 +8,7 @@
 #ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
 #define MEMFOLD_RUNTIME_PERM_TABLE_H
 
+#include "layout_impl.h"
 #include "pages.h"
 #include "perm_space.h"
 
@@ -65,7 +66,8 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm);
  */
 void perm_table_grow(perm_table *table, page_run run);
 
-/* All pages are NONE again. */
+/* All pages are NONE again. The second is told the only ones that are not. */
 void perm_table_clear(perm_table *table);
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout);
 
 #endif
