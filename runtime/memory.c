@@ -1,7 +1,7 @@
 /* Memories: life and state. */
 #include "live_layout.h"
 #include "memory_impl.h"
-#include "memory_reuse.h"
+#include "memory_start.h"
 #include "os.h"
 #include "views.h"
 
@@ -38,23 +38,6 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-void memory_keep_creation(mf_memory *memory, creation from) {
-    memory->created = mf_layout_retain(from.layout);
-    memory->start = mf_layout_retain(from.start);
-    memory->heap = from.heap;
-    memory->start_top = from.top;
-    memory->image = mf_image_retain(from.image);
-}
-
-/* The heap as created. */
-void memory_apply_heap(mf_memory *memory) {
-    uint64_t end = page_ceil(memory->start_top);
-    memory->heap_top = memory->start_top;
-    memory->grown_from = end;
-    memory->grown_to = end;
-    views_publish_heap_end(memory, end);
-}
-
 /* A memory with an empty table and no bytes. Keeps references of what is in `from`. */
 static mf_status open_memory(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made = os_allocate(sizeof *made);
@@ -76,14 +59,6 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
     return MF_OK;
 }
 
-/* The live table, all NONE before, is that of creation. */
-void memory_apply_start(mf_memory *memory) {
-    for (size_t i = 0; i < memory->start->run_count; i++) {
-        layout_run run = memory->start->runs[i];
-        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
-    }
-}
-
 static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(from, config, &made, diag);
@@ -101,15 +76,6 @@ static mf_status create(creation from, mf_memory_config config, mf_memory **memo
     views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
-}
-
-creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *empty) {
-    if (layout == NULL && image != NULL && image->state.layout != NULL) {
-        const image_state *state = &image->state;
-        return (creation){state->layout, state->start, state->heap, state->heap_top, image};
-    }
-    mf_layout *shared = layout != NULL ? (mf_layout *)layout : empty;
-    return (creation){shared, shared, shared->heap, shared->heap.base, image};
 }
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
