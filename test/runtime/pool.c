@@ -307,7 +307,7 @@ static void nothing_survives(void) {
 
 /* ---- Threads and forks ------------------------------------------------------------------------ */
 
-enum { THREADS = 3, LIVES = 300 };
+enum { THREADS = 3, LIVES = 200 };
 
 static atomic_bool stops;
 
@@ -363,7 +363,7 @@ static void threads(void) {
 /* A child that finds a list held for ever would never end. */
 static void fork_often(mf_pool *pool) {
     uint64_t random = 17;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 60; i++) {
         pid_t child = fork();
         expect(child >= 0);
         if (child == 0) {
