@@ -7,12 +7,16 @@
  *
  * UNSUPPORTED: sanitize-thread
  *
- * CHECK: copy, another layout: {{[1-9][0-9]*}} calls
+ * CHECK: copy, another layout: {{[0-9]+}} calls
  * CHECK-NEXT: copy, another image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy, an image and none: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy, return: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy, return of an image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, another layout: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, another image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, an image and none: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged, return: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged, return of an image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: nothing was left behind
  */
 #include "lib/every_call.h"
@@ -34,9 +38,10 @@ typedef struct scenario {
     const char *name;
     bool first_has_image;
     bool second_has_image;
+    bool refuses_return; /* or else the hand-out to the second */
 } scenario;
 
-/* `at` is where the regions begin: guests at different places share some pages. */
+/* `at` is where the regions begin: guests at 8 and at 0 share some pages. */
 static guest make_guest(uint32_t at, bool has_image, unsigned char byte) {
     static unsigned char bytes[40 * MF_PAGE_SIZE];
     guest made = {.first = has_image ? byte : 0};
@@ -75,50 +80,59 @@ static void expect_fresh(mf_memory *memory, const guest *g, uint32_t at) {
 }
 
 /* The first guest leaves bytes, rights and a hole. */
-static void leave(mf_pool *pool, const guest *g) {
+static void leave(mf_pool *pool, const guest *g, bool refuses) {
     mf_memory *memory;
     expect_ok(mf_pool_take(pool, g->layout, g->image, &memory, NULL));
     expect(mf_memory_fill(memory, 8 * PAGE, 0xee, 8 * PAGE));
     expect_ok(mf_memory_unmap(memory, 20 * PAGE, PAGE, NULL));
     expect_ok(mf_memory_map_region(memory, 80 * PAGE, PAGE, MF_READ_WRITE, "secret", 6, NULL));
-    refusals_begin();
+    if (refuses)
+        refusals_begin();
     mf_pool_give(pool, memory);
-    refusals_end();
+    if (refuses)
+        refusals_end();
 }
 
-static void take(mf_pool *pool, const guest *g, uint32_t at) {
+static void take(mf_pool *pool, const guest *g, uint32_t at, bool refuses) {
     mf_memory *memory = NULL;
     mf_diag diag = {0};
-    const char *before = scenario_now.call;
-    if (before == NULL)
+    if (refuses)
         refusals_begin();
     mf_status status = mf_pool_take(pool, g->layout, g->image, &memory, &diag);
-    if (before == NULL)
+    if (refuses)
         refusals_end();
     if (was_refused(status, &diag))
         expect_ok(mf_pool_take(pool, g->layout, g->image, &memory, NULL));
+    mf_memory *clone;
+    expect_ok(mf_memory_clone(memory, &clone, NULL));
+    expect_fresh(memory, g, at);
+    expect_fresh(clone, g, at);
+    expect_ok(mf_memory_reset(memory, NULL));
     expect_fresh(memory, g, at);
     mf_memory_destroy(memory);
+    mf_memory_destroy(clone);
 }
 
-/* Where no call of the return is refused, the next hand-out's are counted on their own. */
 static void run(const void *context) {
     const scenario *s = context;
     const mf_pool_config config = {.memory = {.backend = backend}};
     guest first = make_guest(8, s->first_has_image, 1);
-    guest second = make_guest(16, s->second_has_image, 2);
+    guest second = make_guest(0, s->second_has_image, 2);
     mf_pool *pool;
     expect_ok(mf_pool_create(&config, &pool, NULL));
-    leave(pool, &first);
-    take(pool, &second, 16);
+    leave(pool, &first, s->refuses_return);
+    take(pool, &second, 0, !s->refuses_return);
     mf_pool_destroy(pool);
     release_guest(first);
     release_guest(second);
 }
 
 int main(void) {
-    static const scenario scenarios[] = {
-        {"another layout", false, false}, {"another image", true, true}, {"an image and none", true, false}};
+    static const scenario scenarios[] = {{"another layout", false, false, false},
+                                         {"another image", true, true, false},
+                                         {"an image and none", true, false, false},
+                                         {"return", false, true, true},
+                                         {"return of an image", true, true, true}};
     for (size_t b = 0; b < BACKEND_COUNT; b++) {
         backend = BACKENDS[b].backend;
         for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
