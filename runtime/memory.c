@@ -71,7 +71,7 @@ static mf_status create(creation from, mf_memory_config config, mf_memory **memo
         mf_memory_destroy(made);
         return status;
     }
-    memory_apply_start(made);
+    memory_apply_start(made, (page_run){0, memory_start_len_pages(made)});
     made->current = mf_layout_retain(from.layout);
     views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
@@ -136,6 +136,7 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
+    made->changed = memory->changed;
     made->has_lost_pages = memory->has_lost_pages;
     made->heap_top = memory->heap_top;
     made->grown_from = memory->grown_from;
@@ -148,21 +149,21 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
 }
 
 /*
- * The permissions and the layout of creation are in force again. Where only the heap has grown, nothing else
- * of the table is touched; otherwise the fingerprint must be asked for again.
+ * The permissions and the layout of creation are in force again. The table is touched where it may differ;
+ * what sbrk has added lies above the heap of creation.
  */
 static void restore_layout(mf_memory *memory) {
     uint64_t end = page_ceil(memory->start_top);
-    if (memory->current != NULL && mf_layout_equal(memory->current, memory->created)) {
-        page_run grown = page_run_of(end, memory->view.heap_end - end);
-        if (!run_is_empty(grown))
-            perm_table_set(&memory->table, grown, MF_PERM_NONE);
-    } else {
-        perm_table_clear(&memory->table);
-        memory_apply_start(memory);
-        live_layout_drop(memory);
-    }
+    page_run grown = page_run_of(end, memory->view.heap_end - end);
+    uint32_t len_pages = memory_start_len_pages(memory);
+    perm_table_cut(&memory->table, grown, memory->table.len_pages);
+    perm_table_cut(&memory->table, memory->changed, len_pages);
+    memory_apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));
+    memory->changed = (page_run){0, 0};
     memory_apply_heap(memory);
+    mf_layout_release(memory->current);
+    memory->current = mf_layout_retain(memory->created);
+    views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {

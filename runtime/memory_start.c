@@ -1,5 +1,6 @@
 /* What memories begin with. */
 #include "memory_start.h"
+#include "layout_walk.h"
 #include "views.h"
 
 creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *empty) {
@@ -28,10 +29,12 @@ void memory_apply_heap(mf_memory *memory) {
     views_publish_heap_end(memory, end);
 }
 
-/* The live table, all NONE before, is that of creation. */
-void memory_apply_start(mf_memory *memory) {
-    for (size_t i = 0; i < memory->start->run_count; i++) {
-        layout_run run = memory->start->runs[i];
-        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
-    }
+/* The pages, which are NONE in the live table, are as at creation. */
+void memory_apply_start(mf_memory *memory, page_run pages) {
+    layout_walk walk = layout_walk_begin(memory->start, pages);
+    page_run part;
+    mf_perm perm;
+    while (layout_walk_next(&walk, &part, &perm))
+        if (perm != MF_PERM_NONE)
+            perm_table_set(&memory->table, part, perm);
 }

@@ -145,17 +145,9 @@ void perm_table_grow(perm_table *table, page_run run) {
     note_high(table);
 }
 
-void perm_table_clear(perm_table *table) {
-    if (table->len_pages <= SHORT_TABLE_PAGES)
-        memset(table->perms, MF_PERM_NONE, table->len_pages);
-    else
-        os_zero(table->perms, MF_PERM_TABLE_PAGES);
-    table->len_pages = 0;
-}
-
-void perm_table_clear_layout(perm_table *table, const mf_layout *layout) {
-    for (size_t i = 0; i < layout->run_count; i++)
-        memset(table->perms + layout->runs[i].first, MF_PERM_NONE,
-               layout->runs[i].end - layout->runs[i].first);
-    table->len_pages = 0;
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages) {
+    uint32_t end = run.end < table->len_pages ? run.end : table->len_pages;
+    if (run.first < end)
+        memset(table->perms + run.first, MF_PERM_NONE, end - run.first);
+    table->len_pages = len_pages;
 }

@@ -8,7 +8,6 @@
 #ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
 #define MEMFOLD_RUNTIME_PERM_TABLE_H
 
-#include "layout_impl.h"
 #include "pages.h"
 #include "perm_space.h"
 
@@ -66,8 +65,10 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm);
  */
 void perm_table_grow(perm_table *table, page_run run);
 
-/* All pages are NONE again. The second is told the only ones that are not. */
-void perm_table_clear(perm_table *table);
-void perm_table_clear_layout(perm_table *table, const mf_layout *layout);
+/*
+ * The pages are NONE, and those from `len_pages` on are so after it. Unlike set it does not look for the end
+ * of the table.
+ */
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages);
 
 #endif
