@@ -121,7 +121,12 @@ mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const m
                           mf_embed **embed, mf_diag *diag);
 void mf_embed_destroy(mf_embed *embed);
 
-/* The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below. */
+/*
+ * The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below. Since
+ * 22 LLVM deprecates its global context, which is used here to tell copies of LLVM apart and for nothing else.
+ */
+_Pragma("GCC diagnostic push")
+_Pragma("GCC diagnostic ignored \"-Wdeprecated-declarations\"")
 static inline mf_status mf_embed_define_checked(LLVMModuleRef module, const mf_layout *layout,
                                                 const mf_accessor_options *options, const char *prefix,
                                                 LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
@@ -134,6 +139,7 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
     mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
     return status != MF_OK ? status : mf_embed_create(module, layout, options, embed, diag);
 }
+_Pragma("GCC diagnostic pop")
 #define mf_embed_define(...) mf_embed_define_checked(__VA_ARGS__)
 #define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
 
