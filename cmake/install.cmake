@@ -71,4 +71,7 @@ if(MEMFOLD_GEN)
   install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT gen)
   install(FILES tools/completion/memfold
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT gen)
+  install(FILES tools/completion/_memfold DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT gen)
+  install(FILES tools/completion/memfold.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT gen)
 endif()
