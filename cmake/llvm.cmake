@@ -16,14 +16,16 @@ if(MEMFOLD_LLVM AND LLVM_DIR AND LLVM_DIR STREQUAL MEMFOLD_LLVM_FOUND AND NOT ME
 endif()
 
 if(LLVM_DIR)
+  set(asked ${LLVM_DIR})
   find_package(LLVM QUIET CONFIG PATHS ${LLVM_DIR} NO_DEFAULT_PATH)
   if(NOT LLVM_FOUND)
-    message(FATAL_ERROR "LLVM_DIR is ${LLVM_DIR}, where no LLVMConfig.cmake can be read.")
+    set(LLVM_DIR ${asked} CACHE PATH "" FORCE)
+    message(FATAL_ERROR "LLVM_DIR is ${asked}, where no LLVMConfig.cmake can be read.")
   elseif(NOT LLVM_VERSION_MAJOR IN_LIST memfold_llvm_majors)
-    message(FATAL_ERROR "LLVM_DIR is ${LLVM_DIR}, which is LLVM ${LLVM_VERSION}: memfold is built with LLVM 19, 20, 21 "
+    message(FATAL_ERROR "LLVM_DIR is ${asked}, which is LLVM ${LLVM_VERSION}: memfold is built with LLVM 19, 20, 21 "
       "or 22. Before 19 LLVM's C API cannot build callbr.")
   elseif(MEMFOLD_LLVM AND NOT MEMFOLD_LLVM EQUAL LLVM_VERSION_MAJOR)
-    message(FATAL_ERROR "LLVM_DIR is ${LLVM_DIR}, which is LLVM ${LLVM_VERSION}, but MEMFOLD_LLVM is ${MEMFOLD_LLVM}.")
+    message(FATAL_ERROR "LLVM_DIR is ${asked}, which is LLVM ${LLVM_VERSION}, but MEMFOLD_LLVM is ${MEMFOLD_LLVM}.")
   endif()
 else()
   set(seen "")
@@ -51,16 +53,25 @@ else()
 endif()
 message(STATUS "memfold: LLVM ${LLVM_VERSION} (${LLVM_DIR})")
 
-# Headers count as system headers.
+# What is linked, by names that an installed package can repeat: the shared library, or the static ones with what is behind
+# them. Headers count as system headers.
+if(MEMFOLD_LLVM_STATIC)
+  execute_process(COMMAND ${LLVM_TOOLS_BINARY_DIR}/llvm-config --link-static --libs --system-libs
+    all-targets analysis bitreader bitwriter core irreader linker object orcjit passes
+    OUTPUT_VARIABLE memfold_llvm_names COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "[ \n]+" ";" memfold_llvm_names " ${memfold_llvm_names} stdc++")
+  list(TRANSFORM memfold_llvm_names REPLACE "^-l" "")
+  list(REMOVE_ITEM memfold_llvm_names "")
+elseif(TARGET LLVM)
+  set(memfold_llvm_names LLVM-${LLVM_VERSION_MAJOR})
+else()
+  message(FATAL_ERROR "LLVM ${LLVM_VERSION} in ${LLVM_DIR} has no shared library: configure with MEMFOLD_LLVM_STATIC=ON.")
+endif()
 add_library(memfold_llvm INTERFACE)
 target_include_directories(memfold_llvm SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
 if(MEMFOLD_LLVM_STATIC)
-  llvm_map_components_to_libnames(memfold_llvm_libraries
-    all-targets analysis bitreader bitwriter core irreader linker object orcjit passes)
+  target_link_directories(memfold_llvm INTERFACE ${LLVM_LIBRARY_DIR})
+  target_link_libraries(memfold_llvm INTERFACE ${memfold_llvm_names})
 else()
-  set(memfold_llvm_libraries LLVM)
-  if(NOT TARGET LLVM)
-    message(FATAL_ERROR "LLVM ${LLVM_VERSION} in ${LLVM_DIR} has no shared library: configure with MEMFOLD_LLVM_STATIC=ON.")
-  endif()
+  target_link_libraries(memfold_llvm INTERFACE LLVM)
 endif()
-target_link_libraries(memfold_llvm INTERFACE ${memfold_llvm_libraries})

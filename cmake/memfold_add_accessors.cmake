@@ -87,8 +87,12 @@ macro(memfold_check_arguments)
   endif()
 endmacro()
 
+# A command that this project builds runs here only if the project is for this machine.
 function(memfold_find_command result)
   if(TARGET memfold::command)
+    get_target_property(imported memfold::command IMPORTED)
+  endif()
+  if(TARGET memfold::command AND (imported OR NOT CMAKE_CROSSCOMPILING))
     set(${result} memfold::command PARENT_SCOPE)
     return()
   endif()

@@ -61,6 +61,8 @@ for major in range(20, int(config.llvm_major) + 1):
     config.available_features.add(f"llvm-{major}")
 
 compiler_directory, compiler_name = os.path.split(config.memfold_cc)
+if "gcc" in compiler_name:
+    config.available_features.add("gcc")  # for what one build of several shows well enough
 cxx_name = compiler_name.replace("gcc", "g++").replace("clang", "clang++")
 cxx = cc.replace(config.memfold_cc, os.path.join(compiler_directory, cxx_name)).replace("-std=c11", "-std=c++17")
 
