@@ -45,7 +45,7 @@
  *             return error;
  *         auto context = std::make_unique<llvm::LLVMContext>();
  *         auto module = std::make_unique<llvm::Module>("client", *context);
- *         module->setTargetTriple((*jit)->getTargetTriple().str());
+ *         LLVMSetTarget(wrap(module.get()), (*jit)->getTargetTriple().str().c_str());
  *         module->setDataLayout((*jit)->getDataLayout());
  *         mf_accessor_options options = {};
  *         options.backend = MF_BACKEND_X86_PAGED;
