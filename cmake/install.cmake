@@ -1,5 +1,6 @@
-# What `cmake --install` puts where, in three components: `runtime`; `jit`, which makes code without LLVM; and
-# `gen`, the generator and the command. Nothing installed knows the prefix, so the tree may be moved.
+# What `cmake --install` puts where, in components: `runtime`; `jit`, which makes code without LLVM; `gen`, the generator;
+# and `command`. Packages take the shared libraries alone, `runtime-library` and so on, which are no part of a whole
+# installation. Nothing installed knows the prefix, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -15,6 +16,10 @@ function(memfold_install_targets component export)
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(EXPORT ${export} FILE ${export}.cmake NAMESPACE memfold::
     DESTINATION ${package_dir} COMPONENT ${component})
+  if(memfold_${component}_shared IN_LIST ARGN)
+    install(TARGETS memfold_${component}_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+      COMPONENT ${component}-library NAMELINK_SKIP EXCLUDE_FROM_ALL)
+  endif()
 endfunction()
 
 # A .pc file finds its prefix from its own place.
@@ -79,12 +84,12 @@ if(MEMFOLD_GEN)
     set(pkgconfig_llvm "")
   endif()
   set_target_properties(memfold PROPERTIES EXPORT_NAME command)
-  memfold_install_targets(gen memfold-command-targets memfold)
+  memfold_install_targets(command memfold-command-targets memfold)
   memfold_install_pkgconfig(gen gen)
   install(FILES ${gen_headers} DESTINATION ${headers_dir} COMPONENT gen)
   install(FILES tools/completion/memfold
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT gen)
-  install(FILES tools/completion/_memfold DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT gen)
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT command)
+  install(FILES tools/completion/_memfold DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT command)
   install(FILES tools/completion/memfold.fish
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT gen)
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT command)
 endif()

@@ -42,8 +42,8 @@ endif()
 if(MEMFOLD_GEN)
   memfold_add_manual(memfold-gen gen "accessors by LLVM: in a module, as function pointers, as files"
     layout_file.h embed.h llvm_maker.h aot.h)
-  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT gen)
-  install(FILES tools/memfold-yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT gen)
+  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT command)
+  install(FILES tools/memfold-yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT command)
 endif()
 add_custom_target(memfold_manual ALL DEPENDS ${manual_files})
 
