@@ -52,8 +52,9 @@
  * Thread rule: as LLVM's, one thread at a time for everything in one LLVMContext.
  *
  * What a module must have. The data layout of its target machine, one of a 64-bit little-endian host
- * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: memfold
- * calls the libLLVM that it was built for, and the client hands its modules to no other. All this is checked
+ * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: client and
+ * memfold share the libLLVM that memfold was built for, or, with LLVM's static libraries (CMake's option
+ * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked
  * by the first calls below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the
  * same calls register the one for x86-64, so a client need not.
  *
@@ -122,11 +123,12 @@ mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const m
 void mf_embed_destroy(mf_embed *embed);
 
 /*
- * The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below. Since
- * 22 LLVM deprecates its global context, which is used here to tell copies of LLVM apart and for nothing else.
+ * The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below.
+ * Since 22 LLVM deprecates its global context, which is used here to tell copies of LLVM apart and for
+ * nothing else.
  */
-_Pragma("GCC diagnostic push")
-_Pragma("GCC diagnostic ignored \"-Wdeprecated-declarations\"")
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static inline mf_status mf_embed_define_checked(LLVMModuleRef module, const mf_layout *layout,
                                                 const mf_accessor_options *options, const char *prefix,
                                                 LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
@@ -139,7 +141,7 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
     mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
     return status != MF_OK ? status : mf_embed_create(module, layout, options, embed, diag);
 }
-_Pragma("GCC diagnostic pop")
+#pragma GCC diagnostic pop
 #define mf_embed_define(...) mf_embed_define_checked(__VA_ARGS__)
 #define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
 
