@@ -27,7 +27,8 @@ function(memfold_install_pkgconfig half component)
 endfunction()
 
 # memfold.h goes with the runtime and includes the headers of the others only where they are.
-file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
+file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h
+  ${PROJECT_SOURCE_DIR}/include/memfold/memfold.hpp)
 set(jit_headers inline.h jit.h plan.h stencil.h)
 set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
 list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
