@@ -129,8 +129,19 @@ mf_status mf_embed_define_checked(unsigned version_major, LLVMContextRef (*get_g
 mf_status mf_embed_create_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
                                   LLVMModuleRef module, const mf_layout *layout,
                                   const mf_accessor_options *options, mf_embed **embed, mf_diag *diag);
-#define mf_embed_define(...) mf_embed_define_checked(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, __VA_ARGS__)
-#define mf_embed_create(...) mf_embed_create_checked(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, __VA_ARGS__)
+#define mf_embed_define(...) mf_embed_define_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+#define mf_embed_create(...) mf_embed_create_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+
+/*
+ * The global context of the LLVM that the translation unit calls, and so the only function here that is no
+ * symbol. LLVM deprecates that context since 22; it tells copies of LLVM apart and serves nothing else.
+ */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static inline LLVMContextRef mf_embed_own_context(void) {
+    return LLVMGetGlobalContext();
+}
+#pragma GCC diagnostic pop
 
 /*
  * One access of the guest. All zero but `view`, `address`, with base = argument `base`, and unless it traps
