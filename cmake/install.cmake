@@ -32,12 +32,38 @@ function(memfold_install_pkgconfig half component)
 endfunction()
 
 # memfold.h goes with the runtime and includes the headers of the others only where they are.
-file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
+file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h
+  ${PROJECT_SOURCE_DIR}/include/memfold/memfold.hpp)
 set(jit_headers inline.h jit.h plan.h stencil.h)
 set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
 list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(REMOVE_ITEM runtime_headers ${jit_headers} ${gen_headers})
+
+# All declarations in one file, for other languages.
+set(ffi_header ${PROJECT_BINARY_DIR}/cmake/memfold-ffi.h)
+set(ffi_runtime ${runtime_headers})
+set(ffi_jit "")
+set(ffi_gen "")
+if(TARGET memfold_jit_shared)
+  set(ffi_jit ${jit_headers})
+endif()
+if(MEMFOLD_GEN)
+  set(ffi_gen ${gen_headers})
+endif()
+set(ffi_arguments "")
+foreach(half runtime jit gen)
+  list(FILTER ffi_${half} EXCLUDE REGEX "/(bare|embed|memfold)[.]h$|[.]hpp$")
+  list(TRANSFORM ffi_${half} REPLACE ".*/" "" OUTPUT_VARIABLE names)
+  list(JOIN names "," names)
+  string(TOUPPER ${half} upper)
+  list(APPEND ffi_arguments "-D${upper}=${names}")
+endforeach()
+add_custom_command(OUTPUT ${ffi_header}
+  COMMAND ${CMAKE_COMMAND} -DCOMPILER=${CMAKE_C_COMPILER} -DINCLUDE=${PROJECT_SOURCE_DIR}/include ${ffi_arguments}
+    -DOUTPUT=${ffi_header} -P ${PROJECT_SOURCE_DIR}/cmake/ffi_header.cmake
+  DEPENDS cmake/ffi_header.cmake ${ffi_runtime} ${ffi_jit} ${ffi_gen} VERBATIM)
+add_custom_target(memfold_ffi_header ALL DEPENDS ${ffi_header})
 
 # ---- runtime
 memfold_install_targets(runtime memfold-runtime-targets memfold_runtime_shared memfold_runtime_static)
@@ -46,7 +72,7 @@ if(TARGET memfold_bare)
   memfold_install_targets(runtime memfold-bare-targets memfold_bare_static)
   memfold_install_pkgconfig(bare runtime)
 endif()
-install(FILES ${runtime_headers} DESTINATION ${headers_dir} COMPONENT runtime)
+install(FILES ${runtime_headers} ${ffi_header} DESTINATION ${headers_dir} COMPONENT runtime)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 
 configure_package_config_file(cmake/memfold-config.cmake.in ${PROJECT_BINARY_DIR}/cmake/memfold-config.cmake

@@ -122,28 +122,27 @@ mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const m
                           mf_embed **embed, mf_diag *diag);
 void mf_embed_destroy(mf_embed *embed);
 
+/* The same two, after mf_embed_check_llvm with the first two arguments; the macros below fill them in. */
+mf_status mf_embed_define_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, const char *prefix,
+                                  LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag);
+mf_status mf_embed_create_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, mf_embed **embed, mf_diag *diag);
+#define mf_embed_define(...) mf_embed_define_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+#define mf_embed_create(...) mf_embed_create_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+
 /*
- * The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below.
- * Since 22 LLVM deprecates its global context, which is used here to tell copies of LLVM apart and for
- * nothing else.
+ * The global context of the LLVM that the translation unit calls, and so the only function here that is no
+ * symbol. LLVM deprecates that context since 22; it tells copies of LLVM apart and serves nothing else.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-static inline mf_status mf_embed_define_checked(LLVMModuleRef module, const mf_layout *layout,
-                                                const mf_accessor_options *options, const char *prefix,
-                                                LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
-    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
-    return status != MF_OK ? status : mf_embed_define(module, layout, options, prefix, functions, diag);
-}
-static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_layout *layout,
-                                                const mf_accessor_options *options, mf_embed **embed,
-                                                mf_diag *diag) {
-    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
-    return status != MF_OK ? status : mf_embed_create(module, layout, options, embed, diag);
+static inline LLVMContextRef mf_embed_own_context(void) {
+    return LLVMGetGlobalContext();
 }
 #pragma GCC diagnostic pop
-#define mf_embed_define(...) mf_embed_define_checked(__VA_ARGS__)
-#define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
 
 /*
  * One access of the guest. All zero but `view`, `address`, with base = argument `base`, and unless it traps
