@@ -48,7 +48,7 @@ void mf_layout_builder_destroy(mf_layout_builder *builder) {
     if (builder == NULL)
         return;
     for (size_t i = 0; i < builder->chunk_count; i++)
-        chunk_release(builder->chunks[i]);
+        os_free(builder->chunks[i]);
     os_free(builder->chunks);
     os_free(builder->boundaries);
     os_free(builder);
