@@ -42,7 +42,7 @@ static bool next_run(run_walk *walk, layout_run *run) {
  * the base that does not fit becomes 0: no heap.
  */
 static mf_heap live_heap(const mf_memory *memory, page_run *pages) {
-    mf_heap heap = memory->created->heap;
+    mf_heap heap = memory->heap;
     uint64_t heap_end = memory->view.heap_end;
     *pages = page_run_of(heap.base, heap_end - heap.base);
     if (perms_all(memory->table.perms, *pages, MF_PERM_RW))
@@ -52,9 +52,7 @@ static mf_heap live_heap(const mf_memory *memory, page_run *pages) {
     return (mf_heap){(uint32_t)heap_end, heap.max_pages - used_pages};
 }
 
-static mf_layout *make_live_layout(const mf_memory *memory) {
-    run_walk start = {.memory = memory};
-    mf_heap heap = live_heap(memory, &start.heap);
+static mf_layout *make_layout(run_walk start, mf_heap heap) {
     layout_run run;
     size_t count = 0;
     for (run_walk walk = start; next_run(&walk, &run);)
@@ -69,6 +67,16 @@ static mf_layout *make_live_layout(const mf_memory *memory) {
     return layout;
 }
 
+static mf_layout *make_live_layout(const mf_memory *memory) {
+    run_walk start = {.memory = memory};
+    mf_heap heap = live_heap(memory, &start.heap);
+    return make_layout(start, heap);
+}
+
+mf_layout *live_layout_of_every_page(const mf_memory *memory) {
+    return make_layout((run_walk){.memory = memory}, (mf_heap){0});
+}
+
 mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag) {
     if (memory->current == NULL) {
         memory->current = make_live_layout(memory);
@@ -78,6 +86,37 @@ mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag)
     }
     *layout = mf_layout_retain(memory->current);
     return MF_OK;
+}
+
+live_walk live_walk_begin(const mf_memory *memory) {
+    return (live_walk){.memory = memory};
+}
+
+/* The pages of the heap that a known layout leaves to it. They are RW, or they would be its regions. */
+static page_run heap_pages(const mf_memory *memory) {
+    uint64_t base = memory->current->heap.base;
+    uint64_t heap_end = memory->view.heap_end;
+    return base < heap_end ? page_run_of(base, heap_end - base) : (page_run){0, 0};
+}
+
+static bool next_known(live_walk *walk, layout_run *run) {
+    const mf_layout *layout = walk->memory->current;
+    page_run heap = heap_pages(walk->memory);
+    size_t at = walk->next++;
+    if (at < layout->run_count)
+        *run = layout->runs[at];
+    else
+        *run = (layout_run){heap.first, heap.end, MF_PERM_RW};
+    return at < layout->run_count || (at == layout->run_count && heap.first < heap.end);
+}
+
+bool live_walk_next(live_walk *walk, layout_run *run) {
+    if (walk->memory->current != NULL)
+        return next_known(walk, run);
+    run_walk table = {.memory = walk->memory, .page = walk->page};
+    bool is_there = next_run(&table, run);
+    walk->page = table.page;
+    return is_there;
 }
 
 bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory) {

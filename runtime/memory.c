@@ -21,7 +21,10 @@ void mf_memory_destroy(mf_memory *memory) {
         return;
     memory->ops->close(memory);
     perm_table_close(&memory->table);
+    backed_fini(&memory->backed);
+    os_page_map_release();
     mf_layout_release(memory->created);
+    mf_layout_release(memory->start);
     mf_layout_release(memory->current);
     mf_image_release(memory->image);
     os_free(memory);
@@ -34,21 +37,43 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-/* A memory with an empty table and no bytes. Keeps references of `layout` and `image`. */
-static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                             mf_memory **memory, mf_diag *diag) {
+/* What a memory begins with. */
+typedef struct creation {
+    mf_layout *layout; /* borrowed, as all here */
+    mf_layout *start;
+    mf_heap heap;
+    uint64_t top;
+    const mf_image *image;
+} creation;
+
+static void keep_creation(mf_memory *memory, creation from) {
+    memory->created = mf_layout_retain(from.layout);
+    memory->start = mf_layout_retain(from.start);
+    memory->heap = from.heap;
+    memory->start_top = from.top;
+    memory->image = mf_image_retain(from.image);
+}
+
+/* The heap as created. */
+static void apply_heap(mf_memory *memory) {
+    uint64_t end = page_ceil(memory->start_top);
+    memory->heap_top = memory->start_top;
+    memory->grown_from = end;
+    memory->grown_to = end;
+    views_publish_heap_end(memory, end);
+}
+
+/* A memory with an empty table and no bytes. Keeps references of what is in `from`. */
+static mf_status open_memory(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made = os_allocate(sizeof *made);
     if (made == NULL)
         return memory_exhausted(diag);
+    os_page_map_retain();
     made->view.memory = made;
     made->ops = ops_of(config.backend);
     made->config = config;
-    made->created = mf_layout_retain(layout);
-    made->image = mf_image_retain(image);
-    made->heap_top = made->created->heap.base;
-    made->grown_from = made->heap_top;
-    made->grown_to = made->heap_top;
-    made->view.heap_end = made->heap_top;
+    keep_creation(made, from);
+    apply_heap(made);
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
@@ -58,47 +83,41 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     return MF_OK;
 }
 
-/* The runs of the layout that touch `pages` are in the live table. */
-static void apply_runs(mf_memory *memory, const mf_layout *layout, page_run pages) {
-    for (size_t i = 0; i < layout->run_count; i++) {
-        page_run run = {layout->runs[i].first, layout->runs[i].end};
-        if (run.first < pages.end && pages.first < run.end)
-            perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
+/* The live table, all NONE before, is that of creation. */
+static void apply_start(mf_memory *memory) {
+    for (size_t i = 0; i < memory->start->run_count; i++) {
+        layout_run run = memory->start->runs[i];
+        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
     }
 }
 
-static const page_run every_page = {0, MF_SPACE_PAGES};
-
-/* The live table, all NONE before, and the heap as created. */
-static void apply_creation(mf_memory *memory, page_run pages) {
-    apply_runs(memory, memory->created, pages);
-    memory->heap_top = memory->created->heap.base;
-    memory->grown_from = memory->heap_top;
-    memory->grown_to = memory->heap_top;
-    views_publish_heap_end(memory, memory->heap_top);
-}
-
-/* The pages that a known layout leaves to the heap: RW, and the only ones that differ from its runs. */
-static page_run heap_pages(const mf_memory *memory, const mf_layout *layout) {
-    uint64_t base = layout->heap.base;
-    return base < memory->view.heap_end ? page_run_of(base, memory->view.heap_end - base) : (page_run){0, 0};
-}
-
-static mf_status create(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                        mf_memory **memory, mf_diag *diag) {
+static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
-    mf_status status = open_memory(layout, image, config, &made, diag);
+    mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
     if (!made->ops->build(made)) {
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
-    apply_creation(made, every_page);
-    made->current = mf_layout_retain(layout);
-    made->view.layout_stamp = MF_LAYOUT_STAMP(layout->fingerprint, config.backend);
+    apply_start(made);
+    made->current = mf_layout_retain(from.layout);
+    made->view.layout_stamp = MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend);
     *memory = made;
     return MF_OK;
+}
+
+static mf_status create_from_layout(const mf_layout *layout, const mf_image *image, mf_memory_config config,
+                                    mf_memory **memory, mf_diag *diag) {
+    mf_layout *shared = (mf_layout *)layout;
+    return create((creation){shared, shared, shared->heap, shared->heap.base, image}, config, memory, diag);
+}
+
+static mf_status create_from_state(const mf_image *image, mf_memory_config config, mf_memory **memory,
+                                   mf_diag *diag) {
+    const image_state *state = &image->state;
+    return create((creation){state->layout, state->start, state->heap, state->heap_top, image}, config,
+                  memory, diag);
 }
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
@@ -107,7 +126,7 @@ static mf_status create_empty(const mf_image *image, mf_memory_config config, mf
     if (empty == NULL)
         return memory_exhausted(diag);
     layout_seal(empty, (mf_heap){0});
-    mf_status status = create(empty, image, config, memory, diag);
+    mf_status status = create_from_layout(empty, image, config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
@@ -126,8 +145,10 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
                            "an empty range passes either anywhere or within what is accessible");
     }
-    return layout != NULL ? create(layout, image, *config, memory, diag)
-                          : create_empty(image, *config, memory, diag);
+    if (layout != NULL)
+        return create_from_layout(layout, image, *config, memory, diag);
+    return image != NULL && image->state.layout != NULL ? create_from_state(image, *config, memory, diag)
+                                                        : create_empty(image, *config, memory, diag);
 }
 
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
@@ -135,16 +156,26 @@ mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_ba
     return mf_memory_create_with(layout, image, &(mf_memory_config){.backend = backend}, memory, diag);
 }
 
+/* The table of a memory just opened. */
+static void clone_table(mf_memory *memory, const mf_memory *from) {
+    live_walk walk = live_walk_begin(from);
+    layout_run run;
+    while (live_walk_next(&walk, &run))
+        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
+}
+
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
     mf_memory *made;
-    mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
+    const creation from = {memory->created, memory->start, memory->heap, memory->start_top, memory->image};
+    mf_status status = open_memory(from, memory->config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->clone(made, memory)) {
+    clone_table(made, memory);
+    if (!made->ops->clone(made, (mf_memory *)memory)) {
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
-    perm_table_clone(&made->table, &memory->table);
+    made->has_lost_pages = memory->has_lost_pages;
     made->heap_top = memory->heap_top;
     made->grown_from = memory->grown_from;
     made->grown_to = memory->grown_to;
@@ -160,15 +191,17 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
  * of the table is touched; otherwise the fingerprint must be asked for again.
  */
 static void restore_layout(mf_memory *memory) {
+    uint64_t end = page_ceil(memory->start_top);
     if (memory->current != NULL && mf_layout_equal(memory->current, memory->created)) {
-        page_run heap = heap_pages(memory, memory->created);
-        perm_table_set(&memory->table, heap, MF_PERM_NONE);
-        apply_creation(memory, heap);
+        page_run grown = page_run_of(end, memory->view.heap_end - end);
+        if (!run_is_empty(grown))
+            perm_table_set(&memory->table, grown, MF_PERM_NONE);
     } else {
         perm_table_clear(&memory->table);
-        apply_creation(memory, every_page);
+        apply_start(memory);
         live_layout_drop(memory);
     }
+    apply_heap(memory);
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
@@ -190,7 +223,7 @@ uint64_t mf_memory_len(const mf_memory *memory) {
 }
 
 uint32_t mf_memory_heap_base(const mf_memory *memory) {
-    return memory->created->heap.base;
+    return memory->heap.base;
 }
 
 uint64_t mf_memory_heap_top(const mf_memory *memory) {
@@ -198,7 +231,7 @@ uint64_t mf_memory_heap_top(const mf_memory *memory) {
 }
 
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {
-    return memory->created->heap.max_pages;
+    return memory->heap.max_pages;
 }
 
 mf_backend mf_memory_backend(const mf_memory *memory) {

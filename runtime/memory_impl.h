@@ -4,6 +4,7 @@
 
 #include <memfold/memory.h>
 
+#include "backed.h"
 #include "backend.h"
 #include "image_impl.h"
 #include "layout_impl.h"
@@ -36,10 +37,20 @@ struct mf_memory {
     uint64_t grown_from; /* the pages that were added last; from the base to the base at first */
     uint64_t grown_to;
     atomic_uint sbrk_lock;
-    mf_layout *created; /* layout and image of creation, for reset */
-    mf_image *image;    /* NULL: no bytes */
-    mf_layout *current; /* the live layout, or NULL since it changed */
-    union {             /* the backend's own, zero at first; only the files of config.backend touch it */
+    /*
+     * The state of creation, for reset. `created` is the layout that it had then, and `start` the permission
+     * of every page: a memory that begins as another was frozen has pages of the heap at once, which are no
+     * regions of its layout. For every other memory the two are the same.
+     */
+    mf_layout *created;
+    mf_layout *start;
+    mf_heap heap;
+    uint64_t start_top;
+    mf_image *image;     /* NULL: no bytes */
+    backed_list backed;  /* which pages are mappings of images, with the lock of sbrk held or in a change */
+    bool has_lost_pages; /* pages with bytes in the image may be neither its mappings nor written */
+    mf_layout *current;  /* the live layout, or NULL since it changed */
+    union {              /* the backend's own, zero at first; only the files of config.backend touch it */
         copy_part copy;
         paged_part paged;
     };
@@ -47,13 +58,13 @@ struct mf_memory {
 
 /* How far pages and bytes of creation reach: regions, and the image's bytes anywhere. */
 static inline uint64_t memory_creation_end(const mf_memory *memory) {
-    uint64_t end = mf_layout_len(memory->created);
-    uint64_t image_end = memory->image != NULL ? page_ceil(memory->image->end) : 0;
-    return image_end > end ? image_end : end;
+    uint64_t end = mf_layout_len(memory->start);
+    uint64_t bytes_end = image_end(memory->image);
+    return bytes_end > end ? bytes_end : end;
 }
 
-static inline size_t memory_chunk_count(const mf_memory *memory) {
-    return memory->image != NULL ? memory->image->chunk_count : 0;
+static inline size_t memory_image_run_count(const mf_memory *memory) {
+    return memory->image != NULL ? memory->image->run_count : 0;
 }
 
 static inline mf_status memory_exhausted(mf_diag *diag) {

@@ -88,7 +88,7 @@ static bool add_heap_pages(mf_memory *memory, page_run run) {
 /* With the lock held. */
 static mf_status grow_heap(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
     uint64_t top = memory->heap_top;
-    if (bytes > heap_limit(memory->created->heap) - top)
+    if (bytes > heap_limit(memory->heap) - top)
         return mf_diag_set(diag, MF_HEAP_REFUSED, bytes, "the heap would pass its maximum");
     uint64_t heap_end = page_ceil(top + bytes);
     page_run run = page_run_of(memory->view.heap_end, heap_end - memory->view.heap_end);

@@ -136,8 +136,3 @@ void perm_table_clear(perm_table *table) {
         os_zero(table->perms, MF_PERM_TABLE_PAGES);
     table->len_pages = 0;
 }
-
-void perm_table_clone(perm_table *to, const perm_table *from) {
-    os_copy_written(to->perms, from->perms, from->len_pages);
-    to->len_pages = from->len_pages;
-}

@@ -65,7 +65,4 @@ void perm_table_grow(perm_table *table, page_run run);
 /* All pages are NONE again. */
 void perm_table_clear(perm_table *table);
 
-/* `to`, just opened, is as `from`. */
-void perm_table_clone(perm_table *to, const perm_table *from);
-
 #endif

@@ -134,6 +134,17 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
  */
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag);
 
+/*
+ * Writes an image of what the memory is now: bytes, permissions and heap top. The caller owns one reference.
+ * A memory that is created from it, with NULL for its layout, begins there, and a reset brings it back there;
+ * created with a layout it has the bytes of the image only. What was written since creation, or since the
+ * last freeze, moves into the image, so that the host keeps it once for this memory, its clones and all who
+ * begin with the image; the memory itself is as it was, its base too, and its reset goes where it went
+ * before. Counts as a change for the thread rule, and ends what mf_memory_span has lent. MF_OUT_OF_MEMORY,
+ * and then nothing has changed.
+ */
+mf_status mf_memory_freeze(mf_memory *memory, mf_image **image, mf_diag *diag);
+
 /* ---- Views --------------------------------------------------------------------------------- */
 
 /*

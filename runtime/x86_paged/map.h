@@ -43,8 +43,15 @@ bool map_drop(map *map, page_run run);
  */
 bool map_renew(map *map, page_run run);
 
-/* Copies pages that may be read in `from` and written in `to`, where they are zero. */
-void map_copy(map *to, map *from, page_run run);
+/* As os_copy, of pages that may be read in `from` and written in `to`. */
+void map_copy(map *to, map *from, page_run run, os_copy_mode mode);
+
+/*
+ * The pages are a mapping of these bytes (os.h), or zero and as before any permission, with `perm`. False:
+ * they are as they were, or, if the host has neither old nor new ones to give, zero.
+ */
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
+bool map_zero(map *map, page_run run, mf_perm perm);
 
 /* As os_visit_written, for the first `bytes` of the reservation; offsets are guest addresses. */
 bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context);

@@ -196,8 +196,12 @@ bool map_renew(map *map, page_run run) {
     return map_protect(map, run, MF_PERM_RW);
 }
 
-/* By the direct map, so that the two may be in different address spaces. Both pages have frames. */
-void map_copy(map *to, map *from, page_run run) {
+/*
+ * By the direct map, so that the two may be in different address spaces. Both pages have frames, so there is
+ * nothing to spare.
+ */
+void map_copy(map *to, map *from, page_run run, os_copy_mode mode) {
+    (void)mode;
     for (uint32_t page = run.first; page < run.end; page++) {
         const void *source = bytes_of_page(from, page);
         memcpy(bytes_of_page(to, page), source, MF_PAGE_SIZE);
@@ -216,11 +220,28 @@ bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context)
     virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
     virtual_run part;
     while (find(map, rest, &part)) {
-        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE))
+        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE, false))
             return false;
         uint64_t part_end = part.start + part.pages * MF_PAGE_SIZE;
         rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
         rest.start = part_end;
     }
     return true;
+}
+
+/* There are no bytes to share (host.c), so nobody asks. */
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    (void)shared;
+    (void)offset;
+    return false;
+}
+
+bool map_zero(map *map, page_run run, mf_perm perm) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    return false;
 }

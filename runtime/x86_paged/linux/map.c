@@ -163,9 +163,24 @@ bool map_renew(map *map, page_run run) {
     return done;
 }
 
-void map_copy(map *to, map *from, page_run run) {
+void map_copy(map *to, map *from, page_run run, os_copy_mode mode) {
     uint64_t start = page_bytes(run.first);
-    os_copy_nonzero(to->base + start, from->base + start, page_bytes(run.end) - start);
+    os_copy(to->base + start, from->base + start, page_bytes(run.end) - start, mode);
+}
+
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset) {
+    bool done = os_shared_map(shared, offset, map->base + page_bytes(run.first),
+                              page_bytes(run.end - run.first), perm);
+    map->changes += done;
+    return done;
+}
+
+bool map_zero(map *map, page_run run, mf_perm perm) {
+    bool done = os_map_zero(map->base + page_bytes(run.first), page_bytes(run.end - run.first), perm);
+    if (done && map->allows_huge_pages)
+        os_allow_huge_pages(map->base + page_bytes(run.first), page_bytes(run.end - run.first));
+    map->changes += done;
+    return done;
 }
 
 bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
