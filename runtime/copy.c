@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define RESERVED_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)
-
 /* A multiple of the page size of every Linux host, and a divisor of 2^32. */
 #define COMMIT_BYTES (UINT64_C(1) << 16)
 #define COMMIT_PAGES ((uint32_t)(COMMIT_BYTES >> MF_PAGE_LOG2))
@@ -20,13 +18,16 @@
 /* Guest pages in a huge page of the host. The base is aligned, so guest blocks are host blocks. */
 #define BLOCK_PAGES ((uint32_t)(OS_HUGE_PAGE_BYTES >> MF_PAGE_LOG2))
 
-static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
-    memory->view.base = os_reserve(RESERVED_BYTES, OS_HUGE_PAGE_BYTES);
-    return memory->view.base != NULL ? MF_OK : memory_exhausted(diag);
+static uint64_t commit_ceil(uint64_t end) {
+    return (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
 }
 
-static void copy_close(mf_memory *memory) {
-    os_release(memory->view.base, RESERVED_BYTES);
+static bool is_bounded(const mf_memory *memory) {
+    return memory_max_bytes(memory) < MF_SPACE_BYTES;
+}
+
+static uint64_t reserved_bytes(const mf_memory *memory) {
+    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + MF_PAGE_SIZE;
 }
 
 /* Where bytes may be. */
@@ -35,7 +36,7 @@ static page_run committed_pages(const mf_memory *memory) {
 }
 
 static bool extend(mf_memory *memory, uint64_t end) {
-    uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
+    uint64_t wanted_bytes = commit_ceil(end);
     if (wanted_bytes <= memory->copy.committed_bytes)
         return true;
     if (!os_commit(memory->view.base + memory->copy.committed_bytes,
@@ -43,6 +44,22 @@ static bool extend(mf_memory *memory, uint64_t end) {
         return false;
     memory->copy.committed_bytes = wanted_bytes;
     return true;
+}
+
+/*
+ * A memory with a bound is one mapping, which the kernel makes one with those of its neighbours: all of it
+ * can be written, and there is no page behind it that can not. Without a bound the rest of the space costs a
+ * second one.
+ */
+static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
+    uint64_t bytes = reserved_bytes(memory);
+    memory->view.base = os_reserve(bytes, bytes < OS_HUGE_PAGE_BYTES ? 0 : OS_HUGE_PAGE_BYTES);
+    bool done = memory->view.base != NULL && (!is_bounded(memory) || extend(memory, bytes));
+    return done ? MF_OK : memory_exhausted(diag);
+}
+
+static void copy_close(mf_memory *memory) {
+    os_release(memory->view.base, reserved_bytes(memory));
 }
 
 /* ---- Huge pages ---------------------------------------------------------------------------- */
@@ -144,6 +161,14 @@ static bool copy_clone(mf_memory *memory, mf_memory *from) {
     return clone_visit(&job, clone_part);
 }
 
+static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    uint64_t end = mf_layout_len(start);
+    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
+        return false;
+    allow_huge_windows(memory, start);
+    return true;
+}
+
 static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
                            size_t offset) {
     (void)perm;
@@ -198,12 +223,18 @@ static void drop_rest(mf_memory *memory, page_run rest) {
     sharing_visit_unshared(memory, rest, restore_part, memory);
 }
 
+/* Any page may have been written, by accessors of the bounds policy. */
 static bool copy_rebuild(mf_memory *memory) {
     page_run pages = committed_pages(memory);
+    if (pages.end <= SMALL_PAGES_MAX && !memory->has_lost_pages) {
+        memory_restore_small(memory, &pages, 1);
+        return true;
+    }
     restore_job job = {.memory = memory, .stopped = MF_SPACE_PAGES, .may_stop = true};
     if (memory->has_lost_pages)
         sharing_return(memory);
     memory->ops->visit_written(memory, restore_written, &job);
+    memory->written_pages = job.pages;
     if (job.stopped != MF_SPACE_PAGES)
         drop_rest(memory, droppable(job.stopped, pages));
     if (memory->has_lost_pages) {
@@ -272,6 +303,7 @@ static const backend_ops ops = {
     .build = copy_build,
     .clone = copy_clone,
     .rebuild = copy_rebuild,
+    .reuse = copy_reuse,
     .map_image = copy_map_image,
     .map_zero = copy_map_zero,
     .visit_written = copy_visit_written,

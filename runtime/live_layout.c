@@ -1,6 +1,7 @@
 /* The layout that a memory has now: made from the permission table when it is asked for, and kept until a
  * change. */
 #include "live_layout.h"
+#include "layout_walk.h"
 #include "memory_impl.h"
 #include "views.h"
 
@@ -17,20 +18,52 @@ typedef struct run_walk {
     uint32_t page;
 } run_walk;
 
+static uint32_t least_at_or_above(uint32_t page, page_run run, uint32_t so_far) {
+    uint32_t candidate = run.first > page ? run.first : page;
+    return candidate < run.end && candidate < so_far ? candidate : so_far;
+}
+
+/*
+ * The lowest page from `page` on that may be other than NONE: of the runs of creation, of what has changed
+ * since, or of the heap. So holes are not read, which the host may not even have memory for.
+ */
+static uint32_t skip_hole(const mf_memory *memory, uint32_t page) {
+    uint32_t len_pages = memory->table.len_pages;
+    page_run heap = page_run_of(memory->heap.base, memory->view.heap_end - memory->heap.base);
+    layout_walk walk = layout_walk_begin(memory->start, (page_run){page, len_pages});
+    uint32_t least = len_pages;
+    if (walk.next < memory->start->run_count) {
+        const layout_run *run = &memory->start->runs[walk.next];
+        least = least_at_or_above(page, (page_run){run->first, run->end}, least);
+    }
+    least = least_at_or_above(page, memory->changed, least);
+    return least_at_or_above(page, heap, least);
+}
+
 /* Writes the next maximal run and moves behind it; false at the end. */
 static bool next_run(run_walk *walk, layout_run *run) {
+    const mf_memory *memory = walk->memory;
+    const unsigned char *perms = memory->table.perms;
     bool has_heap = walk->heap.first != walk->heap.end;
     while (true) {
         if (has_heap && walk->page == walk->heap.first)
             walk->page = walk->heap.end;
-        if (walk->page >= walk->memory->table.len_pages)
-            return false;
         bool below_heap = has_heap && walk->page < walk->heap.first;
-        page_run rest = {walk->page, below_heap ? walk->heap.first : walk->memory->table.len_pages};
-        walk->page = perms_find_change(walk->memory->table.perms, rest);
-        uint32_t perm = walk->memory->table.perms[rest.first];
+        uint32_t limit = below_heap ? walk->heap.first : memory->table.len_pages;
+        uint32_t first = skip_hole(memory, walk->page);
+        walk->page = first < limit ? first : limit;
+        if (walk->page >= memory->table.len_pages)
+            return false;
+        if (walk->page == limit)
+            continue;
+        uint32_t perm = perms[first];
+        uint32_t changed_end = memory->changed.end < limit ? memory->changed.end : limit;
+        bool is_hole = perm == MF_PERM_NONE;
+        walk->page = is_hole && first >= changed_end
+                         ? first + 1
+                         : perms_find_change(perms, (page_run){first, is_hole ? changed_end : limit});
         if (perm != MF_PERM_NONE) {
-            *run = (layout_run){rest.first, walk->page, perm};
+            *run = (layout_run){first, walk->page, perm};
             return true;
         }
     }
@@ -119,9 +152,24 @@ bool live_walk_next(live_walk *walk, layout_run *run) {
     return is_there;
 }
 
+uint32_t live_layout_len_below(const mf_memory *memory, uint32_t page) {
+    live_walk walk = live_walk_begin(memory);
+    layout_run run;
+    uint32_t len_pages = 0;
+    while (live_walk_next(&walk, &run)) {
+        uint32_t end = run.end < page ? run.end : page;
+        if (run.first < page && end > len_pages)
+            len_pages = end;
+    }
+    return len_pages;
+}
+
 bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory) {
     mf_layout *layout;
-    if ((accessors->backends >> memory->config.backend & 1) == 0)
+    mf_backend backend = memory->config.backend;
+    uint32_t needed =
+        memory->config.index == MF_MEMORY_U32 ? MF_ACCESSORS_SERVE_U32(backend) : MF_ACCESSORS_SERVE(backend);
+    if ((accessors->backends & needed) == 0)
         return false;
     if (accessors->layout_stamp == 0)
         return true;

@@ -7,6 +7,9 @@
 /* The permissions have changed: the layout is not known until it is asked for, and every fingerprint is 0. */
 void live_layout_drop(mf_memory *memory);
 
+/* The end of the highest page below `page` that is not NONE now, in pages. The layout is known. */
+uint32_t live_layout_len_below(const mf_memory *memory, uint32_t page);
+
 /*
  * Walks over the runs of pages that are not NONE now, and have one permission each; neighbours may have the
  * same. Where the layout is known its runs are followed, else the table.

@@ -1,6 +1,7 @@
 /* Memories: life and state. */
 #include "live_layout.h"
 #include "memory_impl.h"
+#include "memory_start.h"
 #include "os.h"
 #include "views.h"
 
@@ -37,32 +38,6 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-/* What a memory begins with. */
-typedef struct creation {
-    mf_layout *layout; /* borrowed, as all here */
-    mf_layout *start;
-    mf_heap heap;
-    uint64_t top;
-    const mf_image *image;
-} creation;
-
-static void keep_creation(mf_memory *memory, creation from) {
-    memory->created = mf_layout_retain(from.layout);
-    memory->start = mf_layout_retain(from.start);
-    memory->heap = from.heap;
-    memory->start_top = from.top;
-    memory->image = mf_image_retain(from.image);
-}
-
-/* The heap as created. */
-static void apply_heap(mf_memory *memory) {
-    uint64_t end = page_ceil(memory->start_top);
-    memory->heap_top = memory->start_top;
-    memory->grown_from = end;
-    memory->grown_to = end;
-    views_publish_heap_end(memory, end);
-}
-
 /* A memory with an empty table and no bytes. Keeps references of what is in `from`. */
 static mf_status open_memory(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made = os_allocate(sizeof *made);
@@ -70,10 +45,11 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
         return memory_exhausted(diag);
     os_page_map_retain();
     made->view.memory = made;
+    made->view.u33_stamp = MF_LAYOUT_STAMP_REFUSED;
     made->ops = ops_of(config.backend);
     made->config = config;
-    keep_creation(made, from);
-    apply_heap(made);
+    memory_keep_creation(made, from);
+    memory_apply_heap(made);
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
@@ -83,41 +59,23 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
     return MF_OK;
 }
 
-/* The live table, all NONE before, is that of creation. */
-static void apply_start(mf_memory *memory) {
-    for (size_t i = 0; i < memory->start->run_count; i++) {
-        layout_run run = memory->start->runs[i];
-        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
-    }
-}
-
 static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->build(made)) {
+    status = memory_max_check(made, creation_end(&from), diag);
+    if (status == MF_OK && !made->ops->build(made))
+        status = memory_exhausted(diag);
+    if (status != MF_OK) {
         mf_memory_destroy(made);
-        return memory_exhausted(diag);
+        return status;
     }
-    apply_start(made);
+    memory_apply_start(made, (page_run){0, memory_start_len_pages(made)});
     made->current = mf_layout_retain(from.layout);
-    made->view.layout_stamp = MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend);
+    views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
-}
-
-static mf_status create_from_layout(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                                    mf_memory **memory, mf_diag *diag) {
-    mf_layout *shared = (mf_layout *)layout;
-    return create((creation){shared, shared, shared->heap, shared->heap.base, image}, config, memory, diag);
-}
-
-static mf_status create_from_state(const mf_image *image, mf_memory_config config, mf_memory **memory,
-                                   mf_diag *diag) {
-    const image_state *state = &image->state;
-    return create((creation){state->layout, state->start, state->heap, state->heap_top, image}, config,
-                  memory, diag);
 }
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
@@ -126,7 +84,7 @@ static mf_status create_empty(const mf_image *image, mf_memory_config config, mf
     if (empty == NULL)
         return memory_exhausted(diag);
     layout_seal(empty, (mf_heap){0});
-    mf_status status = create_from_layout(empty, image, config, memory, diag);
+    mf_status status = create(creation_of(NULL, image, empty), config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
@@ -145,10 +103,13 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
                            "an empty range passes either anywhere or within what is accessible");
     }
-    if (layout != NULL)
-        return create_from_layout(layout, image, *config, memory, diag);
-    return image != NULL && image->state.layout != NULL ? create_from_state(image, *config, memory, diag)
-                                                        : create_empty(image, *config, memory, diag);
+    if (config->index != MF_MEMORY_U33 && config->index != MF_MEMORY_U32) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->index,
+                           "a memory is made for 33-bit indices or for 32-bit ones");
+    }
+    bool is_empty = layout == NULL && (image == NULL || image->state.layout == NULL);
+    return is_empty ? create_empty(image, *config, memory, diag)
+                    : create(creation_of(layout, image, NULL), *config, memory, diag);
 }
 
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
@@ -175,33 +136,34 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
+    made->changed = memory->changed;
     made->has_lost_pages = memory->has_lost_pages;
     made->heap_top = memory->heap_top;
     made->grown_from = memory->grown_from;
     made->grown_to = memory->grown_to;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
-    made->view.layout_stamp = memory->view.layout_stamp;
+    views_publish_stamp(made, memory->view.layout_stamp);
     *clone = made;
     return MF_OK;
 }
 
 /*
- * The permissions and the layout of creation are in force again. Where only the heap has grown, nothing else
- * of the table is touched; otherwise the fingerprint must be asked for again.
+ * The permissions and the layout of creation are in force again. The table is touched where it may differ;
+ * what sbrk has added lies above the heap of creation.
  */
 static void restore_layout(mf_memory *memory) {
     uint64_t end = page_ceil(memory->start_top);
-    if (memory->current != NULL && mf_layout_equal(memory->current, memory->created)) {
-        page_run grown = page_run_of(end, memory->view.heap_end - end);
-        if (!run_is_empty(grown))
-            perm_table_set(&memory->table, grown, MF_PERM_NONE);
-    } else {
-        perm_table_clear(&memory->table);
-        apply_start(memory);
-        live_layout_drop(memory);
-    }
-    apply_heap(memory);
+    page_run grown = page_run_of(end, memory->view.heap_end - end);
+    uint32_t len_pages = memory_start_len_pages(memory);
+    perm_table_cut(&memory->table, grown, memory->table.len_pages);
+    perm_table_cut(&memory->table, memory->changed, len_pages);
+    memory_apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));
+    memory->changed = (page_run){0, 0};
+    memory_apply_heap(memory);
+    mf_layout_release(memory->current);
+    memory->current = mf_layout_retain(memory->created);
+    views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
@@ -232,6 +194,10 @@ uint64_t mf_memory_heap_top(const mf_memory *memory) {
 
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {
     return memory->heap.max_pages;
+}
+
+mf_memory_index mf_memory_index_of(const mf_memory *memory) {
+    return memory->config.index;
 }
 
 mf_backend mf_memory_backend(const mf_memory *memory) {

@@ -46,11 +46,16 @@ struct mf_memory {
     mf_layout *start;
     mf_heap heap;
     uint64_t start_top;
-    mf_image *image;     /* NULL: no bytes */
-    backed_list backed;  /* which pages are mappings of images, with the lock of sbrk held or in a change */
-    bool has_lost_pages; /* pages with bytes in the image may be neither its mappings nor written */
-    mf_layout *current;  /* the live layout, or NULL since it changed */
-    union {              /* the backend's own, zero at first; only the files of config.backend touch it */
+    mf_image *image;    /* NULL: no bytes */
+    backed_list backed; /* which pages are mappings of images, with the lock of sbrk held or in a change */
+    page_run
+        changed; /* no other page has another permission than at creation, but those that sbrk has added */
+    bool has_lost_pages;    /* pages with bytes in the image may be neither its mappings nor written */
+    mf_layout *current;     /* the live layout, or NULL since it changed */
+    uint32_t written_pages; /* the last reset has found so many, which stay resident, or fewer */
+    mf_memory *next_kept;   /* in a list of a pool, */
+    uint64_t kept_bytes;    /* with so much resident memory of its own */
+    union {                 /* the backend's own, zero at first; only the files of config.backend touch it */
         copy_part copy;
         paged_part paged;
     };
@@ -65,6 +70,21 @@ static inline uint64_t memory_creation_end(const mf_memory *memory) {
 
 static inline size_t memory_image_run_count(const mf_memory *memory) {
     return memory->image != NULL ? memory->image->run_count : 0;
+}
+
+/* Pages at or above have no permission and no bytes, ever. */
+static inline uint64_t memory_max_bytes(const mf_memory *memory) {
+    uint64_t bytes = memory->config.max_bytes;
+    return bytes == 0 || bytes > MF_SPACE_BYTES ? MF_SPACE_BYTES : page_ceil(bytes);
+}
+
+/* MF_OVERFLOW with the end if pages below `end` pass that. */
+static inline mf_status memory_max_check(const mf_memory *memory, uint64_t end, mf_diag *diag) {
+    if (end <= memory_max_bytes(memory))
+        return MF_OK;
+    return mf_diag_set(diag, MF_OVERFLOW, end,
+                       "0x%llx is past the end of the memory, which was made for 0x%llx bytes",
+                       (unsigned long long)end, (unsigned long long)memory_max_bytes(memory));
 }
 
 static inline mf_status memory_exhausted(mf_diag *diag) {

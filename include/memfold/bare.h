@@ -31,7 +31,11 @@ MF_PUBLIC_BEGIN
 /* No frame has this physical address. */
 #define MF_BARE_NO_FRAME UINT64_MAX
 
-/* How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. */
+/*
+ * How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. The
+ * kernel chooses; a memory whose config says MF_MEMORY_U32 (memory.h) needs the first alone, if no access of
+ * embed.h adds an offset to its address.
+ */
 #define MF_BARE_RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
 #define MF_BARE_RESERVATION_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
 

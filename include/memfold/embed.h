@@ -156,10 +156,12 @@ static inline LLVMContextRef mf_embed_own_context(void) {
  * phi with a single entry stands at the fault edge of a paged access.
  */
 typedef struct mf_embed_access {
-    LLVMValueRef view;             /* ptr to the mf_view */
-    LLVMValueRef base;             /* ptr to guest address 0; NULL: from the view, or the constant */
-    LLVMValueRef address;          /* i32, or i64 for an index that is a 33-bit sum already */
-    uint32_t offset;               /* added without wrapping; the sum is at most that of two 32-bit numbers */
+    LLVMValueRef view;    /* ptr to the mf_view */
+    LLVMValueRef base;    /* ptr to guest address 0; NULL: from the view, or the constant */
+    LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
+    uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers, and
+                           * for memories made for u32 (memory.h) `address` is an i32 and this at most
+                           * MF_MEMORY_U32_OFFSET_MAX: nobody can check it here */
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */

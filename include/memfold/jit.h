@@ -115,7 +115,8 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 
 /*
  * The same for the layout that `memory` has now. Ask again after map_region, protect, unmap or reset; sbrk
- * needs no new accessors. `options` name the memory's backend themselves. Counts as a change of the memory
+ * needs no new accessors. `options` name the memory's backend themselves. MF_INVALID_ARGUMENT also for
+ * another backend, and for index = u33 on a memory that was made for u32. Counts as a change of the memory
  * for its thread rule.
  */
 mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,

@@ -9,10 +9,10 @@
 typedef struct map map;
 
 /*
- * `perms` are the live permissions of its pages. NULL if there is no memory or address space. close(NULL) is
- * fine.
+ * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, which a kernel
+ * decides by itself. NULL if there is no memory or address space. close(NULL) is fine.
  */
-map *map_open(const unsigned char *perms, bool allow_huge_pages);
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages);
 void map_close(map *map);
 
 /* The host address of guest address 0, which may be 0. */

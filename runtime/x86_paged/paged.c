@@ -7,11 +7,13 @@
  * it is; what follows only returns to permissions that the host has granted a moment before, and insists
  * (host_pages.h).
  */
+#include "layout_walk.h"
 #include "memory_impl.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
 #include "x86_paged/map.h"
 #include "x86_paged/operations.h"
+#include "x86_paged/reservations.h"
 
 #include <memfold/fault_handler.h>
 
@@ -29,7 +31,9 @@ static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK)
         return status;
-    memory->paged.map = map_open(memory->table.perms, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
+    uint64_t bytes = memory->config.index == MF_MEMORY_U32 ? RESERVATION_U32_BYTES : RESERVATION_BYTES;
+    memory->paged.map =
+        map_open(memory->table.perms, bytes, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
     if (memory->paged.map == NULL) {
         mf_fault_handler_uninstall();
         return memory_exhausted(diag);
@@ -145,6 +149,24 @@ static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     return true;
 }
 
+/* Only pages with another permission than before are asked for. */
+static bool paged_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    layout_walk walk = layout_walk_begin(start, (page_run){0, MF_SPACE_PAGES});
+    page_run part;
+    mf_perm perm;
+    (void)heap;
+    while (layout_walk_next(&walk, &part, &perm)) {
+        layout_walk old = layout_walk_begin(memory->start, part);
+        page_run same;
+        mf_perm before;
+        while (layout_walk_next(&old, &same, &before))
+            if (before != perm && !host_pages_try(memory, same, perm))
+                return false;
+    }
+    paged_extend(memory, mf_layout_len(start));
+    return true;
+}
+
 /* ---- For images ---------------------------------------------------------------------------- */
 
 static bool paged_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
@@ -182,6 +204,7 @@ static const backend_ops ops = {
     .build = paged_build,
     .clone = paged_clone,
     .rebuild = paged_rebuild,
+    .reuse = paged_reuse,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,
     .visit_written = paged_visit_written,

@@ -682,6 +682,7 @@ static void round_open(round_state *w, uint64_t seed) {
     choose_options(w);
     build_layout(w, &layout, &image);
     bool use_further_view = random_one_in(&w->random, 2);
+    bool is_narrow = w->options.index == MF_INDEX_U32 && random_one_in(&w->random, 2);
     w->reference->empty_range = (mf_empty_range)random_below(&w->random, 2);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         mf_memory *memory;
@@ -690,7 +691,8 @@ static void round_open(round_state *w, uint64_t seed) {
         /* Accesses are spread over all edges: a huge page for each would be gigabytes. */
         mf_memory_config config = {.backend = ENGINES[i].backend,
                                    .huge_pages = MF_HUGE_PAGES_NEVER,
-                                   .empty_range = w->reference->empty_range};
+                                   .empty_range = w->reference->empty_range,
+                                   .index = is_narrow ? MF_MEMORY_U32 : MF_MEMORY_U33};
         mf_status status = mf_memory_create_with(layout, image, &config, &memory, &diag);
         engines_must(status, &diag, "mf_memory_create");
         subject_init(&w->subjects[w->subject_count++], &ENGINES[i], memory, &w->options, use_further_view);

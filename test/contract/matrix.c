@@ -346,7 +346,11 @@ static mf_memory *make_memory(const stage *t, const engine *engine) {
     mf_memory *memory;
     mf_diag diag;
     uint64_t old_top;
-    engines_must(mf_memory_create(t->layout, t->image, engine->backend, &memory, &diag), &diag, "create");
+    /* Code for 32-bit indices serves memories for both kinds. */
+    bool is_narrow = t->options.index == MF_INDEX_U32 && t->options.spectre == MF_SPECTRE_NONE;
+    const mf_memory_config config = {.backend = engine->backend,
+                                     .index = is_narrow ? MF_MEMORY_U32 : MF_MEMORY_U33};
+    engines_must(mf_memory_create_with(t->layout, t->image, &config, &memory, &diag), &diag, "create");
     engines_must(mf_memory_sbrk(memory, t->scene->sbrk_bytes, &old_top, &diag), &diag, "sbrk");
     return memory;
 }

@@ -107,7 +107,8 @@ static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
     map->tables = (page_tables){&map->frames, map->place.root, map->place.is_user};
 }
 
-map *map_open(const unsigned char *perms, bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
+    (void)bytes;
     const mf_bare_host *host = bare_host_get();
     map *map = os_allocate(sizeof *map);
     if (map == NULL || !host->reserve(host->context, &map->place)) {

@@ -14,10 +14,12 @@
  * huge page: then the kernel can lay out one after the other without gaps.
  */
 #define GUARD_PAGES_BEFORE_BYTES OS_HUGE_PAGE_BYTES
-#define MAPPING_BYTES ((RESERVATION_BYTES / OS_HUGE_PAGE_BYTES + 2) * OS_HUGE_PAGE_BYTES)
+#define MAPPING_BYTES(bytes) (((bytes) / OS_HUGE_PAGE_BYTES + 2) * OS_HUGE_PAGE_BYTES)
 
-MF_STATIC_ASSERT(MAPPING_BYTES - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >= 64 * 1024,
-                 "the guard pages behind");
+MF_STATIC_ASSERT(
+    MAPPING_BYTES(RESERVATION_BYTES) - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >= 64 * 1024 &&
+        MAPPING_BYTES(RESERVATION_U32_BYTES) - GUARD_PAGES_BEFORE_BYTES - RESERVATION_U32_BYTES >= 64 * 1024,
+    "the guard pages behind");
 MF_STATIC_ASSERT(MF_PAGE_SIZE == 4096, "guest pages are the pages of the CPU");
 
 struct map {
@@ -34,25 +36,24 @@ struct map {
  * The advice is given once to everything, guard pages included, so that it splits no mapping. The kernel
  * follows it only where 2 MiB lie in one mapping, that is inside a run of pages with one permission.
  */
-static unsigned char *reserve_space(bool allow_huge_pages) {
-    unsigned char *space = os_reserve(MAPPING_BYTES, OS_HUGE_PAGE_BYTES);
+static unsigned char *reserve_space(uint64_t bytes, bool allow_huge_pages) {
+    unsigned char *space = os_reserve(MAPPING_BYTES(bytes), OS_HUGE_PAGE_BYTES);
     if (space != NULL && allow_huge_pages)
-        os_allow_huge_pages(space, MAPPING_BYTES);
+        os_allow_huge_pages(space, MAPPING_BYTES(bytes));
     return space;
 }
 
-map *map_open(const unsigned char *perms, bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
     map *map = os_allocate(sizeof *map);
-    unsigned char *space = map != NULL ? reserve_space(allow_huge_pages) : NULL;
+    unsigned char *space = map != NULL ? reserve_space(bytes, allow_huge_pages) : NULL;
     if (space != NULL) {
         map->base = space + GUARD_PAGES_BEFORE_BYTES;
         map->allows_huge_pages = allow_huge_pages;
-        map->reservation =
-            (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES, .perms = perms};
+        map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = bytes, .perms = perms};
         if (reservation_add(&map->reservation))
             return map;
     }
-    os_release(space, MAPPING_BYTES);
+    os_release(space, MAPPING_BYTES(bytes));
     os_free(map);
     return NULL;
 }
@@ -60,7 +61,7 @@ map *map_open(const unsigned char *perms, bool allow_huge_pages) {
 void map_close(map *map) {
     if (map != NULL) {
         reservation_remove(&map->reservation);
-        os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES);
+        os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES(map->reservation.bytes));
         os_free(map);
     }
 }
