@@ -130,8 +130,9 @@ typedef struct mf_memory_config {
  * thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
- * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
- * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
+ * (bare.h) frames are taken for every page that can be accessed, or at first touch, as it says. Clone, reset,
+ * unmap and sbrk follow what was touched too, also in locked memory and where the host takes no pages back.
+ * What hosts do beyond that:
  *
  *   - Where madvise is refused, written pages are overwritten instead. A reset of x86_paged after map_region,
  *     protect or unmap does not, and is MF_OUT_OF_MEMORY there.
