@@ -63,7 +63,7 @@ endif()
 if(TARGET memfold_verify_shared)
   debian_add(libmemfold-verify${major} libs "proves the machine code of accessors"
     "${about}This library proves that the code of such functions keeps to the map."
-    DEPENDS libmemfold-jit${major} libmemfold-runtime${major} COMPONENTS verify-library)
+    DEPENDS libmemfold-runtime${major} COMPONENTS verify-library)
 endif()
 set(development runtime)
 foreach(half jit gen verify)

@@ -186,7 +186,7 @@ static void expect_all(const bench_request *request, const bench_layouts *layout
         if (request->sections & costs[i])
             bench_pace_expect(PACE_COSTS);
     if (request->sections & SECTION_PROGRAMS)
-        bench_pace_expect(bench_programs_pace(request->rounds) * PROGRAM_COUNT);
+        bench_pace_expect(bench_programs_pace(request->rounds) * (double)PROGRAM_COUNT);
 }
 
 static int measure_all(walk_state *state, const bench_layouts *layouts) {
