@@ -1,4 +1,4 @@
-# cmake -DCOMPILER=CC -DINCLUDE=DIRECTORY -DRUNTIME=HEADER,... -DJIT=HEADER,... -DGEN=HEADER,... -DOUTPUT=FILE -P THIS:
+# cmake -DCOMPILER=CC -DINCLUDE=DIRECTORY -DHEADERS=LIBRARY,HEADER,.../... -DOUTPUT=FILE -P THIS:
 # the declarations of these public headers as one file of plain C, without directives but `#define NAME NUMBER`, for
 # tools that read C but run no preprocessor. The compiler expands the headers, whose own includes find nothing but
 # empty files: the reader knows the types of <stdint.h>, <stddef.h> and <stdbool.h>.
@@ -14,10 +14,11 @@ file(WRITE ${work}/stdint.h
 # The headers of each library behind a mark, and behind the last what each macro without parameters is expanded to.
 set(source "")
 set(constants "")
-foreach(half RUNTIME JIT GEN)
-  string(TOLOWER ${half} library)
+string(REPLACE "/" ";" HEADERS "${HEADERS}")
+foreach(half ${HEADERS})
+  string(REPLACE "," ";" headers "${half}")
+  list(POP_FRONT headers library)
   string(APPEND source "@library memfold-${library}@\n")
-  string(REPLACE "," ";" headers "${${half}}")
   foreach(header ${headers})
     string(APPEND source "#include <memfold/${header}>\n")
     file(STRINGS ${INCLUDE}/memfold/${header} defines REGEX "^#define MF_[A-Z0-9_]+ ")

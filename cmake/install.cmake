@@ -42,27 +42,23 @@ list(REMOVE_ITEM runtime_headers ${jit_headers} ${gen_headers})
 
 # All declarations in one file, for other languages.
 set(ffi_header ${PROJECT_BINARY_DIR}/cmake/memfold-ffi.h)
-set(ffi_runtime ${runtime_headers})
-set(ffi_jit "")
-set(ffi_gen "")
-if(TARGET memfold_jit_shared)
-  set(ffi_jit ${jit_headers})
-endif()
-if(MEMFOLD_GEN)
-  set(ffi_gen ${gen_headers})
-endif()
-set(ffi_arguments "")
+set(ffi_sources "")
+set(ffi_names "")
 foreach(half runtime jit gen)
-  list(FILTER ffi_${half} EXCLUDE REGEX "/(bare|embed|memfold)[.]h$|[.]hpp$")
-  list(TRANSFORM ffi_${half} REPLACE ".*/" "" OUTPUT_VARIABLE names)
-  list(JOIN names "," names)
-  string(TOUPPER ${half} upper)
-  list(APPEND ffi_arguments "-D${upper}=${names}")
+  if(TARGET memfold_${half}_shared)
+    set(headers ${${half}_headers})
+    list(FILTER headers EXCLUDE REGEX "/(bare|embed|memfold)[.]h$|[.]hpp$")
+    list(APPEND ffi_sources ${headers})
+    list(TRANSFORM headers REPLACE ".*/" "")
+    list(JOIN headers "," headers)
+    list(APPEND ffi_names "${half},${headers}")
+  endif()
 endforeach()
+list(JOIN ffi_names "/" ffi_names)
 add_custom_command(OUTPUT ${ffi_header}
-  COMMAND ${CMAKE_COMMAND} -DCOMPILER=${CMAKE_C_COMPILER} -DINCLUDE=${PROJECT_SOURCE_DIR}/include ${ffi_arguments}
-    -DOUTPUT=${ffi_header} -P ${PROJECT_SOURCE_DIR}/cmake/ffi_header.cmake
-  DEPENDS cmake/ffi_header.cmake ${ffi_runtime} ${ffi_jit} ${ffi_gen} VERBATIM)
+  COMMAND ${CMAKE_COMMAND} -DCOMPILER=${CMAKE_C_COMPILER} -DINCLUDE=${PROJECT_SOURCE_DIR}/include
+    -DHEADERS=${ffi_names} -DOUTPUT=${ffi_header} -P ${PROJECT_SOURCE_DIR}/cmake/ffi_header.cmake
+  DEPENDS cmake/ffi_header.cmake ${ffi_sources} VERBATIM)
 add_custom_target(memfold_ffi_header ALL DEPENDS ${ffi_header})
 
 # ---- runtime

@@ -2,13 +2,13 @@
  * The version of the library and of the memfold command, and the sizes of the structs that programs share
  * with it. What emitted objects and the runtime agree on has a number of its own, MF_ABI_VERSION in abi.h.
  *
- * How interfaces grow. Libraries of one version of the interface have the same soname, and in them no struct
- * and no function changes; until 1.0 another minor version is another interface, from then on another major
+ * How interfaces grow. Within one version of the interface no struct and no function changes. Until 1.0 that
+ * is a minor version, which the soname does not tell from the next, so ask mf_version; from 1.0 on a major
  * one. From one to the next a struct that programs fill in grows only at its tail, by members whose zero is
  * what was done before they were there, and keeps the place of every member it had. So a program that zeroes
  * such a struct before it sets members keeps its meaning when it is compiled again, and so does a binding for
  * another language that allocates what mf_abi_sizes says, zeroes it and sets what it knows. Enumerations grow
- * at their end, in lists that begin with 0.
+ * at their end.
  *
  * A binding asks once, when it loads the library: mf_version for what it is, and the sizes for whether its
  * own description of the structs fits. memfold-ffi.h, installed beside this header, is all declarations in
