@@ -32,6 +32,13 @@ typedef struct backend_ops {
     /* As after build, whatever has happened since. */
     bool (*rebuild)(mf_memory *memory);
 
+    /*
+     * A memory that is as after build, without an image, is as after build with memory->start replaced by
+     * `start` and memory->heap by `heap`. It is not used meanwhile, and its table is all NONE already. A
+     * failed one is good for close only.
+     */
+    bool (*reuse)(mf_memory *memory, const mf_layout *start, mf_heap heap);
+
     /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
     bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
 

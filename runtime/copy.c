@@ -161,6 +161,14 @@ static bool copy_clone(mf_memory *memory, mf_memory *from) {
     return clone_visit(&job, clone_part);
 }
 
+static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    uint64_t end = mf_layout_len(start);
+    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
+        return false;
+    allow_huge_windows(memory, start);
+    return true;
+}
+
 static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
                            size_t offset) {
     (void)perm;
@@ -215,12 +223,18 @@ static void drop_rest(mf_memory *memory, page_run rest) {
     sharing_visit_unshared(memory, rest, restore_part, memory);
 }
 
+/* Any page may have been written, by accessors of the bounds policy. */
 static bool copy_rebuild(mf_memory *memory) {
     page_run pages = committed_pages(memory);
+    if (pages.end <= SMALL_PAGES_MAX && !memory->has_lost_pages) {
+        memory_restore_small(memory, &pages, 1);
+        return true;
+    }
     restore_job job = {.memory = memory, .stopped = MF_SPACE_PAGES, .may_stop = true};
     if (memory->has_lost_pages)
         sharing_return(memory);
     memory->ops->visit_written(memory, restore_written, &job);
+    memory->written_pages = job.pages;
     if (job.stopped != MF_SPACE_PAGES)
         drop_rest(memory, droppable(job.stopped, pages));
     if (memory->has_lost_pages) {
@@ -289,6 +303,7 @@ static const backend_ops ops = {
     .build = copy_build,
     .clone = copy_clone,
     .rebuild = copy_rebuild,
+    .reuse = copy_reuse,
     .map_image = copy_map_image,
     .map_zero = copy_map_zero,
     .visit_written = copy_visit_written,

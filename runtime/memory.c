@@ -1,7 +1,7 @@
 /* Memories: life and state. */
-#include "layout_walk.h"
 #include "live_layout.h"
 #include "memory_impl.h"
+#include "memory_start.h"
 #include "os.h"
 #include "views.h"
 
@@ -38,32 +38,6 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-/* What a memory begins with. */
-typedef struct creation {
-    mf_layout *layout; /* borrowed, as all here */
-    mf_layout *start;
-    mf_heap heap;
-    uint64_t top;
-    const mf_image *image;
-} creation;
-
-static void keep_creation(mf_memory *memory, creation from) {
-    memory->created = mf_layout_retain(from.layout);
-    memory->start = mf_layout_retain(from.start);
-    memory->heap = from.heap;
-    memory->start_top = from.top;
-    memory->image = mf_image_retain(from.image);
-}
-
-/* The heap as created. */
-static void apply_heap(mf_memory *memory) {
-    uint64_t end = page_ceil(memory->start_top);
-    memory->heap_top = memory->start_top;
-    memory->grown_from = end;
-    memory->grown_to = end;
-    views_publish_heap_end(memory, end);
-}
-
 /* A memory with an empty table and no bytes. Keeps references of what is in `from`. */
 static mf_status open_memory(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made = os_allocate(sizeof *made);
@@ -74,8 +48,8 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
     made->view.u33_stamp = MF_LAYOUT_STAMP_REFUSED;
     made->ops = ops_of(config.backend);
     made->config = config;
-    keep_creation(made, from);
-    apply_heap(made);
+    memory_keep_creation(made, from);
+    memory_apply_heap(made);
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
@@ -85,57 +59,23 @@ static mf_status open_memory(creation from, mf_memory_config config, mf_memory *
     return MF_OK;
 }
 
-/* The pages, which are NONE in the live table, are as at creation. */
-static void apply_start(mf_memory *memory, page_run pages) {
-    layout_walk walk = layout_walk_begin(memory->start, pages);
-    page_run part;
-    mf_perm perm;
-    while (layout_walk_next(&walk, &part, &perm))
-        if (perm != MF_PERM_NONE)
-            perm_table_set(&memory->table, part, perm);
-}
-
-static uint32_t start_len_pages(const mf_memory *memory) {
-    return (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
-}
-
-/* How far pages may have permissions or bytes without another change, those of the heap included. */
-static uint64_t creation_max(const mf_memory *memory) {
-    uint64_t end = memory_creation_end(memory);
-    uint64_t heap_end = heap_limit(memory->heap);
-    return heap_end > end ? heap_end : end;
-}
-
 static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
     mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
-    status = memory_max_check(made, creation_max(made), diag);
+    status = memory_max_check(made, creation_end(&from), diag);
     if (status == MF_OK && !made->ops->build(made))
         status = memory_exhausted(diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
         return status;
     }
-    apply_start(made, (page_run){0, start_len_pages(made)});
+    memory_apply_start(made, every_page);
     made->current = mf_layout_retain(from.layout);
     views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
-}
-
-static mf_status create_from_layout(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                                    mf_memory **memory, mf_diag *diag) {
-    mf_layout *shared = (mf_layout *)layout;
-    return create((creation){shared, shared, shared->heap, shared->heap.base, image}, config, memory, diag);
-}
-
-static mf_status create_from_state(const mf_image *image, mf_memory_config config, mf_memory **memory,
-                                   mf_diag *diag) {
-    const image_state *state = &image->state;
-    return create((creation){state->layout, state->start, state->heap, state->heap_top, image}, config,
-                  memory, diag);
 }
 
 static mf_status create_empty(const mf_image *image, mf_memory_config config, mf_memory **memory,
@@ -144,7 +84,7 @@ static mf_status create_empty(const mf_image *image, mf_memory_config config, mf
     if (empty == NULL)
         return memory_exhausted(diag);
     layout_seal(empty, (mf_heap){0});
-    mf_status status = create_from_layout(empty, image, config, memory, diag);
+    mf_status status = create(creation_of(NULL, image, empty), config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
@@ -167,10 +107,9 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->index,
                            "a memory is made for 33-bit indices or for 32-bit ones");
     }
-    if (layout != NULL)
-        return create_from_layout(layout, image, *config, memory, diag);
-    return image != NULL && image->state.layout != NULL ? create_from_state(image, *config, memory, diag)
-                                                        : create_empty(image, *config, memory, diag);
+    bool is_empty = layout == NULL && (image == NULL || image->state.layout == NULL);
+    return is_empty ? create_empty(image, *config, memory, diag)
+                    : create(creation_of(layout, image, NULL), *config, memory, diag);
 }
 
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
@@ -216,12 +155,12 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
 static void restore_layout(mf_memory *memory) {
     uint64_t end = page_ceil(memory->start_top);
     page_run grown = page_run_of(end, memory->view.heap_end - end);
-    uint32_t len_pages = start_len_pages(memory);
+    uint32_t len_pages = (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
     perm_table_cut(&memory->table, grown, memory->table.len_pages);
     perm_table_cut(&memory->table, memory->changed, len_pages);
-    apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));
+    memory_apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));
     memory->changed = (page_run){0, 0};
-    apply_heap(memory);
+    memory_apply_heap(memory);
     mf_layout_release(memory->current);
     memory->current = mf_layout_retain(memory->created);
     views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));

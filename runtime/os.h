@@ -87,6 +87,9 @@ bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *co
 void os_page_map_retain(void);
 void os_page_map_release(void);
 
+/* The number of the CPU that this thread is on, or was on a moment ago. */
+unsigned os_cpu(void);
+
 /* Lets other threads go on. `attempt` counts how often in a row: after some the thread sleeps. */
 void os_wait(unsigned attempt);
 

@@ -139,3 +139,13 @@ bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *
     }
     return true;
 }
+
+/* ---- Reset of few pages -------------------------------------------------------------------- */
+
+void memory_restore_small(mf_memory *memory, const page_run *runs, size_t count) {
+    memory->written_pages = 0;
+    for (size_t i = 0; i < count; i++) {
+        image_restore(memory->image, memory->view.base, runs[i], true);
+        memory->written_pages += runs[i].end - runs[i].first;
+    }
+}

@@ -14,6 +14,13 @@
  */
 #define KEPT_PAGES_MAX 2048
 
+/*
+ * Reset looks at so few pages one by one, if they are all that can have other bytes, and does not ask the
+ * host which have been written: it makes no system call then.
+ */
+#define SMALL_PAGES_MAX 64
+void memory_restore_small(mf_memory *memory, const page_run *runs, size_t count);
+
 /* A memory just opened has mappings of its image, or of what `from` has; all without permission. */
 void sharing_build(mf_memory *memory);
 void sharing_clone(mf_memory *memory, const mf_memory *from);

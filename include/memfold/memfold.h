@@ -26,8 +26,8 @@
  *
  * When you need it: options.h (byte order, check policy, trap or status, ...), guard.h (where trapping
  * accessors go), fault_handler.h and exception_table.h (how the backend x86_paged turns faults of the CPU
- * into records), plan.h (which check, as a value), panic.h (mistakes of the program), version.h. public.h is
- * for the other headers.
+ * into records), pool.h (memories that are used again), plan.h (which check, as a value), panic.h (mistakes
+ * of the program), version.h. public.h is for the other headers.
  *
  * This header belongs to the installation of the runtime, so that every program can include it. An
  * installation without the jit or the generator lacks their headers: what is not there is left out, and a
@@ -71,6 +71,7 @@
 #include <memfold/guard.h>
 #include <memfold/fault_handler.h>
 #include <memfold/exception_table.h>
+#include <memfold/pool.h>
 #include <memfold/panic.h>
 #include <memfold/version.h>
 

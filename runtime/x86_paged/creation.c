@@ -181,6 +181,15 @@ static void drop_writable(mf_memory *memory, uint32_t first) {
     }
 }
 
+/* Whether few pages can have been written. */
+static bool is_small(const mf_memory *memory) {
+    const mf_layout *layout = memory->start;
+    uint32_t pages = 0;
+    for (size_t i = 0; pages <= SMALL_PAGES_MAX && i < layout->window_count[MF_STORE]; i++)
+        pages += layout->windows[MF_STORE][i].end - layout->windows[MF_STORE][i].first;
+    return pages <= SMALL_PAGES_MAX;
+}
+
 /*
  * Only the heap has other permissions than at creation, and only read-write pages have other bytes: those of
  * read-only pages, and the hidden ones, are still the image's.
@@ -193,7 +202,12 @@ static bool rebuild_grown(mf_memory *memory) {
         return false;
     if (!map_drop(memory->paged.map, heap) && !host_pages_zero_by_hand(memory, heap, MF_PERM_NONE))
         return false;
+    if (is_small(memory)) {
+        memory_restore_small(memory, memory->start->windows[MF_STORE], memory->start->window_count[MF_STORE]);
+        return true;
+    }
     memory->ops->visit_written(memory, restore_writable, &job);
+    memory->written_pages = job.pages;
     if (job.stopped != MF_SPACE_PAGES)
         drop_writable(memory, job.stopped);
     return true;
@@ -247,6 +261,7 @@ bool paged_rebuild(mf_memory *memory) {
     sharing_return(memory);
     if (!memory->ops->visit_written(memory, count_written, &written))
         map_drop(memory->paged.map, all);
+    memory->written_pages = (uint32_t)written;
     pass_changed(memory, &insist);
     memory->paged.only_grown = true;
     memory->has_lost_pages = sharing_has_foreign(memory);

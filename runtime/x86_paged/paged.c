@@ -7,6 +7,7 @@
  * it is; what follows only returns to permissions that the host has granted a moment before, and insists
  * (host_pages.h).
  */
+#include "layout_walk.h"
 #include "memory_impl.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
@@ -72,15 +73,14 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
  * the image has no bytes there.
  */
 static bool grow(mf_memory *memory, page_run run) {
-    bool is_image = sharing_has_image(memory, run);
-    bool is_zero = memory->paged.only_grown && !is_image && !backed_has_any(&memory->backed, run);
+    bool is_zero = memory->paged.only_grown && !sharing_has_image(memory, run) &&
+                   !backed_has_any(&memory->backed, run);
     if (is_zero)
         return host_pages_set(memory, run, MF_PERM_RW);
     if (!backed_reserve(&memory->backed, 1) || !map_renew(memory->paged.map, run))
         return false;
     backed_remove(&memory->backed, run);
     memory->paged.only_grown = false;
-    memory->has_lost_pages |= is_image;
     return true;
 }
 
@@ -136,7 +136,6 @@ static bool hide(mf_memory *memory, page_run run) {
         host_pages_restore(memory, run);
         return false;
     }
-    memory->has_lost_pages |= sharing_has_image(memory, run);
     memory->paged.only_grown = false;
     return true;
 }
@@ -145,6 +144,24 @@ static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     if (perm == MF_PERM_RW ? !grow(memory, run) : !hide(memory, run))
         return false;
     paged_extend(memory, page_bytes(run.end));
+    return true;
+}
+
+/* Only pages with another permission than before are asked for. */
+static bool paged_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    layout_walk walk = layout_walk_begin(start, (page_run){0, MF_SPACE_PAGES});
+    page_run part;
+    mf_perm perm;
+    (void)heap;
+    while (layout_walk_next(&walk, &part, &perm)) {
+        layout_walk old = layout_walk_begin(memory->start, part);
+        page_run same;
+        mf_perm before;
+        while (layout_walk_next(&old, &same, &before))
+            if (before != perm && !host_pages_try(memory, same, perm))
+                return false;
+    }
+    paged_extend(memory, mf_layout_len(start));
     return true;
 }
 
@@ -185,6 +202,7 @@ static const backend_ops ops = {
     .build = paged_build,
     .clone = paged_clone,
     .rebuild = paged_rebuild,
+    .reuse = paged_reuse,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,
     .visit_written = paged_visit_written,

@@ -9,6 +9,7 @@
 #include "bench/life_peers.h"
 
 #include <memfold/memory.h>
+#include <memfold/pool.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ typedef struct life_row {
     const mf_layout *layout;
     const mf_image *image;
     mf_memory *memory; /* of rows that keep one */
+    mf_image *frozen;  /* of what that memory has, where that is asked for */
+    mf_pool *pool;     /* of rows with one */
     life_peer *peer;
     uint64_t bytes;
     uint64_t pages; /* written before, or in, what is measured */
@@ -41,6 +44,7 @@ typedef struct life_kind {
     bool has_image; /* the guest begins with bytes in every page */
     bool keeps;     /* one memory for all rounds */
     bool allows_huge;
+    bool pools;
 } life_kind;
 
 /* ---- What is measured ---------------------------------------------------------------------- */
@@ -103,6 +107,47 @@ static mf_status run_life_by_reset(life_row *row, double *ns, mf_diag *diag) {
     return status;
 }
 
+static mf_status run_pooled(life_row *row, double *ns, mf_diag *diag) {
+    mf_memory *memory;
+    double from = bench_clock_ns();
+    mf_status status =
+        mf_pool_take(row->pool, row->layout, row->kind->has_image ? row->image : NULL, &memory, diag);
+    if (status != MF_OK)
+        return status;
+    write_pages(memory, row);
+    mf_pool_give(row->pool, memory);
+    *ns += bench_clock_ns() - from;
+    return MF_OK;
+}
+
+/* A freeze ends what was written since the one before, so it is written again. */
+static mf_status run_freeze(life_row *row, double *ns, mf_diag *diag) {
+    mf_image *image;
+    write_pages(row->memory, row);
+    double from = bench_clock_ns();
+    mf_status status = mf_memory_freeze(row->memory, &image, diag);
+    *ns += bench_clock_ns() - from;
+    if (status == MF_OK)
+        mf_image_release(image);
+    return status;
+}
+
+static mf_status run_create_frozen(life_row *row, double *ns, mf_diag *diag) {
+    const mf_memory_config config = {.backend = row->backend, .huge_pages = MF_HUGE_PAGES_NEVER};
+    mf_memory *memory;
+    mf_status status = MF_OK;
+    write_pages(row->memory, row);
+    if (row->frozen == NULL)
+        status = mf_memory_freeze(row->memory, &row->frozen, diag);
+    double from = bench_clock_ns();
+    if (status == MF_OK)
+        status = mf_memory_create_with(NULL, row->frozen, &config, &memory, diag);
+    *ns += bench_clock_ns() - from;
+    if (status == MF_OK)
+        mf_memory_destroy(memory);
+    return status;
+}
+
 static mf_status run_reset(life_row *row, double *ns, mf_diag *diag) {
     write_pages(row->memory, row);
     double from = bench_clock_ns();
@@ -141,29 +186,35 @@ static mf_status run_peer(life_row *row, double *ns, mf_diag *diag) {
     return MF_OK;
 }
 
+/* Of each: name, what is done, by a peer, ratio to, pages written, image, keeps one, huge pages, pool. */
 static const life_kind kinds[] = {
-    {"scan + copy, 0 written", run_peer, life_peer_scan_and_copy, NULL, 0, 0, 0, 0},
-    {"scan + copy", run_peer, life_peer_scan_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0},
-    {"scan + copy, 256 written", run_peer, life_peer_scan_and_copy, NULL, 256, 0, 0, 0},
-    {"map + copy", run_peer, life_peer_map_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0},
-    {"map, copy of all", run_peer, life_peer_map_all, NULL, 0, 0, 0, 0},
-    {"map, write, unmap", run_peer, life_peer_map_write_unmap, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0},
-    {"mprotect pair", run_peer, life_peer_mprotect_pair, NULL, 0, 0, 0, 0},
-    {"fork, child exits", run_peer, life_peer_fork, NULL, 0, 0, 0, 0},
-    {"create", run_create, NULL, NULL, 0, 0, 0, 0},
-    {"create, image", run_create, NULL, "map, copy of all", 0, 1, 0, 0},
-    {"destroy", run_destroy, NULL, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0},
-    {"create, write, destroy", run_life, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 0, 0, 0},
-    {"write, reset", run_life_by_reset, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 0, 1, 0},
-    {"reset, 0 written", run_reset, NULL, "scan + copy, 0 written", 0, 0, 1, 0},
-    {"reset", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 0, 1, 0},
-    {"reset, 256 written", run_reset, NULL, "scan + copy, 256 written", 256, 0, 1, 0},
-    {"reset, image", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 1, 1, 0},
-    {"reset, huge pages", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 0, 1, 1},
-    {"clone", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 0},
-    {"clone, image", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 1, 1, 0},
-    {"clone, huge pages", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 1},
-    {"protect pair", run_protect, NULL, "mprotect pair", LIFE_WRITTEN_PAGES, 0, 1, 0},
+    {"scan + copy, 0 written", run_peer, life_peer_scan_and_copy, NULL, 0, 0, 0, 0, 0},
+    {"scan + copy", run_peer, life_peer_scan_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
+    {"scan + copy, 256 written", run_peer, life_peer_scan_and_copy, NULL, 256, 0, 0, 0, 0},
+    {"map + copy", run_peer, life_peer_map_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
+    {"map, copy of all", run_peer, life_peer_map_all, NULL, 0, 0, 0, 0, 0},
+    {"map, write, unmap", run_peer, life_peer_map_write_unmap, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
+    {"mprotect pair", run_peer, life_peer_mprotect_pair, NULL, 0, 0, 0, 0, 0},
+    {"fork, child exits", run_peer, life_peer_fork, NULL, 0, 0, 0, 0, 0},
+    {"create", run_create, NULL, NULL, 0, 0, 0, 0, 0},
+    {"create, image", run_create, NULL, "map, copy of all", 0, 1, 0, 0, 0},
+    {"create, frozen", run_create_frozen, NULL, "map, copy of all", LIFE_WRITTEN_PAGES, 1, 1, 0, 0},
+    {"destroy", run_destroy, NULL, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
+    {"create, write, destroy", run_life, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
+    {"write, reset", run_life_by_reset, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
+    {"pool: take, give", run_pooled, NULL, NULL, 0, 0, 0, 0, 1},
+    {"pool: take, write, give", run_pooled, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 0, 0, 0, 1},
+    {"pool: the same, image", run_pooled, NULL, "map, write, unmap", LIFE_WRITTEN_PAGES, 1, 0, 0, 1},
+    {"reset, 0 written", run_reset, NULL, "scan + copy, 0 written", 0, 0, 1, 0, 0},
+    {"reset", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
+    {"reset, 256 written", run_reset, NULL, "scan + copy, 256 written", 256, 0, 1, 0, 0},
+    {"reset, image", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 1, 1, 0, 0},
+    {"reset, huge pages", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 0, 1, 1, 0},
+    {"clone", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
+    {"clone, image", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 1, 1, 0, 0},
+    {"clone, huge pages", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 1, 0},
+    {"freeze", run_freeze, NULL, NULL, LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
+    {"protect pair", run_protect, NULL, "mprotect pair", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
 };
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
@@ -212,7 +263,9 @@ static mf_status add_row(life_table *table, const life_kind *kind, mf_backend ba
                       .samples = calloc(table->rounds, sizeof(double))};
     if (row->samples == NULL)
         return bench_out_of_memory(diag);
-    return kind->keeps ? create(row, &row->memory, diag) : MF_OK;
+    mf_status status = kind->keeps ? create(row, &row->memory, diag) : MF_OK;
+    const mf_pool_config config = {.memory = {.backend = backend, .huge_pages = MF_HUGE_PAGES_NEVER}};
+    return status == MF_OK && kind->pools ? mf_pool_create(&config, &row->pool, diag) : status;
 }
 
 static mf_status make_rows(life_table *table, mf_diag *diag) {
@@ -275,6 +328,8 @@ static void report_rows(const life_table *table, bench_lives *lives) {
 static void destroy_rows(life_table *table) {
     for (size_t i = 0; i < table->count; i++) {
         mf_memory_destroy(table->rows[i].memory);
+        mf_image_release(table->rows[i].frozen);
+        mf_pool_destroy(table->rows[i].pool);
         free(table->rows[i].samples);
     }
     life_peer_fini(&table->peer);

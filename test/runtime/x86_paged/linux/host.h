@@ -37,7 +37,7 @@ static inline int perm_of_text(const char *text) {
 }
 
 /* How many mappings the kernel keeps for what list_mappings has last listed; it may be more. */
-static size_t kernel_mappings;
+static _Thread_local size_t kernel_mappings;
 
 /* The mappings of [start, end), clipped to it; those that touch and have one permission count as one. */
 static inline size_t list_mappings(uint64_t start, uint64_t end, host_mapping *list, size_t capacity) {
