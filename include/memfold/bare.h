@@ -175,9 +175,9 @@ mf_status mf_bare_start(const mf_bare_host *host, mf_diag *diag);
 
 /*
  * Every page of [start, start + size) has a frame of its own, with the bytes and the permission that it had:
- * accesses to these pages need none until the next reset or unmap. MF_UNALIGNED_START, MF_UNALIGNED_SIZE and MF_OVERFLOW
- * as mf_memory_map_region; MF_OUT_OF_MEMORY, and then nothing has changed. Counts as a change of the memory
- * for the thread rule. With frames at map all pages that can be accessed are so already.
+ * accesses to these pages need none until the next reset or unmap. MF_UNALIGNED_START, MF_UNALIGNED_SIZE and
+ * MF_OVERFLOW as mf_memory_map_region; MF_OUT_OF_MEMORY, and then nothing has changed. Counts as a change of
+ * the memory for the thread rule. With frames at map all pages that can be accessed are so already.
  */
 mf_status mf_bare_populate(mf_memory *memory, uint64_t start, uint64_t size, mf_diag *diag);
 
@@ -199,7 +199,8 @@ void mf_bare_page_fault_entry(void);
  * A guest's is a data access in the reservation of a memory (from ring 3: in one that is_user), by an
  * instruction of the exception table or on a thread with a guard frame of that memory. An access that the
  * page tables permit is nobody's fault: it is tried again if another CPU's change made it fail, and left to
- * the kernel if the ring may not do it (SMAP, or a reservation without is_user).
+ * the kernel if the ring may not do it (SMAP, or a reservation without is_user). One that only lacks a frame
+ * is given it and tried again, or is out_of_frames' to answer.
  */
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address);
 

@@ -78,7 +78,7 @@ static bool reserve_pages(const mf_memory *memory, page_run pages) {
     map *map = memory->paged.map;
     map_lock(map);
     bool is_done = is_at_touch(memory) ? page_tables_reserve_small(&map->tables, map_run(map, pages))
-                                       : page_tables_reserve(&map->tables, map_run(map, pages));
+                                       : page_tables_populate(&map->tables, map_run(map, pages));
     map_unlock(map);
     return is_done;
 }

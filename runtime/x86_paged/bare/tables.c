@@ -619,10 +619,9 @@ static bool populate_small(const page_tables *tables, virtual_run run) {
 }
 
 bool page_tables_populate(const page_tables *tables, virtual_run run) {
-    purpose small = {.is_any = true, .is_small = true, .keeps_own = true};
-    if (!tables->at_touch)
-        return page_tables_reserve(tables, run);
-    return run.pages == 0 || (populate_or_undo(tables, run, small) && populate_small(tables, run));
+    purpose purpose = {.is_any = true, .is_small = tables->at_touch, .keeps_own = true};
+    return run.pages == 0 ||
+           (populate_or_undo(tables, run, purpose) && (!tables->at_touch || populate_small(tables, run)));
 }
 
 void page_tables_share(const page_tables *tables, virtual_run run, const page_source *source) {

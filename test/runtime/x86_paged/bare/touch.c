@@ -8,6 +8,7 @@
  *
  * CHECK: frames_follow_what_is_touched
  * CHECK-NEXT: a_huge_frame_at_once
+ * CHECK-NEXT: an_image_in_a_huge_frame
  * CHECK-NEXT: an_image_is_shared_until_a_store
  * CHECK-NEXT: reset_restores_what_is_dirty
  * CHECK-NEXT: a_clone_copies_what_is_dirty
@@ -165,6 +166,32 @@ static void a_huge_frame_at_once(void) {
     CHECK(mf_memory_reset(m, NULL) == MF_OK);
     CHECK(kernel.frames_taken <= before + 2 && load(m, ZEROS) == 0);
     mf_memory_destroy(m);
+}
+
+/* With frames at map, bytes of an image in a part of a huge frame do not split it. */
+static void an_image_in_a_huge_frame(void) {
+    kernel.frames = MF_BARE_FRAMES_AT_MAP;
+    mf_layout_builder *b = mf_layout_builder_create();
+    mf_layout *large;
+    mf_image *small;
+    mf_memory *m;
+    unsigned before = kernel.frames_taken;
+    CHECK(mf_layout_builder_map_region(b, DATA, 4 * MIB, MF_READ_WRITE, "bytes", 5, NULL) == MF_OK);
+    CHECK(mf_layout_builder_finish(b, &large, &small, NULL) == MF_OK);
+    CHECK(mf_memory_create(large, small, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OK);
+    CHECK((entry_of(m, DATA) & 0x80) != 0 && load(m, DATA + 4) == 's' && load(m, DATA + 5) == 0);
+    store(m, DATA + 4, 1);
+    store(m, DATA + MIB, 1);
+    CHECK(mf_memory_map_region(m, DATA + 2 * MIB, MF_PAGE_SIZE, MF_READ_WRITE, "x", 1, NULL) == MF_OK);
+    CHECK((entry_of(m, DATA + 2 * MIB) & 0x80) != 0);
+    CHECK(mf_memory_reset(m, NULL) == MF_OK && load(m, DATA + 4) == 's' && load(m, DATA + MIB) == 0);
+    CHECK(load(m, DATA + 2 * MIB) == 0);
+    mf_memory_destroy(m);
+    mf_layout_release(large);
+    mf_image_release(small);
+    mf_layout_builder_destroy(b);
+    CHECK(kernel.frames_taken == before);
+    kernel.frames = MF_BARE_FRAMES_AT_TOUCH;
 }
 
 /* ---- Images ----------------------------------------------------------------------------------- */
@@ -537,6 +564,7 @@ int main(void) {
     CHECK(kernel.frames_taken == IMAGE_PAGES);
     RUN(frames_follow_what_is_touched);
     RUN(a_huge_frame_at_once);
+    RUN(an_image_in_a_huge_frame);
     RUN(an_image_is_shared_until_a_store);
     RUN(reset_restores_what_is_dirty);
     RUN(a_clone_copies_what_is_dirty);
