@@ -30,7 +30,7 @@ function(memfold_add_manual page component summary)
 endfunction()
 
 memfold_add_manual(memfold-runtime runtime "the memory of a sandboxed guest, its faults, and accessors in plain C"
-  abi.h status.h layout.h memory.h options.h accessors.h generic.h guard.h fault_handler.h exception_table.h panic.h
+  abi.h status.h layout.h memory.h options.h accessors.h generic.h pool.h guard.h fault_handler.h exception_table.h panic.h
   version.h)
 if(TARGET memfold_bare)
   memfold_add_manual(memfold-bare runtime "guest pages that are pages of the CPU, in a kernel" bare.h)
