@@ -71,7 +71,7 @@ static mf_status create(creation from, mf_memory_config config, mf_memory **memo
         mf_memory_destroy(made);
         return status;
     }
-    memory_apply_start(made, (page_run){0, memory_start_len_pages(made)});
+    memory_apply_start(made, every_page);
     made->current = mf_layout_retain(from.layout);
     views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
@@ -155,7 +155,7 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
 static void restore_layout(mf_memory *memory) {
     uint64_t end = page_ceil(memory->start_top);
     page_run grown = page_run_of(end, memory->view.heap_end - end);
-    uint32_t len_pages = memory_start_len_pages(memory);
+    uint32_t len_pages = (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
     perm_table_cut(&memory->table, grown, memory->table.len_pages);
     perm_table_cut(&memory->table, memory->changed, len_pages);
     memory_apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));

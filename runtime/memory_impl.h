@@ -50,8 +50,9 @@ struct mf_memory {
     backed_list backed; /* which pages are mappings of images, with the lock of sbrk held or in a change */
     page_run
         changed; /* no other page has another permission than at creation, but those that sbrk has added */
-    bool has_lost_pages;    /* pages with bytes in the image may be neither its mappings nor written */
-    mf_layout *current;     /* the live layout, or NULL since it changed */
+    bool has_lost_pages; /* pages may be mappings of another image; on copy they may also lack bytes of theirs
+                          */
+    mf_layout *current;  /* the live layout, or NULL since it changed */
     uint32_t written_pages; /* the last reset has found so many, which stay resident, or fewer */
     mf_memory *next_kept;   /* in a list of a pool, */
     uint64_t kept_bytes;    /* with so much resident memory of its own */

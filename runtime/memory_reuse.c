@@ -46,14 +46,6 @@ static bool strip(mf_memory *memory) {
     return memory->backed.count == 0;
 }
 
-static void forget_table(mf_memory *memory) {
-    for (size_t i = 0; i < memory->start->run_count; i++) {
-        layout_run run = memory->start->runs[i];
-        perm_table_cut(&memory->table, (page_run){run.first, run.end}, memory->table.len_pages);
-    }
-    perm_table_cut(&memory->table, (page_run){0, 0}, 0);
-}
-
 static void forget_creation(mf_memory *memory) {
     mf_layout_release(memory->created);
     mf_layout_release(memory->start);
@@ -65,7 +57,7 @@ static void forget_creation(mf_memory *memory) {
 
 /* Without images all bytes are zero, and permissions are all that differs. */
 static bool change_permissions(mf_memory *memory, const creation *to) {
-    forget_table(memory);
+    perm_table_clear_layout(&memory->table, memory->start);
     if (!memory->ops->reuse(memory, to->start, to->heap))
         return false;
     forget_creation(memory);
@@ -76,7 +68,7 @@ static bool change_permissions(mf_memory *memory, const creation *to) {
 static bool begin_anew(mf_memory *memory, const creation *to) {
     if (!strip(memory))
         return false;
-    forget_table(memory);
+    perm_table_clear_layout(&memory->table, memory->start);
     forget_creation(memory);
     memory_keep_creation(memory, *to);
     return memory->ops->build(memory);
@@ -88,7 +80,7 @@ bool memory_reuse(mf_memory *memory, const creation *to) {
         return false;
     if (has_image ? !begin_anew(memory, to) : !change_permissions(memory, to))
         return false;
-    memory_apply_start(memory, (page_run){0, memory_start_len_pages(memory)});
+    memory_apply_start(memory, every_page);
     memory_apply_heap(memory);
     memory->current = mf_layout_retain(memory->created);
     views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));

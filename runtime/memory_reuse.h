@@ -8,8 +8,8 @@
 #include "memory_start.h"
 
 /*
- * The memory is as it was created, and says in kept_bytes how much of the host's memory it keeps. False: it
- * is good for destroy only; so it is with the next.
+ * The memory is as it was created, with the stamp of that layout, and says in kept_bytes how much of the
+ * host's memory it keeps. False: it is good for destroy only; so it is with the next.
  */
 bool memory_renew(mf_memory *memory);
 

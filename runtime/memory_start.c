@@ -29,7 +29,6 @@ void memory_apply_heap(mf_memory *memory) {
     views_publish_heap_end(memory, end);
 }
 
-/* The pages, which are NONE in the live table, are as at creation. */
 void memory_apply_start(mf_memory *memory, page_run pages) {
     layout_walk walk = layout_walk_begin(memory->start, pages);
     page_run part;

@@ -17,16 +17,12 @@ typedef struct creation {
 /* Keeps references of what the memory begins with; it has none yet. */
 void memory_keep_creation(mf_memory *memory, creation from);
 
-/* The end of the highest page that has a permission at creation. */
-static inline uint32_t memory_start_len_pages(const mf_memory *memory) {
-    return (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
-}
-
-/* These pages of the live table, which are NONE, are as at creation. */
+/* The pages, which are NONE in the live table, are as at creation; the heap is, and all views know its end.
+ */
 void memory_apply_start(mf_memory *memory, page_run pages);
-
-/* The heap is, and all views know its end. */
 void memory_apply_heap(mf_memory *memory);
+
+static const page_run every_page = {0, MF_SPACE_PAGES};
 
 /* What mf_memory_create makes of these two; `empty` is a layout without pages. */
 creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *empty);

@@ -151,3 +151,10 @@ void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages) {
         memset(table->perms + run.first, MF_PERM_NONE, end - run.first);
     table->len_pages = len_pages;
 }
+
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout) {
+    for (size_t i = 0; i < layout->run_count; i++)
+        memset(table->perms + layout->runs[i].first, MF_PERM_NONE,
+               layout->runs[i].end - layout->runs[i].first);
+    table->len_pages = 0;
+}

@@ -8,6 +8,7 @@
 #ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
 #define MEMFOLD_RUNTIME_PERM_TABLE_H
 
+#include "layout_impl.h"
 #include "pages.h"
 #include "perm_space.h"
 
@@ -70,5 +71,8 @@ void perm_table_grow(perm_table *table, page_run run);
  * of the table.
  */
 void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages);
+
+/* All pages are NONE again; those of the layout are the only ones that are not. */
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout);
 
 #endif

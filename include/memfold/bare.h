@@ -19,6 +19,7 @@
 #include <memfold/memory.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -231,6 +232,9 @@ MF_STATIC_ASSERT(offsetof(mf_bare_gate, offset_high) == 8, "mf_bare_gate.offset_
 
 /* The gate to mf_bare_page_fault_entry for this code segment, on stack `stack` of the TSS (0: none). */
 mf_bare_gate mf_bare_page_fault_gate(uint16_t code_selector, uint8_t stack);
+
+/* Borrows the sizes of all structs that this header defines, as mf_abi_sizes (version.h). */
+const mf_abi_size *mf_bare_abi_sizes(void);
 
 MF_PUBLIC_END
 

@@ -11,6 +11,8 @@
  * CHECK-NEXT: copy: residency
  * CHECK-NEXT: copy: no memory files
  * CHECK-NEXT: copy: no mappings of them
+ * CHECK-NEXT: copy: no mappings of zeros
+ * CHECK-NEXT: copy: mappings now and then
  * CHECK-NEXT: copy: locked on an old kernel
  * CHECK-NEXT: copy: pages of 64 KiB
  * CHECK-NEXT: copy: pages of 64 KiB, locked
@@ -20,6 +22,8 @@
  * CHECK-NEXT: x86_paged: residency
  * CHECK-NEXT: x86_paged: no memory files
  * CHECK-NEXT: x86_paged: no mappings of them
+ * CHECK-NEXT: x86_paged: no mappings of zeros
+ * CHECK-NEXT: x86_paged: mappings now and then
  * CHECK-NEXT: x86_paged: locked on an old kernel
  *
  * Without an operating system, with frames at map and at touch:
@@ -308,6 +312,10 @@ static void run(const char *name) {
     begin();
     for (int i = 0; i < STEPS; i++) {
         a = &actors[below(MEMORIES)];
+        if (strcmp(name, "mappings now and then") == 0) {
+            host.refuses_mappings = below(3) == 0;
+            host.refuses_zeros = below(3) == 0;
+        }
         (below(3) == 0 ? lives : changes)[below(8)]();
         expect_bytes(a->memory, &a->now, false);
         if (i % 8 == 0) {
@@ -328,6 +336,8 @@ static const strange_host hosts[] = {
     {.name = "residency", .has_no_page_map = true},
     {.name = "no memory files", .has_no_memory_files = true},
     {.name = "no mappings of them", .refuses_mappings = true},
+    {.name = "no mappings of zeros", .refuses_zeros = true},
+    {.name = "mappings now and then"},
     {.name = "locked on an old kernel", .refuses_drop = true, .refuses_locked = true, .lists_no_runs = true},
     {.name = "pages of 64 KiB", .page_bytes = 65536},
     {.name = "pages of 64 KiB, locked", .page_bytes = 65536, .refuses_drop = true, .refuses_locked = true},

@@ -35,7 +35,8 @@ typedef struct strange_host {
     bool has_no_residency;  /* mincore */
     bool swaps_all;         /* the words of the page map say so of every page that is there */
     bool has_no_memory_files;
-    bool refuses_mappings; /* of memory files */
+    bool refuses_mappings; /* of memory files, over what is there */
+    bool refuses_zeros;    /* new pages over what is there */
 } strange_host;
 
 static strange_host host = {.page_bytes = REAL_PAGE_BYTES};
@@ -70,6 +71,8 @@ long __wrap_sysconf(int name) {
 void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
     size_t whole = round_up(bytes);
     if (file >= 0 && host.refuses_mappings && (flags & MAP_FIXED) != 0)
+        return errno = ENOMEM, MAP_FAILED;
+    if (file < 0 && host.refuses_zeros && (flags & MAP_FIXED) != 0)
         return errno = ENOMEM, MAP_FAILED;
     if (at != NULL && (!is_aligned(at) || offset % (off_t)host.page_bytes != 0))
         return errno = EINVAL, MAP_FAILED;
