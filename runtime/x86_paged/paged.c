@@ -203,6 +203,7 @@ static const backend_ops ops = {
     .clone = paged_clone,
     .rebuild = paged_rebuild,
     .reuse = paged_reuse,
+    .maps_parts = true,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,
     .visit_written = paged_visit_written,
