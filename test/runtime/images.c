@@ -236,7 +236,7 @@ static void live_in_child(mf_memory *m, mf_memory *other, uint32_t bytes) {
 
 /* The image of the test shares its file with those that parent and child make afterwards. */
 static void child_and_parent(bool by_fork) {
-    enum { BYTES = 20 * MF_PAGE_SIZE };
+    enum { BYTES = 200 * MF_PAGE_SIZE };
     mf_layout *layout;
     mf_image *image;
     program_of(BYTES, &layout, &image);
