@@ -24,16 +24,9 @@ static uint64_t resident_bytes(const mf_memory *memory) {
     return page_bytes(FIXED_PAGES + table_pages + memory->written_pages + own_image_pages(memory));
 }
 
-static void take_stamp(mf_memory *memory) {
-    if (memory->current == NULL)
-        memory->current = mf_layout_retain(memory->created);
-    views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));
-}
-
 bool memory_renew(mf_memory *memory) {
     if (mf_memory_reset(memory, NULL) != MF_OK)
         return false;
-    take_stamp(memory);
     memory->kept_bytes = resident_bytes(memory);
     return true;
 }
@@ -89,6 +82,7 @@ bool memory_reuse(mf_memory *memory, const creation *to) {
         return false;
     memory_apply_start(memory, every_page);
     memory_apply_heap(memory);
-    take_stamp(memory);
+    memory->current = mf_layout_retain(memory->created);
+    views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));
     return true;
 }

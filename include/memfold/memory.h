@@ -116,10 +116,11 @@ typedef struct mf_memory_config {
  *                                        behind one: 2 with one region
  *
  * and in each case 2 MiB + 64 KiB of addresses for the permissions, of which 64 memories share one or two
- * mappings. So of x86_paged with two regions that do not touch 16,380 fit at most, whatever the index.
- * A bound on copy counts as writable from the start, also against RLIMIT_DATA, and takes away the pages
- * that no access reaches: what the CPU touches while it has predicted a check wrongly may be another memory's
- * (options.h, spectre = mask). On x86_paged it refuses the same and saves nothing.
+ * mappings. So of x86_paged with two regions that do not touch about 16,300 fit, whatever the index. A part
+ * of an image that memories share is a mapping of its own, on both backends. A bound on copy counts as
+ * writable from the start, also against RLIMIT_DATA, and takes away the pages that no access reaches: what
+ * the CPU touches while it has predicted a check wrongly may be another memory's (options.h, spectre = mask).
+ * On x86_paged it refuses the same and saves nothing.
  *
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are

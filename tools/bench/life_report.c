@@ -167,7 +167,10 @@ static void print_frame(FILE *to) {
           "set ylabel 'microseconds'\n"
           "set border 3 linecolor rgb '#888888'\n"
           "set tics nomirror textcolor rgb '#333333'\n"
+          "set xrange [64:270000]\n"
           "set xtics ('64 KiB' 64, '1 MiB' 1024, '16 MiB' 16384, '256 MiB' 262144)\n"
+          "set ytics (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, '1 ms' 1e3, '10 ms' 1e4, '100 ms' 1e5, '1 s' "
+          "1e6)\n"
           "set grid ytics linecolor rgb '#e4e4e4'\n"
           "set key outside right top vertical reverse Left samplen 3\n",
           to);

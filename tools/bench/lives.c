@@ -284,7 +284,7 @@ static mf_status make_rows(life_table *table, mf_diag *diag) {
 
 /* A small thing is done often, as the clock and what it interrupts would weigh too much. */
 static mf_status run_rounds(life_table *table, mf_diag *diag) {
-    unsigned times = table->bytes < 1 << 24 ? 8 : 2;
+    unsigned times = table->bytes < 1 << 24 ? 8 : table->bytes < 1 << 28 ? 2 : 1;
     for (unsigned round = 0; round < table->rounds; round++)
         for (size_t i = 0; i < table->count; i++) {
             life_row *row = &table->rows[i];
