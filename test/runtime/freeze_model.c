@@ -154,6 +154,18 @@ static void freeze(void) {
     expect(mf_memory_view(a->memory)->base == base);
 }
 
+/* Long runs that the first image has not. */
+static void freeze_more(void) {
+    size_t first = 60 + below(8), count = 20 + below(30);
+    expect_ok(mf_memory_map_region(a->memory, address_of(first), count * PAGE, MF_READ_WRITE, NULL, 0, NULL));
+    expect(mf_memory_fill(a->memory, (uint32_t)address_of(first), 0x77, count * PAGE));
+    set_perms(first, count, MF_PERM_RW);
+    memset(a->now.bytes[first], 0x77, count * PAGE);
+    freeze();
+    if (below(2))
+        reset();
+}
+
 static void become(mf_memory *memory, const state *now, const state *created) {
     mf_memory_destroy(a->memory);
     a->memory = memory;
@@ -292,7 +304,7 @@ static void end(void) {
 static void run(const char *name) {
     static void (*const changes[])(void) = {map_some,  protect_some, protect_some, unmap_some,
                                             fill_some, fill_some,    fill_some,    grow_heap};
-    static void (*const lives[])(void) = {reset,         reset,        freeze,           freeze,
+    static void (*const lives[])(void) = {reset,         reset,        freeze,           freeze_more,
                                           clone_another, begin_frozen, begin_with_bytes, begin_first};
     memset(&first_state, 0, sizeof first_state);
     seed = 0x9e3779b97f4a7c15;

@@ -3,9 +3,7 @@
  * with WRAPS, so that what the runtime asks of the C library comes here:
  *
  *     -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore
- *     -Wl,--wrap=open,--wrap=pread,--wrap=syscall
- *
- * and, for `has_no_memory_files`, --wrap=memfd_create.
+ *     -Wl,--wrap=open,--wrap=pread,--wrap=syscall,--wrap=memfd_create
  */
 #ifndef MEMFOLD_TEST_STRANGE_HOST_H
 #define MEMFOLD_TEST_STRANGE_HOST_H
