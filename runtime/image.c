@@ -106,6 +106,9 @@ void image_state_release(const image_state *state) {
 }
 
 static void destroy(mf_image *image) {
+    image_part *part = atomic_load(&image->part);
+    if (part != NULL)
+        part->free(part);
     os_shared_destroy(image->shared);
     os_free(image->own_bytes);
     image_state_release(&image->state);

@@ -37,8 +37,14 @@ typedef struct image_state {
     uint64_t heap_top;
 } image_state;
 
+/* What a backend keeps with an image; freed with it. */
+typedef struct image_part {
+    void (*free)(struct image_part *part);
+} image_part;
+
 struct mf_image {
     refs refs;
+    _Atomic(image_part *) part; /* NULL: nothing */
     image_state state;
     os_shared *shared;        /* NULL: no run is shared */
     unsigned char *own_bytes; /* of the other runs */

@@ -31,7 +31,9 @@ typedef struct shard {
 } shard;
 
 struct mf_pool {
-    mf_pool_config config;
+    mf_memory_config config; /* of its memories */
+    uint32_t max_memories;
+    uint64_t max_resident_bytes;
     mf_layout *empty; /* what memories without a layout have */
     atomic_uint memories;
     atomic_ullong resident_bytes;
@@ -162,8 +164,8 @@ static mf_memory *take_kept(mf_pool *pool, const creation *wanted) {
 /* Whether there is room for it, which it then has. */
 static bool count_in(mf_pool *pool, const mf_memory *memory) {
     uint64_t bytes = memory->kept_bytes;
-    bool fits = atomic_fetch_add(&pool->memories, 1) < pool->config.max_memories;
-    if (atomic_fetch_add(&pool->resident_bytes, bytes) + bytes <= pool->config.max_resident_bytes && fits)
+    bool fits = atomic_fetch_add(&pool->memories, 1) < pool->max_memories;
+    if (atomic_fetch_add(&pool->resident_bytes, bytes) + bytes <= pool->max_resident_bytes && fits)
         return true;
     atomic_fetch_sub(&pool->memories, 1);
     atomic_fetch_sub(&pool->resident_bytes, bytes);
@@ -186,12 +188,12 @@ mf_status mf_pool_create(const mf_pool_config *config, mf_pool **pool, mf_diag *
     mf_pool *made = os_allocate(sizeof *made);
     if (made == NULL)
         return memory_exhausted(diag);
-    if (config != NULL)
-        made->config = *config;
-    if (made->config.max_memories == 0)
-        made->config.max_memories = DEFAULT_MEMORIES;
-    if (made->config.max_resident_bytes == 0)
-        made->config.max_resident_bytes = DEFAULT_RESIDENT_BYTES;
+    static const mf_pool_config usual = {0};
+    config = config != NULL ? config : &usual;
+    made->config = config->memory != NULL ? *config->memory : (mf_memory_config){0};
+    made->max_memories = config->max_memories != 0 ? config->max_memories : DEFAULT_MEMORIES;
+    made->max_resident_bytes =
+        config->max_resident_bytes != 0 ? config->max_resident_bytes : DEFAULT_RESIDENT_BYTES;
     made->empty = layout_begin(0);
     if (made->empty == NULL) {
         os_free(made);
@@ -240,7 +242,7 @@ mf_status mf_pool_take(mf_pool *pool, const mf_layout *layout, const mf_image *i
     if (taken == NULL)
         taken = take_other(pool, &wanted);
     if (taken == NULL)
-        return mf_memory_create_with(layout, image, &pool->config.memory, memory, diag);
+        return mf_memory_create_with(layout, image, &pool->config, memory, diag);
     *memory = taken;
     return MF_OK;
 }
@@ -267,7 +269,7 @@ void mf_pool_give(mf_pool *pool, mf_memory *memory) {
     if (memory == NULL)
         return;
     check_views(memory);
-    bool is_kept = memory->view.next == NULL && is_alike(&memory->config, &pool->config.memory) &&
+    bool is_kept = memory->view.next == NULL && is_alike(&memory->config, &pool->config) &&
                    memory_renew(memory) && count_in(pool, memory);
     if (is_kept)
         put_in(pool, memory);

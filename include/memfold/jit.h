@@ -67,6 +67,7 @@
 #include <memfold/options.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 #include <stdbool.h>
 
@@ -131,6 +132,10 @@ void mf_code_release(mf_code *code);
 /* Borrow the accessors and the layout they are for, as long as the reference is held. They never fail. */
 const mf_accessors *mf_code_accessors(const mf_code *code);
 const mf_layout *mf_code_layout(const mf_code *code);
+
+/* Borrows the sizes of all structs that jit.h, plan.h, inline.h and stencil.h define, as mf_abi_sizes
+ * (version.h). */
+const mf_abi_size *mf_jit_abi_sizes(void);
 
 MF_PUBLIC_END
 

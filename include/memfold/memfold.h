@@ -22,7 +22,8 @@
  *   runtime only;
  * - to put them into code that you generate: with LLVM embed.h, and orc.hpp for LLVM's JITs in C++, which
  * need LLVM's headers and are not included here; with an assembler of your own inline.h;
- * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here.
+ * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here;
+ * - from C++: memfold.hpp, owners and exceptions around all of this; from other languages: version.h.
  *
  * When you need it: options.h (byte order, check policy, trap or status, ...), guard.h (where trapping
  * accessors go), fault_handler.h and exception_table.h (how the backend x86_paged turns faults of the CPU

@@ -131,8 +131,9 @@ typedef struct mf_memory_config {
  * thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
- * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
- * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
+ * (bare.h) frames are taken for every page that can be accessed, or at first touch, as it says. Clone, reset,
+ * unmap and sbrk follow what was touched too, also in locked memory and where the host takes no pages back.
+ * What hosts do beyond that:
  *
  *   - Where madvise is refused, written pages are overwritten instead. A reset of x86_paged after map_region,
  *     protect or unmap does not, and is MF_OUT_OF_MEMORY there.
@@ -248,7 +249,7 @@ mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address);
 uint64_t mf_memory_len(const mf_memory *memory);
 
 /* True if `address` lies below mf_memory_len, mapped or not. */
-static inline bool mf_memory_is_in_bounds(const mf_memory *memory, uint32_t address) {
+inline bool mf_memory_is_in_bounds(const mf_memory *memory, uint32_t address) {
     return address < mf_memory_len(memory);
 }
 
@@ -318,29 +319,28 @@ void *mf_view_span(mf_view *view, uint32_t address, uint64_t length, mf_operatio
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
 /* The same six through the memory's own view, and so on the thread that it belongs to. */
-static inline bool mf_memory_read(mf_memory *memory, uint32_t address, void *to, size_t length) {
+inline bool mf_memory_read(mf_memory *memory, uint32_t address, void *to, size_t length) {
     return mf_view_read(mf_memory_view(memory), address, to, length);
 }
-static inline bool mf_memory_write(mf_memory *memory, uint32_t address, const void *from, size_t length) {
+inline bool mf_memory_write(mf_memory *memory, uint32_t address, const void *from, size_t length) {
     return mf_view_write(mf_memory_view(memory), address, from, length);
 }
-static inline bool mf_memory_fill(mf_memory *memory, uint32_t address, uint8_t byte, uint64_t length) {
+inline bool mf_memory_fill(mf_memory *memory, uint32_t address, uint8_t byte, uint64_t length) {
     return mf_view_fill(mf_memory_view(memory), address, byte, length);
 }
-static inline bool mf_memory_copy(mf_memory *memory, uint32_t to, uint32_t from, uint64_t length) {
+inline bool mf_memory_copy(mf_memory *memory, uint32_t to, uint32_t from, uint64_t length) {
     return mf_view_copy(mf_memory_view(memory), to, from, length);
 }
-static inline void *mf_memory_span(mf_memory *memory, uint32_t address, uint64_t length,
-                                   mf_operation operation) {
+inline void *mf_memory_span(mf_memory *memory, uint32_t address, uint64_t length, mf_operation operation) {
     return mf_view_span(mf_memory_view(memory), address, length, operation);
 }
-static inline bool mf_memory_is_accessible(mf_memory *memory, uint32_t address, uint64_t length,
-                                           mf_operation operation) {
+inline bool mf_memory_is_accessible(mf_memory *memory, uint32_t address, uint64_t length,
+                                    mf_operation operation) {
     return mf_view_is_accessible(mf_memory_view(memory), address, length, operation);
 }
 
 /* The last fault through the memory's own view; kind 0 if there was none since creation or reset. */
-static inline mf_fault mf_memory_last_fault(mf_memory *memory) {
+inline mf_fault mf_memory_last_fault(mf_memory *memory) {
     return mf_memory_view(memory)->fault;
 }
 

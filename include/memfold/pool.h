@@ -73,9 +73,9 @@ typedef struct mf_pool mf_pool;
 
 /* How a pool makes its memories, and what it keeps. All zero is the default. */
 typedef struct mf_pool_config {
-    mf_memory_config memory;     /* how all of them are made */
-    uint32_t max_memories;       /* so many are kept at most; 0: 64 */
-    uint64_t max_resident_bytes; /* and so much of the host's memory; 0: 64 MiB */
+    const mf_memory_config *memory; /* how all of them are made; NULL: the default. Copied */
+    uint64_t max_resident_bytes;    /* so much of the host's memory is kept at most; 0: 64 MiB */
+    uint32_t max_memories;          /* and so many memories; 0: 64 */
 } mf_pool_config;
 
 /*

@@ -31,6 +31,12 @@ unsigned long map_changes(const map *map);
 bool map_reserve(map *map, page_run run);
 void map_unreserve(map *map, page_run run);
 
+/*
+ * The pages, which are read-write, can be written without the host having to find anything for them. False,
+ * and nothing has changed, if it has not.
+ */
+bool map_populate(map *map, page_run run);
+
 /* Whether the CPU lets all of these pages be accessed by exactly `perm` now. Slow; false if unknown. */
 bool map_has(map *map, page_run run, mf_perm perm);
 

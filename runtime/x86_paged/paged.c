@@ -54,8 +54,10 @@ static void paged_close(mf_memory *memory) {
 static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count) {
     bool opens = count > 0 && perm != MF_PERM_RW;
     unsigned long changes = map_changes(memory->paged.map);
-    if (!host_pages_try(memory, run, perm) || (opens && !host_pages_try(memory, run, MF_PERM_RW))) {
+    if (!host_pages_try(memory, run, perm) || (opens && !host_pages_try(memory, run, MF_PERM_RW)) ||
+        !map_populate(memory->paged.map, page_run_of(page_bytes(run.first), page_ceil(count)))) {
         host_pages_restore_since(memory, run, changes);
+        map_unreserve(memory->paged.map, run);
         return false;
     }
     if (count > 0)

@@ -115,7 +115,7 @@ static void take(mf_pool *pool, const guest *g, uint32_t at, bool refuses) {
 
 static void run(const void *context) {
     const scenario *s = context;
-    const mf_pool_config config = {.memory = {.backend = backend}};
+    const mf_pool_config config = {.memory = &(mf_memory_config){.backend = backend}};
     guest first = make_guest(8, s->first_has_image, 1);
     guest second = make_guest(0, s->second_has_image, 2);
     mf_pool *pool;

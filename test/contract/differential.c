@@ -11,10 +11,16 @@
 // RUN: %bare-cc -DACCESSES_DEFAULT=1000000 %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
 //
+// And with frames at touch:
+//
+// RUN: echo -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH -DACCESSES_DEFAULT=100000 > %t.at_touch
+// RUN: %bare-cc @%t.at_touch %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.touch
+// RUN: %boot %t.touch | FileCheck %s --check-prefix=BARE
+//
 // BARE-DAG: bare/generic: {{[1-9][0-9]*}} accesses
 // BARE-DAG: bare/aot: {{[1-9][0-9]*}} accesses
 // BARE-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
-// BARE: accesses: {{1......}}, faults: {{[1-9][0-9]*}}
+// BARE: accesses: {{10....+}}, faults: {{[1-9][0-9]*}}
 // BARE-NEXT: all engines agree
 //
 // There is one thread; the thread sanitizer only makes every 4 GiB reservation slow.

@@ -9,6 +9,8 @@
 // RUN: %bare-sets %t.sets
 // RUN: %bare-cc %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
+// RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.touch
+// RUN: %boot %t.touch | FileCheck %s --check-prefix=BARE
 //
 // BARE: pairs of permissions: 9 layouts, [[#]] accesses, [[#]] faults
 // BARE-NEXT: permissions of the last page: 3 layouts, [[#]] accesses, [[#]] faults

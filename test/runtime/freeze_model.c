@@ -25,8 +25,21 @@
  * CHECK-NEXT: x86_paged: no mappings of zeros
  * CHECK-NEXT: x86_paged: mappings now and then
  * CHECK-NEXT: x86_paged: locked on an old kernel
+ *
+ * Without an operating system, with frames at map and at touch:
+ *
+ * RUN: %bare-cc -I%S %s -o %t.kernel && %boot %t.kernel | FileCheck %s --check-prefix=BARE
+ * RUN: %bare-cc -I%S -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s -o %t.touch
+ * RUN: %boot %t.touch | FileCheck %s --check-prefix=BARE
+ *
+ * BARE: x86_paged: as the host is
+ * BARE-NEXT: all given back
  */
+#if __STDC_HOSTED__
 #include "copy/strange_host.h"
+#else
+#include "kernel.h"
+#endif
 #include "support.h"
 
 /*
@@ -327,6 +340,7 @@ static void run(const char *name) {
     fflush(stdout);
 }
 
+#if __STDC_HOSTED__
 static const strange_host hosts[] = {
     {.name = "as the host is"},
     {.name = "words of the page map", .lists_no_runs = true},
@@ -355,3 +369,12 @@ int main(void) {
     }
     return 0;
 }
+#else
+int main(void) {
+    backend = MF_BACKEND_X86_PAGED;
+    run("as the host is");
+    expect(kernel.frames_taken == 0 && kernel.reservations == 0 && kernel.objects == 0);
+    puts("all given back");
+    return 0;
+}
+#endif

@@ -25,7 +25,9 @@
 
 static mf_pool *pool_of(mf_pool_config config) {
     mf_pool *pool;
-    config.memory.backend = backend;
+    mf_memory_config memory = config.memory != NULL ? *config.memory : (mf_memory_config){0};
+    memory.backend = backend;
+    config.memory = &memory;
     expect_ok(mf_pool_create(&config, &pool, NULL));
     return pool;
 }
@@ -96,7 +98,8 @@ static void limits_of_a_pool(void) {
 
 /* Welcome from anywhere, if it is such a memory as the pool makes. */
 static void other_configurations(void) {
-    mf_pool *pool = pool_of((mf_pool_config){.memory = {.index = MF_MEMORY_U32, .max_bytes = 1 << 20}});
+    mf_pool *pool = pool_of(
+        (mf_pool_config){.memory = &(mf_memory_config){.index = MF_MEMORY_U32, .max_bytes = 1 << 20}});
     mf_memory_config config = {.backend = backend, .index = MF_MEMORY_U32, .max_bytes = 1 << 20};
     mf_layout *high = layout_of(&(mf_region){1 << 20, PAGE, MF_READ_WRITE}, 1, (mf_heap){0});
     mf_memory *memory;

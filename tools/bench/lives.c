@@ -264,7 +264,8 @@ static mf_status add_row(life_table *table, const life_kind *kind, mf_backend ba
     if (row->samples == NULL)
         return bench_out_of_memory(diag);
     mf_status status = kind->keeps ? create(row, &row->memory, diag) : MF_OK;
-    const mf_pool_config config = {.memory = {.backend = backend, .huge_pages = MF_HUGE_PAGES_NEVER}};
+    const mf_memory_config memory = {.backend = backend, .huge_pages = MF_HUGE_PAGES_NEVER};
+    const mf_pool_config config = {.memory = &memory};
     return status == MF_OK && kind->pools ? mf_pool_create(&config, &row->pool, diag) : status;
 }
 

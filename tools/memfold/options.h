@@ -22,6 +22,9 @@ extern const struct argp placed_accessor_argp;
  */
 int choice_take(const char *name, const char *choices, const char *word);
 
+/* The choices of --strategy. */
+extern const char strategy_choices[];
+
 /* Reads LAYOUT; otherwise prints why not and returns EXIT_BAD_INPUT. */
 int layout_read(const char *path, mf_layout_format format, mf_layout_file *file);
 

@@ -112,6 +112,13 @@ void map_unreserve(map *map, page_run run) {
     (void)run;
 }
 
+/* The kernel finds memory when it is needed, or ends the process. */
+bool map_populate(map *map, page_run run) {
+    (void)map;
+    (void)run;
+    return true;
+}
+
 bool map_has(map *map, page_run run, mf_perm perm) {
     static const char *const wanted[] = {"--", "r-", "rw"};
     uintptr_t at = map->reservation.start + page_bytes(run.first);

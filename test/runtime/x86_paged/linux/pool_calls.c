@@ -75,7 +75,7 @@ static void use_otherwise(void) {
 }
 
 static void run(void) {
-    mf_pool_config config = {.memory = {.backend = backend}};
+    mf_pool_config config = {.memory = &(mf_memory_config){.backend = backend}};
     expect_ok(mf_pool_create(&config, &pool, NULL));
     use_otherwise();
     expect_ok(mf_pool_take(pool, layout, image, &first, NULL));
