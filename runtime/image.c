@@ -138,6 +138,7 @@ mf_image *image_begin(const run_list *pages, image_state state) {
         lay_out(image, pages, &blocks, &own);
         image->own_bytes = own > 0 ? os_allocate((size_t)own) : NULL;
         image->state = state;
+        image->bytes_end = pages->count > 0 ? page_bytes(pages->runs[pages->count - 1].end) : 0;
         if (own > 0 && image->own_bytes == NULL) {
             destroy(image);
             image = NULL;
@@ -149,6 +150,18 @@ mf_image *image_begin(const run_list *pages, image_state state) {
     }
     run_list_fini(&blocks);
     return image;
+}
+
+void image_trim(mf_image *image) {
+    if (image->run_count == 0)
+        return;
+    const image_run *last = &image->runs[image->run_count - 1];
+    uint32_t page = last->pages.end - 1;
+    while (page > last->pages.first && page % BLOCK_PAGES != 0 &&
+           page_is_zero(last->bytes + page_bytes(page - last->pages.first))) {
+        page--;
+    }
+    image->bytes_end = page_bytes(page + 1);
 }
 
 void image_finish(mf_image *image) {
@@ -210,6 +223,10 @@ size_t image_find(const mf_image *image, uint32_t page) {
 uint64_t image_end(const mf_image *image) {
     return image != NULL && image->run_count > 0 ? page_bytes(image->runs[image->run_count - 1].pages.end)
                                                  : 0;
+}
+
+uint64_t image_bytes_end(const mf_image *image) {
+    return image != NULL ? image->bytes_end : 0;
 }
 
 static void set_bytes(unsigned char *to, const unsigned char *from, size_t bytes, bool compares) {

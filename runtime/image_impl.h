@@ -48,6 +48,7 @@ struct mf_image {
     image_state state;
     os_shared *shared;        /* NULL: no run is shared */
     unsigned char *own_bytes; /* of the other runs */
+    uint64_t bytes_end;       /* of what was given, in whole pages; blocks may reach beyond */
     size_t run_count;
     image_run runs[]; /* sorted; none is empty */
 };
@@ -65,6 +66,12 @@ mf_image *image_create(chunk *const *chunks, size_t count);
 mf_image *image_begin(const run_list *pages, image_state state);
 void image_finish(mf_image *image);
 
+/*
+ * Before it is finished, and for those whose pages were blocks already: pages of zeros at the end have no
+ * byte, but the first page of the last block has. So what begins with the image has room for whole blocks.
+ */
+void image_trim(mf_image *image);
+
 void image_state_release(const image_state *state);
 
 /* The first run that ends above `page`; run_count if there is none. */
@@ -72,6 +79,9 @@ size_t image_find(const mf_image *image, uint32_t page);
 
 /* The end of the highest run, in bytes. NULL is an image without bytes, here and below. */
 uint64_t image_end(const mf_image *image);
+
+/* The end of the highest page that has a byte. */
+uint64_t image_bytes_end(const mf_image *image);
 
 /*
  * The pages, at their place above `base`, have the image's bytes. Where they may have them already

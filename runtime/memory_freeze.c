@@ -63,6 +63,8 @@ static mf_image *make_image(mf_memory *memory, image_state state) {
         if (image != NULL && !read_pages(memory, image, &pages)) {
             mf_image_release(image);
             image = NULL;
+        } else if (image != NULL) {
+            image_trim(image);
         }
     } else {
         image_state_release(&state);

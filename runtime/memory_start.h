@@ -30,9 +30,9 @@ creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *
 /* How far pages may have permissions or bytes without another change, those of the heap included. */
 static inline uint64_t creation_end(const creation *c) {
     uint64_t end = mf_layout_len(c->start);
-    uint64_t image_bytes_end = image_end(c->image);
+    uint64_t bytes_end = image_bytes_end(c->image);
     uint64_t heap_end = heap_limit(c->heap);
-    end = image_bytes_end > end ? image_bytes_end : end;
+    end = bytes_end > end ? bytes_end : end;
     return heap_end > end ? heap_end : end;
 }
 

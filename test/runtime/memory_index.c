@@ -9,6 +9,7 @@
  * CHECK-NEXT: bounded_changes
  * CHECK-NEXT: bounded_creation
  * CHECK-NEXT: bounded_bytes
+ * CHECK-NEXT: bounded_image
  * CHECK-NEXT: on copy
  * CHECK-NEXT: on x86_paged
  */
@@ -124,10 +125,47 @@ static void bounded_bytes(void) {
     mf_layout_release(layout);
 }
 
+/*
+ * A bound may end in the middle of a block of pages that memories share. What counts is where the bytes end,
+ * also of what was frozen, whose pages are the blocks.
+ */
+static void bounded_image(void) {
+    enum { PAGES = 20, BOUND = PAGES * PAGE };
+    static unsigned char bytes[BOUND];
+    const mf_memory_config exact = {.max_bytes = BOUND};
+    mf_layout_builder *builder = mf_layout_builder_create();
+    mf_image *images[3];
+    mf_layout *layout;
+    mf_diag diag;
+    memset(bytes, 5, sizeof bytes);
+    expect_ok(mf_layout_builder_map_region(builder, 0, BOUND, MF_READ_WRITE, bytes, BOUND, NULL));
+    expect_ok(mf_layout_builder_finish(builder, &layout, &images[0], NULL));
+    for (int i = 0; i < 3; i++) {
+        mf_memory *m;
+        mf_memory_config config = exact;
+        config.backend = backend;
+        expect_ok(mf_memory_create_with(i == 0 ? layout : NULL, images[i], &config, &m, NULL));
+        expect(byte_at(m, BOUND - 1) == 5);
+        set_byte(m, BOUND - 1, 6);
+        expect_ok(mf_memory_reset(m, NULL));
+        expect(byte_at(m, BOUND - 1) == 5);
+        if (i < 2)
+            expect_ok(mf_memory_freeze(m, &images[i + 1], NULL));
+        mf_memory_destroy(m);
+        config.max_bytes = BOUND - PAGE;
+        expect(mf_memory_create_with(NULL, images[i], &config, &m, &diag) == MF_OVERFLOW &&
+               diag.value == BOUND);
+    }
+    for (int i = 0; i < 3; i++)
+        mf_image_release(images[i]);
+    mf_layout_release(layout);
+    mf_layout_builder_destroy(builder);
+}
+
 int main(void) {
     static const test tests[] = {
         TEST(narrow_straddle),  TEST(narrow_fit),    TEST(bounded_changes),
-        TEST(bounded_creation), TEST(bounded_bytes),
+        TEST(bounded_creation), TEST(bounded_bytes), TEST(bounded_image),
     };
     return RUN_TESTS(tests);
 }
