@@ -1,5 +1,6 @@
 /* The bytes of a clone. */
 #include "cloning.h"
+#include "sharing.h"
 
 typedef struct written_visit {
     sharing_visit *visit;
@@ -35,6 +36,22 @@ bool clone_visit(clone_job *job, sharing_visit *visit) {
     return goes_on;
 }
 
+/*
+ * Pages that read as zero in the clone. Those that began with bytes are written even so: reset looks for them
+ * among the written ones.
+ */
+static void copy_unmapped(const clone_job *job, page_run part) {
+    while (!run_is_empty(part)) {
+        page_run begun = sharing_first_begun(job->to, part);
+        page_run before = {part.first, begun.first};
+        if (!run_is_empty(before))
+            job->copy(job, before, OS_COPY_NONZERO);
+        if (!run_is_empty(begun))
+            job->copy(job, begun, OS_COPY_ALL);
+        part.first = begun.end;
+    }
+}
+
 void clone_bytes(const clone_job *job, page_run pages) {
     const backed_list *list = &job->to->backed;
     while (!run_is_empty(pages)) {
@@ -43,7 +60,10 @@ void clone_bytes(const clone_job *job, page_run pages) {
         bool is_mapping = backed.first <= pages.first;
         uint32_t limit = is_mapping ? backed.end : backed.first;
         page_run part = {pages.first, limit < pages.end ? limit : pages.end};
-        job->copy(job, part, !is_mapping ? OS_COPY_NONZERO : job->is_certain ? OS_COPY_ALL : OS_COPY_CHANGED);
+        if (is_mapping)
+            job->copy(job, part, job->is_certain ? OS_COPY_ALL : OS_COPY_CHANGED);
+        else
+            copy_unmapped(job, part);
         pages.first = part.end;
     }
 }

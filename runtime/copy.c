@@ -135,7 +135,9 @@ static bool copy_build(mf_memory *memory) {
 }
 
 static bool copy_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    return os_visit_written(memory->view.base, memory->copy.committed_bytes, visit, context);
+    sharing_written to = {memory, visit, context};
+    return os_visit_written(memory->view.base, memory->copy.committed_bytes, sharing_visit_written,
+                            sharing_zero_visit(memory), &to);
 }
 
 static bool copy_read(mf_memory *memory, page_run run, unsigned char *to) {

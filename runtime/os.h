@@ -79,9 +79,13 @@ void os_copy(void *to, const void *from, size_t bytes, os_copy_mode mode);
  * pages of an os_shared included, until it returns false; then so does this. `is_certain` says that these
  * have been written; if not they may be as they were mapped. Offsets and sizes are multiples of the host's
  * page size, except that the last run ends with the space.
+ *
+ * Hosts put one page of zeros in the place of written pages that hold nothing else, as of private pages that
+ * were only read: Linux does when it splits a huge page. They are `visit_zero`'s (NULL: nobody's), among the
+ * others in order and never certain: who knows that such a page began with other bytes asks for them.
  */
 typedef bool os_visit(void *context, size_t offset, size_t bytes, bool is_certain);
-bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context);
+bool os_visit_written(const void *space, size_t bytes, os_visit *visit, os_visit *visit_zero, void *context);
 
 /* While it is retained, asking for written pages takes no time to prepare. Any thread. */
 void os_page_map_retain(void);

@@ -39,6 +39,7 @@ typedef struct page_walk {
     int page_map; /* -1: cannot be opened */
     bool owns_page_map;
     bool is_certain;      /* of the runs below */
+    bool wants_zero;      /* runs of the page of zeros too */
     unsigned next_source; /* the sources before it do not answer */
     uint64_t page_bytes;
     uint64_t at;
@@ -74,20 +75,21 @@ typedef struct scan_request {
 #define PAGE_MAP_PRESENT (UINT64_C(1) << 63)
 
 /*
- * Pages that are present or swapped, and neither a file's nor the page of zeros. A run of both kinds comes in
- * parts.
+ * Pages that are present or swapped, and neither a file's nor, unless it is wanted, the page of zeros. A run
+ * of two kinds comes in parts.
  */
 static bool scan(page_walk *walk) {
+    const uint64_t unwanted = walk->wants_zero ? SCAN_FILE : SCAN_FILE | SCAN_ZERO;
     scan_request request = {
         .size = sizeof request,
         .start = walk->at,
         .end = walk->end,
         .runs = (uint64_t)(uintptr_t)walk->runs,
         .run_capacity = RUNS_PER_STEP,
-        .category_inverted = SCAN_FILE | SCAN_ZERO,
-        .category_mask = SCAN_FILE | SCAN_ZERO,
+        .category_inverted = unwanted,
+        .category_mask = unwanted,
         .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-        .return_mask = SCAN_PRESENT | SCAN_SWAPPED,
+        .return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO,
     };
     /* Not ioctl(): C libraries do not agree on the type of its second parameter. */
     long count = syscall(SYS_ioctl, walk->page_map, SCAN_REQUEST, &request);
@@ -202,11 +204,12 @@ static void step(page_walk *walk) {
         walk->next_source++;
 }
 
-bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context) {
+bool os_visit_written(const void *space, size_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
     uint64_t start = (uint64_t)(uintptr_t)space;
     uint64_t page_bytes = os_page_bytes();
     page_walk walk = {
         .page_map = page_map_borrow(),
+        .wants_zero = visit_zero != NULL,
         .page_bytes = page_bytes,
         .at = start,
         .end = start + (bytes + page_bytes - 1) / page_bytes * page_bytes,
@@ -220,7 +223,9 @@ bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *co
         for (size_t i = 0; goes_on && i < walk.run_count; i++) {
             uint64_t offset = walk.runs[i].start - start;
             uint64_t end = walk.runs[i].end - start < bytes ? walk.runs[i].end - start : bytes;
-            goes_on = visit(context, offset, end - offset, walk.is_certain);
+            bool is_zero = (walk.runs[i].categories & SCAN_ZERO) != 0;
+            goes_on =
+                (is_zero ? visit_zero : visit)(context, offset, end - offset, walk.is_certain && !is_zero);
         }
     }
     if (walk.owns_page_map && walk.page_map >= 0)
@@ -312,6 +317,6 @@ void os_zero(void *space, size_t bytes) {
     unsigned char *whole = at + head_bytes;
     os_overwrite(at, head_bytes);
     if (whole_bytes > 0 && !drop_whole(whole, whole_bytes))
-        os_visit_written(whole, whole_bytes, overwrite_run, whole);
+        os_visit_written(whole, whole_bytes, overwrite_run, NULL, whole);
     os_overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
 }

@@ -151,6 +151,44 @@ bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *
     return true;
 }
 
+page_run sharing_first_begun(const mf_memory *memory, page_run run) {
+    page_run first = {run.end, run.end};
+    size_t image_at = memory->image != NULL ? image_find(memory->image, run.first) : 0;
+    size_t backed_at = backed_find(&memory->backed, run.first);
+    if (image_at < memory_image_run_count(memory)) {
+        page_run part = run_common(memory->image->runs[image_at].pages, run);
+        first = run_is_empty(part) ? first : part;
+    }
+    if (backed_at < memory->backed.count) {
+        page_run part = run_common(memory->backed.runs[backed_at].pages, run);
+        first = run_is_empty(part) || part.first >= first.first ? first : part;
+    }
+    return first;
+}
+
+/* ---- Written pages -------------------------------------------------------------------------- */
+
+bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain) {
+    const sharing_written *to = written;
+    return to->visit(to->context, offset, bytes, is_certain);
+}
+
+static bool visit_zero(void *written, size_t offset, size_t bytes, bool is_certain) {
+    const sharing_written *to = written;
+    page_run run = page_run_of(offset, bytes);
+    page_run part;
+    while (!run_is_empty(part = sharing_first_begun(to->memory, run))) {
+        if (!to->visit(to->context, page_bytes(part.first), page_bytes(part.end - part.first), is_certain))
+            return false;
+        run.first = part.end;
+    }
+    return true;
+}
+
+os_visit *sharing_zero_visit(const mf_memory *memory) {
+    return memory->image != NULL || memory->backed.count > 0 ? visit_zero : NULL;
+}
+
 /* ---- Reset of few pages -------------------------------------------------------------------- */
 
 void memory_restore_small(mf_memory *memory, const page_run *runs, size_t count) {

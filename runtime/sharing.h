@@ -33,6 +33,10 @@ void sharing_adopt(mf_memory *memory, const mf_image *image);
 /* Whether the image of creation has bytes in any of the pages. */
 bool sharing_has_image(const mf_memory *memory, page_run run);
 
+/* The first part of `run` that has bytes in the image of creation or is a mapping of any image; empty, at the
+ * end of `run`, if there is none. */
+page_run sharing_first_begun(const mf_memory *memory, page_run run);
+
 /* Visits parts of `within` in ascending order until one visit is false; then so is the result. */
 typedef bool sharing_visit(void *context, page_run part);
 
@@ -42,5 +46,18 @@ bool sharing_visit_unshared(const mf_memory *memory, page_run within, sharing_vi
 /* The pages that are mappings of another image, and whether there are any. */
 bool sharing_has_foreign(const mf_memory *memory);
 bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *context);
+
+/*
+ * What a backend's visit_written hands to os_visit_written, with one of these as context: written runs go to
+ * `visit`, and of the page of zeros the parts that began with bytes of an image. A memory without images has
+ * no visit for zeros.
+ */
+typedef struct sharing_written {
+    const mf_memory *memory;
+    os_visit *visit;
+    void *context;
+} sharing_written;
+bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain);
+os_visit *sharing_zero_visit(const mf_memory *memory);
 
 #endif

@@ -60,6 +60,6 @@ bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, si
 bool map_zero(map *map, page_run run, mf_perm perm);
 
 /* As os_visit_written, for the first `bytes` of the reservation; offsets are guest addresses. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context);
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context);
 
 #endif

@@ -179,7 +179,9 @@ static bool paged_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
 }
 
 static bool paged_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    return map_visit_written(memory->paged.map, memory->paged.end_bytes, visit, context);
+    sharing_written to = {memory, visit, context};
+    return map_visit_written(memory->paged.map, memory->paged.end_bytes, sharing_visit_written,
+                             sharing_zero_visit(memory), &to);
 }
 
 /* Pages without permission are readable for as long as it takes. */

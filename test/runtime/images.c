@@ -12,6 +12,8 @@
  * CHECK-NEXT: small_images_share_descriptors
  * CHECK-NEXT: nobody_can_change_an_image
  * CHECK-NEXT: many_written_pages_go_back
+ * CHECK-NEXT: zeros_over_bytes_do_not_last
+ * CHECK-NEXT: zeros_of_a_split_huge_page_do_not_last
  * CHECK-NEXT: children_are_on_their_own
  * CHECK-NEXT: the_same_without_memory_files
  * CHECK-NEXT: a_closed_page_map_is_opened_again
@@ -33,6 +35,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifndef MADV_COLD
+#define MADV_COLD 20 /* since Linux 5.4 */
+#endif
+
+#define HUGE (UINT32_C(2) << 20)
 
 static long resident_bytes(void) {
     long total_pages = 0, resident_pages = 0;
@@ -268,6 +276,60 @@ static void child_and_parent(bool by_fork) {
     mf_image_release(later);
 }
 
+/* 8 MiB that can be written, in which the two pages of `start` begin with other bytes than zero. */
+static mf_memory *memory_with_island(uint64_t start, mf_huge_pages huge_pages) {
+    static unsigned char bytes[2 * PAGE];
+    mf_memory_config config = {.backend = backend, .huge_pages = huge_pages};
+    mf_layout_builder *builder = mf_layout_builder_create();
+    mf_layout *layout;
+    mf_image *image;
+    mf_memory *m;
+    memset(bytes, 7, sizeof bytes);
+    expect_ok(mf_layout_builder_map_region(builder, 0, 8 << 20, MF_READ_WRITE, NULL, 0, NULL));
+    expect_ok(mf_layout_builder_set_bytes(builder, start, bytes, sizeof bytes, NULL));
+    expect_ok(mf_layout_builder_finish(builder, &layout, &image, NULL));
+    expect_ok(mf_memory_create_with(layout, image, &config, &m, NULL));
+    mf_image_release(image);
+    mf_layout_release(layout);
+    mf_layout_builder_destroy(builder);
+    return m;
+}
+
+/* A clone has them although nothing need be written for a page to be zero, so its reset takes them back. */
+static void zeros_over_bytes_do_not_last(void) {
+    mf_memory *m = memory_with_island(PAGE, MF_HUGE_PAGES_NEVER), *clone, *again;
+    expect(mf_memory_fill(m, PAGE, 0, PAGE));
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect_ok(mf_memory_clone(clone, &again, NULL));
+    expect(byte_at(again, PAGE) == 0 && byte_at(again, 2 * PAGE) == 7);
+    expect_ok(mf_memory_reset(clone, NULL));
+    expect_ok(mf_memory_reset(again, NULL));
+    expect(byte_at(clone, PAGE) == 7 && byte_at(again, PAGE) == 7 && byte_at(m, PAGE) == 0);
+    mf_memory_destroy(again);
+    mf_memory_destroy(clone);
+    mf_memory_destroy(m);
+}
+
+/*
+ * A kernel that splits a huge page puts the page of zeros in the place of those that hold nothing else (since
+ * 6.12). It splits one of which a part is to be reclaimed first.
+ */
+static void zeros_of_a_split_huge_page_do_not_last(void) {
+    mf_memory *m = memory_with_island(HUGE, MF_HUGE_PAGES_ALLOWED), *clone;
+    expect(mf_memory_fill(m, HUGE, 0, 2 * PAGE) && mf_memory_fill(m, HUGE + HUGE / 2, 1, PAGE));
+    unsigned char *host = mf_memory_span(m, HUGE, HUGE, MF_LOAD);
+    madvise(host + HUGE / 2 + HUGE / 4, HUGE / 8, MADV_COLD);
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(byte_at(clone, HUGE) == 0);
+    expect_ok(mf_memory_reset(m, NULL));
+    expect_ok(mf_memory_reset(clone, NULL));
+    for (uint32_t i = 0; i < 3 * PAGE; i += PAGE)
+        expect(byte_at(m, HUGE + i) == (i < 2 * PAGE ? 7 : 0) &&
+               byte_at(clone, HUGE + i) == byte_at(m, HUGE + i));
+    mf_memory_destroy(clone);
+    mf_memory_destroy(m);
+}
+
 static void children_are_on_their_own(void) {
     child_and_parent(true);
     child_and_parent(false);
@@ -337,10 +399,16 @@ static void a_closed_page_map_is_opened_again(void) {
 }
 
 static const test tests[] = {
-    TEST(many_memories_hold_an_image_once), TEST(a_frozen_memory_is_held_once),
-    TEST(small_images_share_descriptors),   TEST(nobody_can_change_an_image),
-    TEST(many_written_pages_go_back),       TEST(children_are_on_their_own),
-    TEST(the_same_without_memory_files),    TEST(a_closed_page_map_is_opened_again),
+    TEST(many_memories_hold_an_image_once),
+    TEST(a_frozen_memory_is_held_once),
+    TEST(small_images_share_descriptors),
+    TEST(nobody_can_change_an_image),
+    TEST(many_written_pages_go_back),
+    TEST(zeros_over_bytes_do_not_last),
+    TEST(zeros_of_a_split_huge_page_do_not_last),
+    TEST(children_are_on_their_own),
+    TEST(the_same_without_memory_files),
+    TEST(a_closed_page_map_is_opened_again),
 };
 
 int main(void) {

@@ -194,7 +194,8 @@ static bool find_frames(map *map, virtual_run run, frame_run *part) {
 }
 
 /* What has a frame may have bytes. The visitor changes permissions, so the tables are free meanwhile. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
+    (void)visit_zero; /* nobody puts other frames in the place of written ones */
     virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
     frame_run part;
     while (find_frames(map, rest, &part)) {

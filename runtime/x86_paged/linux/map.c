@@ -191,6 +191,6 @@ bool map_zero(map *map, page_run run, mf_perm perm) {
     return done;
 }
 
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
-    return os_visit_written(map->base, bytes, visit, context);
+bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
+    return os_visit_written(map->base, bytes, visit, visit_zero, context);
 }
