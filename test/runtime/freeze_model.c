@@ -324,10 +324,12 @@ static void run(const char *name) {
     begin();
     for (int i = 0; i < STEPS; i++) {
         a = &actors[below(MEMORIES)];
+#if __STDC_HOSTED__
         if (strcmp(name, "mappings now and then") == 0) {
             host.refuses_mappings = below(3) == 0;
             host.refuses_zeros = below(3) == 0;
         }
+#endif
         (below(3) == 0 ? lives : changes)[below(8)]();
         expect_bytes(a->memory, &a->now, false);
         if (i % 8 == 0) {
