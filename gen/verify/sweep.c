@@ -20,7 +20,7 @@
 #define NO_BLOCK UINT64_MAX
 
 /* A block takes fractions of a second of the processor, under sanitizers a few. */
-#define BLOCK_SECONDS_MAX 60
+#define BLOCK_SECONDS 20
 
 /* What one process does and has done. */
 typedef struct worker {
@@ -66,16 +66,30 @@ static bool renew_guest(sweep *s, worker *w, uint32_t heap_pages) {
         return false;
     }
     sweep_contract_set_heap(&s->contract, heap_pages);
+    w->report.heap_end = s->contract.heap_end;
     w->status = sweep_guest_reset(&s->guest, heap_pages, &w->diag);
     return w->status == MF_OK;
 }
 
-static bool sweep_indices(const sweep_subject *subject, sweep_span span) {
-    uint32_t accessors = accessors_of(subject->request);
-    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
+static sweep_subject subject_of(sweep *s, worker *w, mf_accessor_id id) {
+    return (sweep_subject){.guest = &s->guest,
+                           .options = s->options,
+                           .request = s->request,
+                           .accessor = id,
+                           .info = mf_accessor_info_get(id),
+                           .function = mf_accessors_member(s->set, id),
+                           .report = &w->report};
+}
+
+static bool sweep_indices(sweep *s, worker *w, sweep_span span) {
+    uint32_t accessors = accessors_of(s->request);
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++) {
+        const sweep_subject subject = subject_of(s, w, id);
+        w->report.accessor = id;
         for (uint64_t i = span.first; (accessors >> id & 1) != 0 && i < span.first + span.count; i++)
-            if (!sweep_access_is_right(subject, id, i))
+            if (!sweep_access_is_right(&subject, i))
                 return false;
+    }
     return true;
 }
 
@@ -87,20 +101,20 @@ static bool sweep_one_span(sweep *s, worker *w, sweep_span span, uint32_t heap_p
     if (!sweep_guest_has_room(&s->guest, pages) && !renew_guest(s, w, heap_pages))
         return false;
     w->status = sweep_guest_fill(&s->guest, first, last, &w->diag);
-    sweep_subject subject = {&s->guest, s->set, s->options, s->request, &w->report};
-    return w->status == MF_OK && sweep_indices(&subject, span);
+    return w->status == MF_OK && sweep_indices(s, w, span);
 }
 
 /* Whoever never comes back is ended by a signal that nobody handles. */
-static void set_alarm(void) {
-    const struct itimerval limit = {.it_value = {.tv_sec = BLOCK_SECONDS_MAX}};
+static void set_alarm(const mf_sweep_request *request) {
+    time_t seconds = request->seconds == 0 ? BLOCK_SECONDS : request->seconds;
+    const struct itimerval limit = {.it_value = {.tv_sec = seconds}};
     setitimer(ITIMER_VIRTUAL, &limit, NULL);
 }
 
 static bool sweep_block(sweep *s, worker *w, uint64_t block) {
     uint32_t heap_pages = sweep_work_heap(&s->work, block);
     sweep_span span;
-    set_alarm();
+    set_alarm(s->request);
     if (s->guest.heap_pages != heap_pages && !renew_guest(s, w, heap_pages))
         return false;
     for (uint32_t n = 0; sweep_work_span(&s->work, block, n, &span); n++)
@@ -169,10 +183,11 @@ static bool start(sweep *s) {
     return true;
 }
 
-/* A process that was ended has said what it was going to do. */
-static void take_end(worker *w, int how) {
+/* A process that was ended has said at which index it was, and with which heap. */
+static void take_end(sweep *s, worker *w, int how) {
     if (w->has_ended)
         return;
+    atomic_store(&s->control->stop, true);
     int signal = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
     if (signal == SIGKILL) {
         w->status = mf_diag_set(&w->diag, MF_OUT_OF_MEMORY, 0, "a process of the sweep was killed");
@@ -180,6 +195,10 @@ static void take_end(worker *w, int how) {
     }
     w->report.signal = signal;
     w->report.flaw = signal == SIGVTALRM ? MF_SWEEP_ENDLESS : MF_SWEEP_CRASH;
+    uint64_t heap_bytes = w->report.heap_end - s->contract.heap.base;
+    sweep_contract_set_heap(&s->contract, (uint32_t)(heap_bytes / MF_PAGE_SIZE));
+    const sweep_subject subject = subject_of(s, w, w->report.accessor);
+    sweep_access_describe(&subject);
 }
 
 static void watch(const sweep *s) {
@@ -194,10 +213,7 @@ static void wait_for_all(sweep *s) {
         int how;
         pid_t ended = waitpid(s->processes[i], &how, WNOHANG);
         if (ended == s->processes[i]) {
-            take_end(&s->control->workers[i], how);
-            if (!s->control->workers[i].has_ended)
-                atomic_store(&s->control->stop, true);
-            i++;
+            take_end(s, &s->control->workers[i++], how);
             continue;
         }
         nanosleep(&pause, NULL);

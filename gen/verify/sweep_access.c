@@ -86,11 +86,11 @@ static void remember_bytes(trial *t) {
     memcpy(t->before, g->view->base + t->seen_from, t->seen_bytes);
 }
 
-static void prepare(trial *t, const sweep_subject *s, mf_accessor_id id, uint64_t index) {
+static void prepare(trial *t, const sweep_subject *s, uint64_t index) {
     t->subject = s;
-    t->info = mf_accessor_info_get(id);
+    t->info = s->info;
     t->index = index;
-    t->stored = scramble(index * MF_ACCESSOR_COUNT + id + s->request->seed);
+    t->stored = scramble(index * MF_ACCESSOR_COUNT + s->accessor + s->request->seed);
     t->fault = (mf_fault){0};
     t->caught = (mf_fault){0};
     t->value = 0;
@@ -98,7 +98,7 @@ static void prepare(trial *t, const sweep_subject *s, mf_accessor_id id, uint64_
                                           &t->fault, &t->first_refused);
     if (t->is_allowed && t->info->operation == MF_LOAD)
         t->value = expect_value(t);
-    t->call.function = mf_accessors_member(s->set, id);
+    t->call.function = s->function;
     set_arguments(t);
     remember_bytes(t);
 }
@@ -135,13 +135,12 @@ static void run(trial *t) {
 
 /* Where the MMU stops an access inside a guard frame, the record has the first byte, and no length. */
 static bool is_record_right(const trial *t, const mf_fault *found) {
-    mf_fault expected = t->fault;
     bool is_by_mmu = traps(t) && t->subject->options->backend == MF_BACKEND_X86_PAGED;
-    if (!t->is_allowed && is_by_mmu && found->length == 0) {
-        expected.address = t->first_refused;
-        expected.length = 0;
-    }
-    return memcmp(found, &expected, sizeof expected) == 0;
+    bool is_short = is_by_mmu && !t->is_allowed && found->length == 0;
+    uint64_t address = is_short ? t->first_refused : t->fault.address;
+    uint64_t length = is_short ? 0 : t->fault.length;
+    return found->kind == t->fault.kind && found->operation == t->fault.operation &&
+           found->page == t->fault.page && found->address == address && found->length == length;
 }
 
 /* The byte that is at the index after a store that was done or refused. */
@@ -179,26 +178,31 @@ static mf_sweep_flaw judge(const trial *t, uint64_t *wrong) {
 /* As before, for the next access. A page that the MMU protects cannot have changed. */
 static void restore(const trial *t) {
     sweep_guest *g = t->subject->guest;
-    if (t->is_allowed && t->info->operation == MF_STORE)
+    if (!t->is_allowed)
+        g->view->fault = (mf_fault){0};
+    else if (t->info->operation == MF_STORE)
         memcpy(g->view->base + t->index, t->before + (t->index - t->seen_from), t->info->width_bytes);
-    g->view->fault = (mf_fault){0};
 }
 
-/* What is going to be done, before it is: so much is known if the process ends in it. */
-static void announce(const trial *t, mf_accessor_id id) {
-    mf_sweep_report *r = t->subject->report;
-    r->accessor = id;
-    r->index = t->index;
+/* ---- The report ---- */
+
+static void describe(const trial *t, mf_sweep_report *r) {
     memcpy(r->arguments, t->call.arguments, sizeof r->arguments);
     r->heap_end = t->subject->guest->contract->heap_end;
     r->allowed_status = t->fault.kind;
     r->allowed_value = t->value;
     r->allowed_fault = t->fault;
-    atomic_signal_fence(memory_order_seq_cst);
+}
+
+void sweep_access_describe(const sweep_subject *s) {
+    trial t;
+    prepare(&t, s, s->report->index);
+    describe(&t, s->report);
 }
 
 static void report_flaw(const trial *t, mf_sweep_flaw flaw, uint64_t wrong) {
     mf_sweep_report *r = t->subject->report;
+    describe(t, r);
     r->status = (uint32_t)t->call.status;
     r->value = t->call.value;
     r->fault = t->subject->guest->view->fault;
@@ -206,18 +210,19 @@ static void report_flaw(const trial *t, mf_sweep_flaw flaw, uint64_t wrong) {
     r->flaw = flaw;
 }
 
-bool sweep_access_is_right(const sweep_subject *s, mf_accessor_id id, uint64_t index) {
+bool sweep_access_is_right(const sweep_subject *s, uint64_t index) {
     trial t;
     uint64_t wrong = 0;
-    prepare(&t, s, id, index);
+    prepare(&t, s, index);
     if (!t.is_allowed && s->options->policy == MF_POLICY_NONE)
         return true;
-    announce(&t, id);
+    s->report->index = index;
+    atomic_signal_fence(memory_order_seq_cst);
     run(&t);
     mf_sweep_flaw flaw = judge(&t, &wrong);
     if (flaw == MF_SWEEP_NO_FLAW) {
         restore(&t);
-        s->report->swept[id]++;
+        s->report->swept[s->accessor]++;
         return true;
     }
     report_flaw(&t, flaw, wrong);

@@ -6,13 +6,15 @@
 
 #include <memfold/sweep.h>
 
-/* What accesses are made with. */
+/* What accesses by one accessor are made with. */
 typedef struct sweep_subject {
     sweep_guest *guest;
-    const mf_accessors *set;
     const mf_accessor_options *options;
     const mf_sweep_request *request;
-    mf_sweep_report *report; /* what is being done, also for whoever reads it from another process */
+    mf_accessor_id accessor;
+    const mf_accessor_info *info;
+    mf_accessor_fn *function;
+    mf_sweep_report *report; /* its index is written before the call: another process may have to read it */
 } sweep_subject;
 
 /*
@@ -20,6 +22,9 @@ typedef struct sweep_subject {
  * is as before. Otherwise the report has what is wrong. Under the policy NONE an access that is not allowed
  * is not made, and counts as none.
  */
-bool sweep_access_is_right(const sweep_subject *s, mf_accessor_id id, uint64_t index);
+bool sweep_access_is_right(const sweep_subject *s, uint64_t index);
+
+/* Writes to the report what was to be done at its index, and what the contract says of it. */
+void sweep_access_describe(const sweep_subject *s);
 
 #endif

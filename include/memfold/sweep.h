@@ -87,13 +87,14 @@ typedef bool mf_sweep_watcher(void *context, const mf_sweep_progress *progress);
  */
 typedef struct mf_sweep_request {
     bool is_exhaustive;
-    uint32_t accessors;        /* bit n: the accessor n of mf_accessor_id is swept; 0: all are */
-    uint64_t first;            /* exhaustive: where it begins, rounded down to 64 pages */
-    uint64_t end;              /* and ends, rounded up; 0: at 2^32, with index = u33 64 pages behind it */
-    uint64_t seed;             /* of the sample and of stored values */
-    uint32_t samples;          /* how many addresses are random; 0: 20000 */
-    uint32_t heap_pages;       /* exhaustive: the heap's pages; above its maximum: that */
-    uint32_t processes;        /* 0: one for each processor, at most 64 */
+    uint32_t accessors;  /* bit n: the accessor n of mf_accessor_id is swept; 0: all are */
+    uint64_t first;      /* exhaustive: where it begins, rounded down to 64 pages */
+    uint64_t end;        /* and ends, rounded up; 0: at 2^32, with index = u33 64 pages behind it */
+    uint64_t seed;       /* of the sample and of stored values */
+    uint32_t samples;    /* how many addresses are random; 0: 20000 */
+    uint32_t heap_pages; /* exhaustive: the heap's pages; above its maximum: that */
+    uint32_t seconds;    /* of a processor that 64 pages or spans may take, or they are endless; 0: 20 */
+    uint32_t processes;  /* 0: one for each processor, at most 64 */
     mf_sweep_watcher *watcher; /* NULL: nobody watches */
     void *context;             /* of the watcher */
 } mf_sweep_request;
@@ -126,7 +127,7 @@ typedef struct mf_sweep_report {
  * mf_memory_reset. At most 16 MiB of it are committed at a time, for each process.
  *
  * What is compared: status, value, fault record, callee-saved registers and the direction flag, the bytes
- * around the access after each store, and all bytes of the pages around after each 2048 pages. Upper halves
+ * around the access after each store, and all bytes of the pages around after each 4096 pages. Upper halves
  * of 32-bit addresses and of stored values are random. Under the policy NONE only what is accessible is
  * accessed.
  *
