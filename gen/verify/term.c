@@ -15,10 +15,6 @@ static uint64_t sign_extended(uint64_t value, uint32_t width) {
 
 /* ---- The pool ---- */
 
-void terms_init(terms *t) {
-    *t = (terms){0};
-}
-
 void terms_fini(terms *t) {
     free(t->nodes);
     free(t->slots);
@@ -63,22 +59,32 @@ static bool grow(terms *t) {
     t->slots = slots;
     t->slot_count = 2 * capacity;
     t->capacity = capacity;
-    if (t->count == 0)
-        t->nodes[t->count++] = (term_node){.op = TERM_NONE, .width = 1};
     for (term i = 1; i < t->count; i++)
         *find_slot(t, &t->nodes[i]) = i;
     return true;
 }
 
+/* Without memory a term is the 0 of its width, so that whoever makes terms need not ask each time. */
 static term make(terms *t, term_node n) {
     if (t->count == t->capacity && !grow(t))
-        return t->count > 1 ? 1 : 0;
+        return n.width;
     term *slot = find_slot(t, &n);
     if (*slot == 0) {
         *slot = t->count;
         t->nodes[t->count++] = n;
     }
     return *slot;
+}
+
+/* Term n is the 0 of n bits, for 1 <= n <= 64; the others follow. */
+bool terms_init(terms *t) {
+    *t = (terms){0};
+    if (!grow(t))
+        return false;
+    t->nodes[t->count++] = (term_node){.op = TERM_NONE, .width = 1};
+    for (uint32_t width = 1; width <= 64; width++)
+        make(t, (term_node){.op = TERM_CONST, .width = (uint8_t)width});
+    return true;
 }
 
 static const term_node *node(const terms *t, term a) {

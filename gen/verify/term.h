@@ -68,8 +68,11 @@ typedef struct terms {
     bool has_failed; /* the host has no memory: what has been made since means nothing */
 } terms;
 
-/* An empty pool; and the end of one. A pool that has no memory says so, and goes on with a constant. */
-void terms_init(terms *t);
+/*
+ * An empty pool, false if the host has no memory; and the end of one. A pool that runs out of memory later
+ * notes it, and gives out constants.
+ */
+bool terms_init(terms *t);
 void terms_fini(terms *t);
 
 uint32_t terms_width(const terms *t, term a);
