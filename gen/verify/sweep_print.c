@@ -48,13 +48,17 @@ static void append_outcome(lines *l, const char *who, uint32_t status, uint64_t 
 size_t mf_sweep_print(const mf_sweep_report *r, char *text, size_t text_bytes) {
     lines l = {text, text_bytes, 0};
     bool came_back = r->flaw != MF_SWEEP_CRASH && r->flaw != MF_SWEEP_ENDLESS;
-    append(&l, "%s at 0x%" PRIx64 ": %s", mf_accessor_info_get(r->accessor)->name, r->index,
-           mf_sweep_flaw_text(r->flaw));
-    if (r->flaw == MF_SWEEP_BYTES || r->flaw == MF_SWEEP_OTHER_BYTES)
+    bool is_elsewhere = r->flaw == MF_SWEEP_OTHER_BYTES;
+    append(&l, "%s%s at 0x%" PRIx64 ": %s", is_elsewhere ? "up to " : "",
+           mf_accessor_info_get(r->accessor)->name, r->index, mf_sweep_flaw_text(r->flaw));
+    if (r->flaw == MF_SWEEP_BYTES || is_elsewhere)
         append(&l, " at 0x%" PRIx64, r->byte);
     if (r->signal != 0)
         append(&l, " (%s)", strsignal(r->signal));
-    append(&l, "\n  rdi 0x%" PRIx64 " rsi 0x%" PRIx64 " rdx 0x%" PRIx64 " rcx 0x%" PRIx64, r->arguments[0],
+    append(&l, "\n");
+    if (is_elsewhere)
+        return l.length;
+    append(&l, "  rdi 0x%" PRIx64 " rsi 0x%" PRIx64 " rdx 0x%" PRIx64 " rcx 0x%" PRIx64, r->arguments[0],
            r->arguments[1], r->arguments[2], r->arguments[3]);
     append(&l, " heap_end 0x%" PRIx64 "\n", r->heap_end);
     if (came_back)

@@ -99,7 +99,11 @@ typedef struct mf_sweep_request {
     void *context;             /* of the watcher */
 } mf_sweep_request;
 
-/* What came of it. Of the counterexample everything is 0 where `flaw` is MF_SWEEP_NO_FLAW. */
+/*
+ * What came of it. Of the counterexample everything is 0 where `flaw` is MF_SWEEP_NO_FLAW. Bytes elsewhere
+ * are looked at when pages are given back: then accessor and index are the last access before, and what the
+ * code and the contract say of it is 0.
+ */
 typedef struct mf_sweep_report {
     uint64_t swept[MF_ACCESSOR_COUNT]; /* calls made and found right */
     bool is_complete;                  /* everything that was asked for */

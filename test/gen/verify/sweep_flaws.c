@@ -8,7 +8,7 @@
 // CHECK-NEXT: sign: load_u8 at {{.*}}: the value is wrong
 // CHECK-NEXT: no record: load_u8 at {{.*}}: the fault record is wrong
 // CHECK-NEXT: a byte more: store_u16 at {{.*}}: guest bytes are wrong at
-// CHECK-NEXT: far away: load_u64 at {{.*}}: guest bytes elsewhere have changed at
+// CHECK-NEXT: far away: up to {{.*}}: guest bytes elsewhere have changed at
 // CHECK-NEXT: rbx: load_u16 at {{.*}}: a callee-saved register or the direction flag has changed
 // CHECK-NEXT: direction flag: load_u16 at {{.*}}: a callee-saved register or the direction flag has changed
 // CHECK-NEXT: crash: load_i8 at 0x0: the process has ended (Segmentation fault)
