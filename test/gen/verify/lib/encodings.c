@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-/* Prefixes, and REX, are no opcodes. */
+/* Prefixes, REX and VEX are no opcodes, nor are the bytes that lead to other maps. */
 static bool is_prefix(const encoding_slot *s) {
-    static const uint8_t PREFIXES[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
-    bool is_rex = s->opcode >= 0x40 && s->opcode < 0x50;
-    return !s->is_two_bytes &&
-           (is_rex || s->opcode == 0x0f || memchr(PREFIXES, s->opcode, sizeof PREFIXES) != NULL);
+    static const uint8_t OF_ONE[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
+                                     0xf0, 0xf2, 0xf3, 0x0f, 0x62, 0xc4, 0xc5};
+    if (s->map == MAP_ONE)
+        return (s->opcode >= 0x40 && s->opcode < 0x50) || memchr(OF_ONE, s->opcode, sizeof OF_ONE) != NULL;
+    return s->map == MAP_0F && (s->opcode == 0x38 || s->opcode == 0x3a);
 }
 
 static bool count_up(uint8_t *digit, uint8_t count) {
@@ -23,7 +24,7 @@ bool encoding_slot_next(encoding_slot *s) {
             count_up(&s->prefixes, 4))
             continue;
         s->opcode++;
-        if (s->opcode == 0 && !count_up(&s->is_two_bytes, 2))
+        if (s->opcode == 0 && !count_up(&s->map, MAP_COUNT))
             return false;
     } while (is_prefix(s));
     return true;
@@ -36,18 +37,33 @@ static uint8_t random_byte(random_source *random) {
     return choice < sizeof EDGES ? EDGES[choice] : (uint8_t)random_u64(random);
 }
 
-void encoding_make(const encoding_slot *s, random_source *random, encoding *e) {
-    uint8_t *byte = e->bytes;
-    for (size_t n = 0; n < sizeof e->bytes; n++)
-        e->bytes[n] = random_byte(random);
+/* Three bytes: the map, and R, X and B inverted; W, a register, and a prefix. */
+static uint8_t *make_vex(const encoding_slot *s, random_source *random, uint8_t *byte) {
+    *byte++ = 0xc4;
+    *byte++ = (uint8_t)((s->map == MAP_VEX_0F38 ? 2 : 3) | random_below(random, 8) << 5);
+    *byte++ = (uint8_t)((s->rex == 2 ? 0x80 : 0) | random_below(random, 16) << 3 | s->prefixes);
+    return byte;
+}
+
+static uint8_t *make_prefixes(const encoding_slot *s, random_source *random, uint8_t *byte) {
     if ((s->prefixes & 1) != 0)
         *byte++ = 0x66;
     if ((s->prefixes & 2) != 0)
         *byte++ = 0x67;
     if (s->rex != 0)
         *byte++ = (uint8_t)(0x40 | (s->rex == 2 ? 8 : 0) | random_below(random, 8));
-    if (s->is_two_bytes)
+    if (s->map != MAP_ONE)
         *byte++ = 0x0f;
+    if (s->map == MAP_0F38)
+        *byte++ = 0x38;
+    return byte;
+}
+
+void encoding_make(const encoding_slot *s, random_source *random, encoding *e) {
+    for (size_t n = 0; n < sizeof e->bytes; n++)
+        e->bytes[n] = random_byte(random);
+    bool is_vex = s->map == MAP_VEX_0F38 || s->map == MAP_VEX_0F3A;
+    uint8_t *byte = is_vex ? make_vex(s, random, e->bytes) : make_prefixes(s, random, e->bytes);
     e->opcode_at = (uint8_t)(byte - e->bytes);
     *byte++ = s->opcode;
     uint8_t mod = s->is_memory ? (uint8_t)random_below(random, 3) : 3;
