@@ -1,0 +1,79 @@
+/* The proof of an object as a whole. */
+#include "verify/object_cover.h"
+
+#include <string.h>
+
+mf_status mf_object_note_read(const void *bytes, size_t byte_count, mf_object_note *note, mf_diag *diag) {
+    object o;
+    mf_status status = object_read_note(&o, bytes, byte_count, diag);
+    if (status == MF_OK)
+        *note = o.note;
+    return status;
+}
+
+/* ---- What the note says and what was asked ---- */
+
+static mf_status check_layout(const object *o, const mf_layout *layout) {
+    uint64_t fingerprint = mf_layout_fingerprint(layout);
+    if (o->note.fingerprint != fingerprint)
+        return mf_diag_set(o->diag, MF_BAD_INPUT, o->note.fingerprint,
+                           "the object was made for another layout: the note says fingerprint 0x%016llx, the "
+                           "layout's is 0x%016llx",
+                           (unsigned long long)o->note.fingerprint, (unsigned long long)fingerprint);
+    return MF_OK;
+}
+
+static mf_status check_options(const object *o, const mf_accessor_options *options) {
+    if (options == NULL)
+        return MF_OK;
+#define MF_X(ID, type, field, largest)                                                                       \
+    if (o->note.options.field != options->field)                                                             \
+        return mf_diag_set(o->diag, MF_BAD_INPUT, (uint64_t)o->note.options.field,                           \
+                           "the note says " #field " = %llu, and %llu was asked for",                        \
+                           (unsigned long long)o->note.options.field, (unsigned long long)options->field);
+    MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+    return MF_OK;
+}
+
+/* ---- Proofs ---- */
+
+static mf_status prove(object *o, const mf_layout *layout, const mf_verify_limits *limits,
+                       mf_verify_report *report) {
+    object_cover cover;
+    verify_prover *prover = NULL;
+    mf_status status = object_cover_init(&cover, o);
+    if (status == MF_OK)
+        status = verify_prover_create(layout, &o->note.options, limits, &prover, o->diag);
+    if (status == MF_OK) {
+        verify_observer observer = object_cover_observer(&cover);
+        verify_code code = object_code(o, &observer);
+        status = verify_prover_prove_all(prover, &code, report, o->diag);
+    }
+    verify_prover_destroy(prover);
+    if (status == MF_OK && report->all_proved)
+        status = object_cover_check(&cover);
+    object_cover_fini(&cover);
+    return status;
+}
+
+mf_status mf_verify_object(const void *bytes, size_t byte_count, const mf_layout *layout,
+                           const mf_accessor_options *options, const mf_verify_limits *limits,
+                           mf_object_note *note, mf_verify_report *report, mf_diag *diag) {
+    object o;
+    mf_verify_report found = {0};
+    mf_status status = object_init(&o, bytes, byte_count, diag);
+    if (status == MF_OK)
+        status = check_layout(&o, layout);
+    if (status == MF_OK)
+        status = check_options(&o, options);
+    if (status == MF_OK)
+        status = prove(&o, layout, limits, &found);
+    if (status == MF_OK) {
+        *report = found;
+        if (note != NULL)
+            *note = o.note;
+    }
+    object_fini(&o);
+    return status;
+}
