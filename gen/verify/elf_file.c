@@ -53,7 +53,8 @@ const char *elf_file_section_name(const elf_file *file, size_t section) {
 /* With SHF_GNU_RETAIN, which is of the GNU ABI, some tools write that one's number. */
 static bool is_known_ident(const unsigned char *ident) {
     static const unsigned char PADDING[EI_NIDENT - EI_ABIVERSION];
-    return ident[EI_CLASS] == ELFCLASS64 && ident[EI_DATA] == ELFDATA2LSB && ident[EI_VERSION] == EV_CURRENT &&
+    return ident[EI_CLASS] == ELFCLASS64 && ident[EI_DATA] == ELFDATA2LSB &&
+           ident[EI_VERSION] == EV_CURRENT &&
            (ident[EI_OSABI] == ELFOSABI_NONE || ident[EI_OSABI] == ELFOSABI_GNU) &&
            memcmp(ident + EI_ABIVERSION, PADDING, sizeof PADDING) == 0;
 }
@@ -83,8 +84,8 @@ static mf_status read_sections(elf_file *file, const Elf64_Ehdr *header) {
                       (unsigned)header->e_shnum, ELF_FILE_SECTIONS_MAX);
     uint64_t table_bytes = header->e_shnum * sizeof(Elf64_Shdr);
     if (header->e_shoff > file->byte_count || table_bytes > file->byte_count - header->e_shoff)
-        return refuse(file, header->e_shoff, "the table of sections at 0x%" PRIx64 " lies outside of the file",
-                      header->e_shoff);
+        return refuse(file, header->e_shoff,
+                      "the table of sections at 0x%" PRIx64 " lies outside of the file", header->e_shoff);
     memcpy(file->sections, file->bytes + header->e_shoff, table_bytes);
     file->section_count = header->e_shnum;
     return MF_OK;
@@ -135,8 +136,8 @@ static void insert(part *parts, size_t *count, uint64_t start, uint64_t bytes) {
 static mf_status check_gap(const elf_file *file, uint64_t start, uint64_t end) {
     for (uint64_t at = start; at < end; at++)
         if (file->bytes[at] != 0)
-            return refuse(file, at, "the byte at 0x%" PRIx64 " of the file belongs to no section and is not 0",
-                          at);
+            return refuse(file, at,
+                          "the byte at 0x%" PRIx64 " of the file belongs to no section and is not 0", at);
     return MF_OK;
 }
 

@@ -1,7 +1,7 @@
 /*
- * An emitted object as what is to be proved. The lists below are all that an object may contain; whatever else it
- * has refuses it, with the section and the place. Its sections are laid out at addresses that nobody can foresee,
- * and its relocations are applied there.
+ * An emitted object as what is to be proved. The lists below are all that an object may contain; whatever
+ * else it has refuses it, with the section and the place. Its sections are laid out at addresses that nobody
+ * can foresee, and its relocations are applied there.
  */
 #ifndef MEMFOLD_GEN_VERIFY_OBJECT_H
 #define MEMFOLD_GEN_VERIFY_OBJECT_H

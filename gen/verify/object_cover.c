@@ -32,8 +32,8 @@ static bool is_jump(const instruction *i) {
 }
 
 /*
- * An instruction may speak of a place relative to itself, without a relocation, if that is in the same function: all
- * else moves when the object is linked.
+ * An instruction may speak of a place relative to itself, without a relocation, if that is in the same
+ * function: all else moves when the object is linked.
  */
 static bool is_movable(const object *o, const instruction *i, const object_function *f) {
     uint64_t text = o->images[OBJECT_TEXT].address;
@@ -61,8 +61,9 @@ static void take_instruction(object_cover *c, const object_function *f, uint64_t
     if (!decoder_decode(c->decoder, text->address + at, text->bytes + at, count, &i) || i.byte_count != count)
         note_problem(c, "the code at 0x%" PRIx64 " is no instruction of %u bytes", at, count);
     else if (!is_movable(c->o, &i, f))
-        note_problem(c, "the instruction '%.80s' at 0x%" PRIx64 " leads out of its function without a relocation",
-                     i.text, at);
+        note_problem(
+            c, "the instruction '%.80s' at 0x%" PRIx64 " leads out of its function without a relocation",
+            i.text, at);
     c->instructions[at] = (uint8_t)count;
     memset(c->is_inside + at, true, count);
 }
@@ -109,8 +110,12 @@ static uint64_t padding_at(const unsigned char *code, uint64_t left) {
     static const struct {
         unsigned char bytes[9];
         unsigned char count;
-    } FORMS[] = {{{0x0f, 0x1f, 0x84}, 8}, {{0x0f, 0x1f, 0x80}, 7},       {{0x0f, 0x1f, 0x44}, 5},
-                 {{0x0f, 0x1f, 0x40}, 4}, {{0x0f, 0x1f, 0x00}, 3}, {{0x90}, 1},
+    } FORMS[] = {{{0x0f, 0x1f, 0x84}, 8},
+                 {{0x0f, 0x1f, 0x80}, 7},
+                 {{0x0f, 0x1f, 0x44}, 5},
+                 {{0x0f, 0x1f, 0x40}, 4},
+                 {{0x0f, 0x1f, 0x00}, 3},
+                 {{0x90}, 1},
                  {{0xcc}, 1}};
     uint64_t prefixes = 0;
     while (prefixes < left && (code[prefixes] == 0x66 || code[prefixes] == 0x2e))
@@ -159,11 +164,14 @@ static mf_status check_code(const object_cover *c) {
         while (end < text->count && !is_known(c, end) && !is_in_accessor(c->o, end))
             end++;
         if (!is_padding(text->bytes + at, end - at))
-            return object_refuse(c->o, OBJECT_TEXT, at, "the %" PRIu64 " bytes at 0x%" PRIx64
-                                 " are neither code of an accessor nor padding", end - at, at);
+            return object_refuse(c->o, OBJECT_TEXT, at,
+                                 "the %" PRIu64 " bytes at 0x%" PRIx64
+                                 " are neither code of an accessor nor padding",
+                                 end - at, at);
         if (end < text->count && !is_known(c, end))
             return object_refuse(c->o, OBJECT_TEXT, end,
-                                 "the byte at 0x%" PRIx64 " is within an accessor that never executes it", end);
+                                 "the byte at 0x%" PRIx64 " is within an accessor that never executes it",
+                                 end);
         at = end < text->count ? end + 1 : end;
     }
     return MF_OK;
@@ -173,9 +181,9 @@ static mf_status check_sites(const object_cover *c) {
     for (size_t i = 0; i < c->o->site_count; i++) {
         const object_site *site = &c->o->sites[i];
         if (!is_in_hook(c->o, site->start) && c->instructions[site->start] != site->bytes)
-            return object_refuse(c->o, OBJECT_TEXT, site->start,
-                                 "the relocation behind 0x%" PRIx64 " is not in an instruction that is executed",
-                                 site->start);
+            return object_refuse(
+                c->o, OBJECT_TEXT, site->start,
+                "the relocation behind 0x%" PRIx64 " is not in an instruction that is executed", site->start);
     }
     return MF_OK;
 }

@@ -1,7 +1,8 @@
 /*
- * What the proofs of an object's accessors have come by: every byte of its code is an instruction of an accessor that
- * some path executes, or padding; what a relocation changes is an operand of one of these; every exception entry
- * is of one access; every table is read. Whatever a loader maps has then been looked at.
+ * What the proofs of an object's accessors have come by: every byte of its code is an instruction of an
+ * accessor that some path executes, or padding; what a relocation changes is an operand of one of these;
+ * every exception entry is of one access; every table is read. Whatever a loader maps has then been looked
+ * at.
  */
 #ifndef MEMFOLD_GEN_VERIFY_OBJECT_COVER_H
 #define MEMFOLD_GEN_VERIFY_OBJECT_COVER_H
@@ -12,11 +13,12 @@
 typedef struct object_cover {
     object *o;
     decoder *decoder;
-    uint8_t *instructions; /* for each byte of the code: the bytes of the instruction that begins there, or 0 */
-    bool *is_inside;       /* it is part of an instruction */
-    bool *is_read;         /* for each byte of the tables */
-    bool *is_used;         /* for each exception entry */
-    char problem[256];     /* the first one that a proof has come by, or empty */
+    uint8_t
+        *instructions; /* for each byte of the code: the bytes of the instruction that begins there, or 0 */
+    bool *is_inside;   /* it is part of an instruction */
+    bool *is_read;     /* for each byte of the tables */
+    bool *is_used;     /* for each exception entry */
+    char problem[256]; /* the first one that a proof has come by, or empty */
 } object_cover;
 
 /* `o` outlives the cover. MF_OUT_OF_MEMORY; then, too, object_cover_fini is called. */

@@ -30,8 +30,8 @@ mf_status object_take_note(object *o) {
     uint64_t padding = room - header.description_bytes;
     if (header.description_bytes > room || padding > 3 || count % 4 != 0)
         return object_refuse(o, OBJECT_OPTIONS, header.description_bytes,
-                             "its note has %u bytes of text where there are %llu",
-                             header.description_bytes, (unsigned long long)room);
+                             "its note has %u bytes of text where there are %llu", header.description_bytes,
+                             (unsigned long long)room);
     if (memcmp(bytes + count - padding, "\0\0\0", padding) != 0)
         return object_refuse(o, OBJECT_OPTIONS, padding, "there is something behind the note");
     mf_diag error = {0};

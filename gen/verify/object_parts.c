@@ -93,7 +93,8 @@ static mf_status take_entries(object *o) {
     uint64_t bytes = o->images[OBJECT_ENTRIES].count;
     uint64_t count = bytes / sizeof(mf_exception_entry);
     if (bytes % sizeof(mf_exception_entry) != 0 || count == 0 || count > MF_ACCESSOR_COUNT)
-        return object_refuse(o, OBJECT_ENTRIES, bytes, "it has %llu bytes; entries have %zu, and there are 1 to %d",
+        return object_refuse(o, OBJECT_ENTRIES, bytes,
+                             "it has %llu bytes; entries have %zu, and there are 1 to %d",
                              (unsigned long long)bytes, sizeof(mf_exception_entry), MF_ACCESSOR_COUNT);
     o->entries = calloc(count, sizeof *o->entries);
     if (o->entries == NULL)
@@ -108,10 +109,26 @@ static mf_status take_entries(object *o) {
 
 /* Both fields of its description are relative to themselves. */
 static mf_status check_bounds_note(const object *o) {
-    static const unsigned char HEADER[20] = {sizeof MF_EXCEPTION_NOTE_NAME, 0,   0,   0,
-                                             sizeof(mf_exception_note),     0,   0,   0,
-                                             MF_EXCEPTION_NOTE_TYPE,        0,   0,   0,
-                                             'm', 'e', 'm', 'f', 'o', 'l', 'd', 0};
+    static const unsigned char HEADER[20] = {sizeof MF_EXCEPTION_NOTE_NAME,
+                                             0,
+                                             0,
+                                             0,
+                                             sizeof(mf_exception_note),
+                                             0,
+                                             0,
+                                             0,
+                                             MF_EXCEPTION_NOTE_TYPE,
+                                             0,
+                                             0,
+                                             0,
+                                             'm',
+                                             'e',
+                                             'm',
+                                             'f',
+                                             'o',
+                                             'l',
+                                             'd',
+                                             0};
     const object_image *image = &o->images[OBJECT_BOUNDS];
     const object_image *table = &o->images[OBJECT_ENTRIES];
     uint64_t begin = address_at(image, 20) + image->address + 20;
@@ -134,10 +151,11 @@ static bool put_distance(const object *o, size_t hook, unsigned char *code, uint
     return is_relocated(&o->images[OBJECT_TEXT], start + at, sizeof distance);
 }
 
-/* push rax; lea rdi, [rip + start]; lea rsi, [rip + stop]; call the entry; pop rax; ret: in this form only. */
+/* push rax; lea rdi, [rip + start]; lea rsi, [rip + stop]; call the entry; pop rax; ret: in this form only.
+ */
 static mf_status check_hook(const object *o, size_t hook, mf_rt_entry entry, object_section list) {
-    unsigned char code[HOOK_BYTES] = {0x50, 0x48, 0x8d, 0x3d, 0, 0, 0, 0, 0x48, 0x8d, 0x35,
-                                      0,    0,    0,    0,    0xe8, 0, 0, 0, 0, 0x58, 0xc3};
+    unsigned char code[HOOK_BYTES] = {0x50, 0x48, 0x8d, 0x3d, 0,    0, 0, 0, 0x48, 0x8d, 0x35,
+                                      0,    0,    0,    0,    0xe8, 0, 0, 0, 0,    0x58, 0xc3};
     const object_image *table = &o->images[OBJECT_ENTRIES];
     const object_function *f = &o->functions[hook];
     bool is_relocated = put_distance(o, hook, code, 4, table->address) &&
@@ -145,9 +163,10 @@ static mf_status check_hook(const object *o, size_t hook, mf_rt_entry entry, obj
                         put_distance(o, hook, code, 16, o->words[entry]);
     if (f->bytes != HOOK_BYTES || !is_relocated ||
         memcmp(o->images[OBJECT_TEXT].bytes + f->start, code, HOOK_BYTES) != 0)
-        return object_refuse(o, OBJECT_TEXT, f->start,
-                             "the function at 0x%llx does not hand the exception table to the runtime as memfold's",
-                             (unsigned long long)f->start);
+        return object_refuse(
+            o, OBJECT_TEXT, f->start,
+            "the function at 0x%llx does not hand the exception table to the runtime as memfold's",
+            (unsigned long long)f->start);
     if (address_at(&o->images[list], 0) != function_address(o, hook))
         return object_refuse(o, list, 0, "it calls another function than memfold's");
     return MF_OK;

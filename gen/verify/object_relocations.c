@@ -31,13 +31,14 @@ static const relocation_rule RULES[] = {
 
 /* ---- Where everything lies ---- */
 
-/* From one section to the next, less than which none has. All of them are within 2 GiB, as linkers put them. */
+/* From one section to the next, less than which none has. All of them are within 2 GiB, as linkers put them.
+ */
 #define SECTION_DISTANCE UINT64_C(0x4000000)
 
 /*
- * The addresses are numbers that nobody knows before, so that no constant in code or data can be one of them by
- * intent: what is an address is so by a relocation. The first one is that of the entry points, which no section
- * comes near.
+ * The addresses are numbers that nobody knows before, so that no constant in code or data can be one of them
+ * by intent: what is an address is so by a relocation. The first one is that of the entry points, which no
+ * section comes near.
  */
 static mf_status choose_address(const object *o, uint64_t *address) {
     uint32_t number;
@@ -112,7 +113,8 @@ static uint64_t field_bytes(uint32_t type) {
     return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4;
 }
 
-/* The value is what the psABI says: of symbol, addend and place; GOTPCRELX takes the word of the offset table. */
+/* The value is what the psABI says: of symbol, addend and place; GOTPCRELX takes the word of the offset
+ * table. */
 static uint64_t value_of(const object *o, const Elf64_Rela *r, const object_symbol *symbol, uint64_t place) {
     uint64_t addend = (uint64_t)r->r_addend;
     switch (ELF64_R_TYPE(r->r_info)) {
@@ -126,7 +128,8 @@ static uint64_t value_of(const object *o, const Elf64_Rela *r, const object_symb
 }
 
 static mf_status refuse(const object *o, object_section section, const Elf64_Rela *r, const char *why) {
-    return object_refuse(o, section, r->r_offset, "the relocation at 0x%llx (type %llu, symbol %llu, addend %lld) %s",
+    return object_refuse(o, section, r->r_offset,
+                         "the relocation at 0x%llx (type %llu, symbol %llu, addend %lld) %s",
                          (unsigned long long)r->r_offset, (unsigned long long)ELF64_R_TYPE(r->r_info),
                          (unsigned long long)ELF64_R_SYM(r->r_info), (long long)r->r_addend, why);
 }
@@ -146,8 +149,8 @@ static mf_status check_field(const object *o, object_section section, const Elf6
 }
 
 /*
- * Where the target's address counts and not what is done with it, there is no addend, but for the 4 bytes from
- * the field to the next instruction.
+ * Where the target's address counts and not what is done with it, there is no addend, but for the 4 bytes
+ * from the field to the next instruction.
  */
 static bool has_known_addend(const object *o, const Elf64_Rela *r, const object_symbol *symbol,
                              object_section section) {
@@ -181,16 +184,17 @@ static mf_status apply(object *o, object_section section, const Elf64_Rela *r) {
 /* ---- Relocations of the code ---- */
 
 /*
- * The instructions that LLVM relocates, by their first bytes: the call through the offset table, which linkers may
- * replace by a direct one; the direct call; the address of a table in any register. That they are instructions
- * and no bytes within others is for the proof to say.
+ * The instructions that LLVM relocates, by their first bytes: the call through the offset table, which
+ * linkers may replace by a direct one; the direct call; the address of a table in any register. That they are
+ * instructions and no bytes within others is for the proof to say.
  */
 static uint64_t bytes_before(uint32_t type, const unsigned char *field, uint64_t offset) {
     if (type == R_X86_64_GOTPCRELX)
         return offset >= 2 && field[-2] == 0xff && field[-1] == 0x15 ? 2 : 0;
     if (type == R_X86_64_PLT32)
         return offset >= 1 && field[-1] == 0xe8 ? 1 : 0;
-    bool is_lea = offset >= 3 && (field[-3] & 0xfb) == 0x48 && field[-2] == 0x8d && (field[-1] & 0xc7) == 0x05;
+    bool is_lea =
+        offset >= 3 && (field[-3] & 0xfb) == 0x48 && field[-2] == 0x8d && (field[-1] & 0xc7) == 0x05;
     return is_lea ? 3 : 0;
 }
 

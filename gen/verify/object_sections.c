@@ -93,8 +93,7 @@ static mf_status take_each(object *o) {
         else if (is_of_relocations(name))
             status = check_relocations(o, number);
         else
-            status =
-                elf_file_refuse(&o->file, number, number, "memfold emits no section of this name");
+            status = elf_file_refuse(&o->file, number, number, "memfold emits no section of this name");
         if (status != MF_OK)
             return status;
     }
@@ -153,8 +152,12 @@ static mf_status check_sizes(const object *o) {
     static const struct {
         object_section section;
         uint64_t bytes;
-    } SIZES[] = {{OBJECT_SET, sizeof(mf_accessors)}, {OBJECT_STAMP, 8}, {OBJECT_INIT, 8},
-                 {OBJECT_FINI, 8},                   {OBJECT_STACK, 0}, {OBJECT_BOUNDS, 36}};
+    } SIZES[] = {{OBJECT_SET, sizeof(mf_accessors)},
+                 {OBJECT_STAMP, 8},
+                 {OBJECT_INIT, 8},
+                 {OBJECT_FINI, 8},
+                 {OBJECT_STACK, 0},
+                 {OBJECT_BOUNDS, 36}};
     for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
         size_t number = o->sections[SIZES[i].section];
         uint64_t bytes = o->file.sections[number].sh_size;

@@ -168,7 +168,8 @@ static mf_status take_symbol(object *o, const used_bytes *used, size_t number, b
         return memcmp(&e.symbol, &EMPTY, sizeof EMPTY) == 0 ? MF_OK : refuse(o, &e, "is not empty");
     e.name = elf_file_string(&o->file, header->sh_link, e.symbol.st_name);
     if (e.name == NULL)
-        return object_refuse(o, OBJECT_SYMBOLS, number, "symbol %zu has its name outside of the strings", number);
+        return object_refuse(o, OBJECT_SYMBOLS, number, "symbol %zu has its name outside of the strings",
+                             number);
     use(used, e.symbol.st_name, e.name);
     if (is_local != (ELF64_ST_BIND(e.symbol.st_info) == STB_LOCAL))
         return refuse(o, &e, "is on the wrong side of the last local one");
@@ -249,8 +250,9 @@ static mf_status take_symbols(object *o, const used_bytes *used) {
 static mf_status used_bytes_init(const object *o, object_section section, used_bytes *used) {
     used->count = o->file.sections[o->sections[section]].sh_size;
     used->is_used = calloc(used->count + 1, sizeof *used->is_used);
-    return used->is_used != NULL ? MF_OK
-                                 : mf_diag_set(o->diag, MF_OUT_OF_MEMORY, used->count, "no memory for an object");
+    return used->is_used != NULL
+               ? MF_OK
+               : mf_diag_set(o->diag, MF_OUT_OF_MEMORY, used->count, "no memory for an object");
 }
 
 /* Where the sections have names of their own. */
@@ -271,7 +273,8 @@ mf_status object_take_symbols(object *o) {
     const Elf64_Shdr *header = &o->file.sections[o->sections[OBJECT_SYMBOLS]];
     if (header->sh_size % sizeof(Elf64_Sym) != 0 || header->sh_size == 0 ||
         header->sh_size / sizeof(Elf64_Sym) > OBJECT_SYMBOLS_MAX)
-        return object_refuse(o, OBJECT_SYMBOLS, header->sh_size, "it has %llu bytes; memfold emits 1 to %d symbols",
+        return object_refuse(o, OBJECT_SYMBOLS, header->sh_size,
+                             "it has %llu bytes; memfold emits 1 to %d symbols",
                              (unsigned long long)header->sh_size, OBJECT_SYMBOLS_MAX);
     o->symbol_count = header->sh_size / sizeof(Elf64_Sym);
     if (header->sh_info > o->symbol_count)
