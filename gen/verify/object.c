@@ -10,8 +10,12 @@ static mf_status open(object *o, const void *bytes, size_t byte_count, mf_diag *
     return status == MF_OK ? object_take_note(o) : status;
 }
 
-mf_status object_read_note(object *o, const void *bytes, size_t byte_count, mf_diag *diag) {
-    return open(o, bytes, byte_count, diag);
+mf_status mf_object_note_read(const void *bytes, size_t byte_count, mf_object_note *note, mf_diag *diag) {
+    object o;
+    mf_status status = open(&o, bytes, byte_count, diag);
+    if (status == MF_OK)
+        *note = o.note;
+    return status;
 }
 
 mf_status object_init(object *o, const void *bytes, size_t byte_count, mf_diag *diag) {

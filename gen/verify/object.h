@@ -109,9 +109,6 @@ typedef struct object {
 mf_status object_init(object *o, const void *bytes, size_t byte_count, mf_diag *diag);
 void object_fini(object *o);
 
-/* Reads the note alone. */
-mf_status object_read_note(object *o, const void *bytes, size_t byte_count, mf_diag *diag);
-
 /* The object's code for a prover; it borrows from the object. `observer` is NULL or told what is proved. */
 verify_code object_code(object *o, const verify_observer *observer);
 

@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-mf_status mf_object_note_read(const void *bytes, size_t byte_count, mf_object_note *note, mf_diag *diag) {
-    object o;
-    mf_status status = object_read_note(&o, bytes, byte_count, diag);
-    if (status == MF_OK)
-        *note = o.note;
-    return status;
-}
-
 /* ---- What the note says and what was asked ---- */
 
 static mf_status check_layout(const object *o, const mf_layout *layout) {
