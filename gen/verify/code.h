@@ -39,7 +39,8 @@ typedef struct verify_observer {
 typedef struct verify_code {
     const verify_range *ranges; /* they do not overlap; any order */
     size_t range_count;
-    bool is_of_process; /* what no range holds is read from this process */
+    bool is_of_process;  /* what no range holds is read from this process */
+    bool is_relocatable; /* ranges may come to lie elsewhere: only their own offsets are known */
     /* Where an entry point of the runtime is called, by mf_rt_entry; 0: it cannot be called. */
     uint64_t runtime[MF_RT_ENTRY_COUNT];
     const verify_entry *entries;
@@ -64,8 +65,8 @@ mf_rt_entry verify_code_entry(const verify_code *code, uint64_t address);
 
 /*
  * A prover for one layout, one set of options and one set of limits; `options` and `limits` may be NULL. It
- * proves one accessor after the other, in one thread at a time. `layout` is the caller's, and outlives it.
- * Statuses as mf_verify_accessors.
+ * proves one accessor after the other, in one thread at a time. `layout` is the caller's, and outlives it;
+ * NULL: any layout, for code that asks the memory itself. Statuses as mf_verify_accessors.
  */
 typedef struct verify_prover verify_prover;
 mf_status verify_prover_create(const mf_layout *layout, const mf_accessor_options *options,

@@ -205,7 +205,15 @@ static void move_extended(execution *x, model_state *s, bool is_signed) {
 
 static void load_address(execution *x, model_state *s) {
     const operand *to = &x->i->operands[0];
-    term address = model_address(x->m, x->i, &x->i->operands[1]);
+    const operand *from = &x->i->operands[1];
+    term address = model_address(x->m, x->i, from);
+    uint64_t placed;
+    if (from->base == REGISTER_RIP && x->m->place != NULL && term_is_const(x->t, address, &placed))
+        address = x->m->place(x->m->context, placed);
+    if (address == 0) {
+        x->trouble = MODEL_REFUSED;
+        return;
+    }
     set(x, s, to, term_extract(x->t, address, 0, width_of(to)));
 }
 

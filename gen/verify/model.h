@@ -47,7 +47,9 @@ typedef struct model {
     void *context;
     term (*read)(void *context, term address, uint32_t count);
     bool (*write)(void *context, term address, uint32_t count, term value);
-    uint64_t *undefined; /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
+    term (*place)(void *context,
+                  uint64_t address); /* lea of an address relative to rip; NULL: the number; 0 refuses */
+    uint64_t *undefined;             /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
 } model;
 
 model_step model_execute(model *m, const instruction *i);

@@ -63,12 +63,20 @@ typedef enum mf_verdict {
 /* The general registers in the CPU's numbering: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, ..., r15. */
 #define MF_VERIFY_REGISTERS 16
 
+/* An entry of the live permission table that the code or the contract asks. */
+typedef struct mf_verify_page {
+    uint64_t page;
+    uint32_t perm; /* mf_perm */
+} mf_verify_page;
+
+#define MF_VERIFY_PAGES_MAX 8
+
 /*
  * A state at an accessor's entry for which the code does not do what the contract says. The view is at
- * registers[7] (rdi). Where the layout leaves a permission open, and that is where the code asks the live
- * table, first_perm and last_perm are part of the state: of the pages of the first and of the last byte.
- * With `is_speculative` the code does wrong on a way that is only taken because a branch was predicted
- * wrongly.
+ * registers[7] (rdi), and its fields are given beside the registers. The live permission table is the
+ * layout's, with the heap up to heap_end, unless `page_count` is not 0: code that asks the table is held to
+ * every table, and `pages` are the entries that matter. With `is_speculative` the code does wrong on a way
+ * that is only taken because a branch was predicted wrongly: running it shows nothing.
  */
 typedef struct mf_counterexample {
     uint64_t registers[MF_VERIFY_REGISTERS];
@@ -77,9 +85,9 @@ typedef struct mf_counterexample {
     uint64_t value;        /* what a store is to write */
     uint64_t heap_end;     /* of the view */
     uint64_t layout_stamp; /* of the view */
-    uint8_t first_perm;    /* mf_perm */
-    uint8_t last_perm;
-    uint8_t bytes[8]; /* the guest's bytes at the index */
+    mf_verify_page pages[MF_VERIFY_PAGES_MAX];
+    uint32_t page_count;
+    uint8_t bytes[8]; /* the guest's at the index */
     bool is_allowed;  /* by the contract */
     bool is_speculative;
     char did[256];      /* one line: what the code does */

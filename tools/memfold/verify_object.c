@@ -1,12 +1,10 @@
 #include "verify_object.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Far above what memfold emits. */
 #define OBJECT_BYTES_MAX ((size_t)16 << 20)

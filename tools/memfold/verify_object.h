@@ -7,8 +7,9 @@
 #include <memfold/object.h>
 
 /*
- * Proves what the object at `path` contains against the layout, prints with which options it was made and what is
- * proved of each accessor, and returns the exit code. What was asked has to agree with the object's note.
+ * Proves what the object at `path` contains against the layout, prints with which options it was made and
+ * what is proved of each accessor, and returns the exit code. What was asked has to agree with the object's
+ * note.
  */
 int verify_object_file(const mf_layout *layout, const char *path, const given_accessors *asked,
                        const mf_verify_limits *limits);
