@@ -30,21 +30,47 @@ static mf_status check_options(const object *o, const mf_accessor_options *optio
 
 /* ---- Proofs ---- */
 
+/* `layout` is NULL for what has to hold for every layout. */
+static mf_status prove_for(object *o, const mf_layout *layout, const mf_verify_limits *limits,
+                           const verify_observer *observer, mf_verify_report *report) {
+    verify_prover *prover = NULL;
+    mf_status status = verify_prover_create(layout, &o->note.options, limits, &prover, o->diag);
+    if (status != MF_OK)
+        return status;
+    verify_code code = object_code(o, observer);
+    status = verify_prover_prove_all(prover, &code, report, o->diag);
+    verify_prover_destroy(prover);
+    return status;
+}
+
+/* A set without a stamp passes for exact on every memory of its backend. */
+static mf_status check_claim(object *o, const mf_verify_limits *limits) {
+    mf_accessors set;
+    mf_verify_report report;
+    memcpy(&set, o->images[OBJECT_SET].bytes, sizeof set);
+    if (set.layout_stamp != 0)
+        return MF_OK;
+    mf_status status = prove_for(o, NULL, limits, NULL, &report);
+    for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT && status == MF_OK; id++)
+        if (report.results[id].verdict != MF_VERDICT_PROVED)
+            status = object_refuse(o, OBJECT_SET, 0,
+                                   "layout_stamp of the set is 0, and '%s' is not proved for every layout",
+                                   mf_accessor_info_get(id)->name);
+    return status;
+}
+
 static mf_status prove(object *o, const mf_layout *layout, const mf_verify_limits *limits,
                        mf_verify_report *report) {
     object_cover cover;
-    verify_prover *prover = NULL;
     mf_status status = object_cover_init(&cover, o);
-    if (status == MF_OK)
-        status = verify_prover_create(layout, &o->note.options, limits, &prover, o->diag);
     if (status == MF_OK) {
         verify_observer observer = object_cover_observer(&cover);
-        verify_code code = object_code(o, &observer);
-        status = verify_prover_prove_all(prover, &code, report, o->diag);
+        status = prove_for(o, layout, limits, &observer, report);
     }
-    verify_prover_destroy(prover);
     if (status == MF_OK && report->all_proved)
         status = object_cover_check(&cover);
+    if (status == MF_OK && report->all_proved)
+        status = check_claim(o, limits);
     object_cover_fini(&cover);
     return status;
 }
