@@ -44,7 +44,7 @@ void object_fini(object *o) {
 verify_code object_code(object *o, const verify_observer *observer) {
     const object_image *text = &o->images[OBJECT_TEXT];
     const object_image *tables = &o->images[OBJECT_TABLES];
-    verify_code code = {.entries = o->entries, .entry_count = o->entry_count};
+    verify_code code = {.is_relocatable = true, .entries = o->entries, .entry_count = o->entry_count};
     o->ranges[0] = (verify_range){text->address, text->count, text->bytes};
     o->ranges[1] = (verify_range){o->words_address, sizeof o->words, (const unsigned char *)o->words};
     o->ranges[2] = (verify_range){tables->address, tables->count, tables->bytes};
