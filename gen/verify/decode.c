@@ -71,7 +71,11 @@ static const known KNOWN[] = {{X86_INS_MOV, INSTRUCTION_MOV},      {X86_INS_MOVA
                               {X86_INS_JMP, INSTRUCTION_JMP},      {X86_INS_CALL, INSTRUCTION_CALL},
                               {X86_INS_RET, INSTRUCTION_RET},      {X86_INS_PUSH, INSTRUCTION_PUSH},
                               {X86_INS_POP, INSTRUCTION_POP},      {X86_INS_NOP, INSTRUCTION_NOP},
-                              {X86_INS_UD2, INSTRUCTION_UD2},      {X86_INS_INT3, INSTRUCTION_INT3}};
+                              {X86_INS_MOVBE, INSTRUCTION_MOVBE},  {X86_INS_SHLX, INSTRUCTION_SHLX},
+                              {X86_INS_SHRX, INSTRUCTION_SHRX},    {X86_INS_SARX, INSTRUCTION_SARX},
+                              {X86_INS_RORX, INSTRUCTION_RORX},    {X86_INS_ANDN, INSTRUCTION_ANDN},
+                              {X86_INS_BZHI, INSTRUCTION_BZHI},    {X86_INS_UD2, INSTRUCTION_UD2},
+                              {X86_INS_INT3, INSTRUCTION_INT3}};
 
 /* Of each condition, in the order of their numbers: jump, set, move. */
 static const unsigned CONDITIONAL[16][3] = {

@@ -17,6 +17,7 @@
     X(MOVSX, "movsx")                                                                                        \
     X(LEA, "lea")                                                                                            \
     X(XCHG, "xchg")                                                                                          \
+    X(MOVBE, "movbe")                                                                                        \
     X(BSWAP, "bswap")                                                                                        \
     X(CWDE, "cwde")                                                                                          \
     X(CDQE, "cdqe")                                                                                          \
@@ -38,6 +39,12 @@
     X(SAR, "sar")                                                                                            \
     X(ROL, "rol")                                                                                            \
     X(ROR, "ror")                                                                                            \
+    X(SHLX, "shlx")                                                                                          \
+    X(SHRX, "shrx")                                                                                          \
+    X(SARX, "sarx")                                                                                          \
+    X(RORX, "rorx")                                                                                          \
+    X(ANDN, "andn")                                                                                          \
+    X(BZHI, "bzhi")                                                                                          \
     X(BT, "bt")                                                                                              \
     X(SETCC, "setcc")                                                                                        \
     X(CMOVCC, "cmovcc")                                                                                      \

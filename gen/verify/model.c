@@ -226,13 +226,12 @@ static void exchange(execution *x, model_state *s) {
     set(x, s, b, old_a);
 }
 
-static void swap_bytes(execution *x, model_state *s) {
-    const operand *o = &x->i->operands[0];
-    term value = get(x, o, 0);
+static void swap_bytes(execution *x, model_state *s, const operand *from) {
+    term value = get(x, from, 0);
     term swapped = term_extract(x->t, value, 0, 8);
-    for (uint32_t i = 1; i < o->bytes; i++)
+    for (uint32_t i = 1; i < from->bytes; i++)
         swapped = term_concat(x->t, swapped, term_extract(x->t, value, 8 * i, 8));
-    set(x, s, o, swapped);
+    set(x, s, &x->i->operands[0], swapped);
 }
 
 /* The lower half of rax, or of eax, extended over all of it. */
@@ -401,6 +400,46 @@ static void rotate(execution *x, model_state *s) {
     set(x, s, h.to, result);
 }
 
+/* Of three operands, and without flags; the count is taken modulo the width. */
+static void shift_apart(execution *x, model_state *s) {
+    terms *t = x->t;
+    const operand *to = &x->i->operands[0];
+    term a = get(x, &x->i->operands[1], 0);
+    term given = get(x, &x->i->operands[2], width_of(to));
+    term count = term_and(t, given, term_like(t, a, width_of(to) - 1));
+    term back = term_sub(t, term_like(t, a, width_of(to)), count);
+    term result = x->i->id == INSTRUCTION_SARX ? term_ashr(t, a, count) : term_lshr(t, a, count);
+    if (x->i->id == INSTRUCTION_SHLX)
+        result = term_shl(t, a, count);
+    else if (x->i->id == INSTRUCTION_RORX)
+        result = term_or(t, result, term_shl(t, a, back));
+    set(x, s, to, result);
+}
+
+static void and_not(execution *x, model_state *s) {
+    term a = get(x, &x->i->operands[1], 0);
+    term b = get(x, &x->i->operands[2], 0);
+    term result = term_and(x->t, term_not(x->t, a), b);
+    set_logic_flags(x, s, result);
+    s->flags[MODEL_PF] = undefined(x);
+    set(x, s, &x->i->operands[0], result);
+}
+
+/* Bits from a number on, which the lowest byte of a register is, become 0. */
+static void zero_high_bits(execution *x, model_state *s) {
+    terms *t = x->t;
+    const operand *to = &x->i->operands[0];
+    term a = get(x, &x->i->operands[1], 0);
+    term given = get(x, &x->i->operands[2], 0);
+    term number = term_zext(t, term_extract(t, given, 0, 8), width_of(to));
+    term ones = term_not(t, term_shl(t, term_like(t, a, UINT64_MAX), number));
+    term result = term_and(t, a, ones);
+    set_logic_flags(x, s, result);
+    s->flags[MODEL_CF] = term_ule(t, term_like(t, a, width_of(to)), number);
+    s->flags[MODEL_PF] = undefined(x);
+    set(x, s, to, result);
+}
+
 /* The number of the bit is taken modulo the width; ZF stays. */
 static void test_bit(execution *x, model_state *s) {
     terms *t = x->t;
@@ -470,6 +509,19 @@ static bool is_bit_test(const instruction *i) {
             (is_register(a, 0) && is_register(&i->operands[1], a->bytes)));
 }
 
+/* A register, and two more operands of its size of which `memory` may lie in memory. */
+static bool are_three_words(const instruction *i, uint8_t memory) {
+    const operand *o = i->operands;
+    return i->operand_count == 3 && is_register(&o[0], 0) && o[0].bytes >= 4 && is_word(&o[memory]) &&
+           o[memory].bytes == o[0].bytes && is_register(&o[3 - memory], o[0].bytes);
+}
+
+static bool is_rorx(const instruction *i) {
+    const operand *o = i->operands;
+    return i->operand_count == 3 && is_register(&o[0], 0) && o[0].bytes >= 4 && is_word(&o[1]) &&
+           o[1].bytes == o[0].bytes && o[2].kind == OPERAND_IMMEDIATE;
+}
+
 /* True if the operands have a form that the functions above are written for. */
 static bool has_known_form(const instruction *i) {
     const operand *a = &i->operands[0];
@@ -482,6 +534,17 @@ static bool has_known_form(const instruction *i) {
         return i->operand_count == 2 && is_register(a, 0) && b->kind == OPERAND_MEMORY && a->bytes > 1;
     case INSTRUCTION_XCHG:
         return are_two_words(i) && is_register(a, 0) && is_register(b, 0);
+    case INSTRUCTION_MOVBE:
+        return are_two_words(i) && b->kind != OPERAND_IMMEDIATE && is_register(a, 0) != is_register(b, 0);
+    case INSTRUCTION_SHLX:
+    case INSTRUCTION_SHRX:
+    case INSTRUCTION_SARX:
+    case INSTRUCTION_BZHI:
+        return are_three_words(i, 1);
+    case INSTRUCTION_ANDN:
+        return are_three_words(i, 2);
+    case INSTRUCTION_RORX:
+        return is_rorx(i);
     case INSTRUCTION_CMOVCC:
         return are_two_words(i) && is_register(a, 0) && b->kind != OPERAND_IMMEDIATE;
     case INSTRUCTION_BSWAP:
@@ -540,7 +603,8 @@ static void execute_data(execution *x, model_state *s) {
         exchange(x, s);
         break;
     case INSTRUCTION_BSWAP:
-        swap_bytes(x, s);
+    case INSTRUCTION_MOVBE:
+        swap_bytes(x, s, &x->i->operands[x->i->id == INSTRUCTION_MOVBE ? 1 : 0]);
         break;
     case INSTRUCTION_CWDE:
     case INSTRUCTION_CDQE:
@@ -579,6 +643,18 @@ static void execute_data(execution *x, model_state *s) {
     case INSTRUCTION_ROL:
     case INSTRUCTION_ROR:
         rotate(x, s);
+        break;
+    case INSTRUCTION_SHLX:
+    case INSTRUCTION_SHRX:
+    case INSTRUCTION_SARX:
+    case INSTRUCTION_RORX:
+        shift_apart(x, s);
+        break;
+    case INSTRUCTION_ANDN:
+        and_not(x, s);
+        break;
+    case INSTRUCTION_BZHI:
+        zero_high_bits(x, s);
         break;
     case INSTRUCTION_BT:
         test_bit(x, s);

@@ -461,9 +461,35 @@ static bool jump(search *s, walk *w, term target) {
     return true;
 }
 
-static bool take_call(search *s, walk *w, term target, uint64_t next) {
+/* A linker's stub: one jump through a word of the offset table. */
+static mf_rt_entry entry_behind_stub(search *s, uint64_t stub) {
+    uint8_t bytes[15];
+    instruction i;
+    uint64_t slot;
+    uint64_t target;
+    bool is_jump = verify_code_read(s->code, stub, bytes, sizeof bytes) &&
+                   decoder_decode(s->d, stub, bytes, sizeof bytes, &i) && i.id == INSTRUCTION_JMP;
+    const operand *o = &i.operands[0];
+    if (!is_jump || o->kind != OPERAND_MEMORY || o->base != REGISTER_RIP || o->index != REGISTER_NONE)
+        return MF_RT_ENTRY_COUNT;
+    slot = stub + i.byte_count + o->value;
+    if (!term_is_const(s->t, read_constant(s, slot, 8), &target))
+        return MF_RT_ENTRY_COUNT;
+    if (s->code->observer.executed != NULL)
+        s->code->observer.executed(s->code->observer.context, s->id, stub, i.byte_count);
+    return verify_code_entry(s->code, target);
+}
+
+static mf_rt_entry entry_of(search *s, term target) {
     uint64_t to;
-    mf_rt_entry entry = term_is_const(s->t, target, &to) ? verify_code_entry(s->code, to) : MF_RT_ENTRY_COUNT;
+    if (!term_is_const(s->t, target, &to))
+        return MF_RT_ENTRY_COUNT;
+    mf_rt_entry entry = verify_code_entry(s->code, to);
+    return entry == MF_RT_ENTRY_COUNT ? entry_behind_stub(s, to) : entry;
+}
+
+static bool take_call(search *s, walk *w, term target, uint64_t next) {
+    mf_rt_entry entry = entry_of(s, target);
     if (entry == MF_RT_ENTRY_COUNT) {
         break_path(s, w, "calls what is not the runtime's");
         return false;
