@@ -119,12 +119,12 @@ static Z3_ast is_one(solver *s, Z3_ast bit) {
 }
 
 static Z3_ast make_variable(solver *s, const term_node *n) {
-    return Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, (int)n->value), Z3_mk_bv_sort(s->z3, n->width));
+    return Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, 2 * (int)n->value), Z3_mk_bv_sort(s->z3, n->width));
 }
 
-/* Names of bytes are negative, those of variables are not. */
+/* Names of bytes are odd, those of variables even; z3 takes none below 0. */
 static Z3_ast make_read(solver *s, term a, Z3_ast address) {
-    Z3_ast byte = Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, -1 - (int)a), Z3_mk_bv_sort(s->z3, 8));
+    Z3_ast byte = Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, 2 * (int)a + 1), Z3_mk_bv_sort(s->z3, 8));
     if (s->read_count == READS_MAX)
         s->has_failed = true;
     else
@@ -206,6 +206,8 @@ static Z3_ast ast_of(solver *s, term a) {
         const term_node *n = &s->t->nodes[i];
         if (s->asts[i] == mark)
             s->asts[i] = make_ast(s, i, n, s->asts[n->a], s->asts[n->b], s->asts[n->c]);
+        /* The next call of z3 forgets the error of this one. */
+        s->has_failed = s->has_failed || Z3_get_error_code(s->z3) != Z3_OK;
     }
     return s->asts[a];
 }
