@@ -102,6 +102,8 @@ static mf_status check_first(const elf_file *file) {
 static mf_status check_places(elf_file *file, const Elf64_Ehdr *header) {
     for (size_t i = 1; i < file->section_count; i++) {
         const Elf64_Shdr *section = &file->sections[i];
+        if (section->sh_type == SHT_NOBITS)
+            return refuse(file, i, "section %zu has no bytes in the file", i);
         if (section->sh_offset > file->byte_count || section->sh_size > file->byte_count - section->sh_offset)
             return refuse(file, section->sh_offset,
                           "section %zu, 0x%" PRIx64 " bytes at 0x%" PRIx64 ", lies outside of the file", i,

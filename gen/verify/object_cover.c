@@ -61,9 +61,8 @@ static void take_instruction(object_cover *c, const object_function *f, uint64_t
     if (!decoder_decode(c->decoder, text->address + at, text->bytes + at, count, &i) || i.byte_count != count)
         note_problem(c, "the code at 0x%" PRIx64 " is no instruction of %u bytes", at, count);
     else if (!is_movable(c->o, &i, f))
-        note_problem(
-            c, "the instruction '%.80s' at 0x%" PRIx64 " leads out of its function without a relocation",
-            i.text, at);
+        note_problem(c, "the %s at 0x%" PRIx64 " leads out of its function without a relocation",
+                     instruction_name(i.id), at);
     c->instructions[at] = (uint8_t)count;
     memset(c->is_inside + at, true, count);
 }
