@@ -289,20 +289,21 @@ static void prove_by_perms(proof *p, bool has_hot) {
 
 static void choose_attempts(proof *p) {
     const mf_accessor_options *options = &p->v->spec.options;
-    attempt plain = {.ruling = RULING_BY_LAYOUT, .memory_alone = p->v->spec.layout == NULL};
+    attempt plain = {.ruling = RULING_BY_LAYOUT};
     attempt by_mmu = {.ruling = RULING_BY_ANYTHING, .memory_alone = true};
     bool has_hot = options->hot_percent > 0 && p->v->spec.layout != NULL;
-    if (options->policy != MF_POLICY_PERMS)
-        try_attempt(p, &plain);
+    bool by_perms = looks_up(p, TERM_PERMS);
+    bool by_table = looks_up(p, TERM_TABLE);
+    bool is_checked = options->policy == MF_POLICY_PERMS && !asks_mmu(p);
+    if ((by_perms || by_table) && (!is_checked || (by_perms && by_table)))
+        set_reason(p, "looks up a table where something else decides");
     else if (asks_mmu(p))
         try_attempt(p, &by_mmu);
-    else if (looks_up(p, TERM_PERMS) && looks_up(p, TERM_TABLE))
-        set_reason(p, "looks up the permission table and a constant one");
-    else if (looks_up(p, TERM_PERMS))
+    else if (by_perms)
         prove_by_perms(p, has_hot);
     else if (p->v->spec.layout == NULL)
         set_reason(p, "does not ask the memory, and so is not exact for every layout");
-    else if (looks_up(p, TERM_TABLE))
+    else if (by_table)
         prove_by_table(p, has_hot);
     else
         try_attempt(p, &plain);

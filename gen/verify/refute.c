@@ -13,8 +13,6 @@ static unsigned long long value_at(const state_values *at, term a) {
 }
 
 static void describe_access(char *text, size_t bytes, const path *p, const state_values *at) {
-    uint64_t base = 0;
-    (void)base;
     snprintf(text, bytes, "%s %u bytes at 0x%llx", p->access.is_store ? "stores" : "loads", p->access.bytes,
              value_at(at, p->access.address));
 }

@@ -29,10 +29,15 @@ struct solver {
     bool has_failed;
 };
 
-/* Errors are looked at after each question; without a handler of its own z3 ends the process. */
+/*
+ * z3 forgets an error at its next call, and goes on with less than it was asked: a question with an error has
+ * no answer. A handler is told of the context only; each question is asked in one thread.
+ */
+static _Thread_local bool has_error;
+
 static void note_error(Z3_context z3, Z3_error_code code) {
     (void)z3;
-    (void)code;
+    has_error = has_error || code != Z3_OK;
 }
 
 static void set_limits(solver *s) {
@@ -82,6 +87,7 @@ void solver_set_table_most(solver *s, uint64_t most) {
 
 void solver_begin(solver *s) {
     end_question(s);
+    has_error = false;
     s->solver = Z3_mk_solver_for_logic(s->z3, Z3_mk_string_symbol(s->z3, "QF_BV"));
     Z3_solver_inc_ref(s->z3, s->solver);
     set_limits(s);
@@ -119,12 +125,13 @@ static Z3_ast is_one(solver *s, Z3_ast bit) {
 }
 
 static Z3_ast make_variable(solver *s, const term_node *n) {
-    return Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, 2 * (int)n->value), Z3_mk_bv_sort(s->z3, n->width));
+    Z3_symbol name = Z3_mk_int_symbol(s->z3, (int)(2 * n->value));
+    return Z3_mk_const(s->z3, name, Z3_mk_bv_sort(s->z3, n->width));
 }
 
-/* Names of bytes are odd, those of variables even; z3 takes none below 0. */
+/* Names of bytes are odd, those of variables even. */
 static Z3_ast make_read(solver *s, term a, Z3_ast address) {
-    Z3_ast byte = Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, 2 * (int)a + 1), Z3_mk_bv_sort(s->z3, 8));
+    Z3_ast byte = Z3_mk_const(s->z3, Z3_mk_int_symbol(s->z3, (int)(2 * a + 1)), Z3_mk_bv_sort(s->z3, 8));
     if (s->read_count == READS_MAX)
         s->has_failed = true;
     else
@@ -206,8 +213,10 @@ static Z3_ast ast_of(solver *s, term a) {
         const term_node *n = &s->t->nodes[i];
         if (s->asts[i] == mark)
             s->asts[i] = make_ast(s, i, n, s->asts[n->a], s->asts[n->b], s->asts[n->c]);
-        /* The next call of z3 forgets the error of this one. */
-        s->has_failed = s->has_failed || Z3_get_error_code(s->z3) != Z3_OK;
+        if (has_error)
+            s->has_failed = true;
+        if (s->has_failed)
+            return NULL;
     }
     return s->asts[a];
 }
@@ -256,19 +265,17 @@ static void require_contents(solver *s) {
 /* ---- Answers ---- */
 
 answer solver_ask(solver *s) {
-    if (s->has_failed || s->t->has_failed)
+    if (s->has_failed || s->t->has_failed || has_error)
         return ANSWER_UNKNOWN;
     require_one_memory(s);
     require_contents(s);
-    if (Z3_get_error_code(s->z3) != Z3_OK)
+    Z3_lbool answered = has_error ? Z3_L_UNDEF : Z3_solver_check(s->z3, s->solver);
+    if (answered == Z3_L_UNDEF || has_error)
         return ANSWER_UNKNOWN;
-    Z3_lbool answered = Z3_solver_check(s->z3, s->solver);
-    if (answered == Z3_L_FALSE && Z3_get_error_code(s->z3) == Z3_OK)
+    if (answered == Z3_L_FALSE)
         return ANSWER_NEVER;
-    if (answered != Z3_L_TRUE || Z3_get_error_code(s->z3) != Z3_OK)
-        return ANSWER_UNKNOWN;
     s->model = Z3_solver_get_model(s->z3, s->solver);
-    if (s->model == NULL)
+    if (s->model == NULL || has_error)
         return ANSWER_UNKNOWN;
     Z3_model_inc_ref(s->z3, s->model);
     return ANSWER_VALUES;
