@@ -28,6 +28,14 @@ void object_cover_fini(object_cover *c);
 /* What tells the cover of the proofs of `o`; `c` stays where it is. */
 verify_observer object_cover_observer(object_cover *c);
 
+/*
+ * Proves accessors of the object, bit n for the n-th, against the layout and the options of the note, which
+ * are `options` unless that is NULL; the others are known to hold, and the cover has been told so. The rest
+ * of the object is checked if all hold. Statuses as mf_verify_object.
+ */
+mf_status object_prove(object_cover *c, const mf_layout *layout, const mf_accessor_options *options,
+                       const mf_verify_limits *limits, uint32_t accessors, mf_verify_report *report);
+
 /* Once all accessors are proved: MF_BAD_INPUT if something of the object has not been looked at. */
 mf_status object_cover_check(const object_cover *c);
 
