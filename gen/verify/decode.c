@@ -217,6 +217,30 @@ static bool set_operands(instruction *i, const cs_x86 *detail) {
     return true;
 }
 
+/*
+ * Where CPUs, or the library and the CPU, differ. Before a jump 66 is ignored by some and cuts the target for
+ * others, and with 67 the library finds another length; 66 makes push move 16 bits, of which the library says
+ * nothing; behind 66 and 67 it takes cbw for cwde and xchg for nop; movsxd without REX.W moves 32 bits, and
+ * the library says 64.
+ */
+static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
+    const cs_x86 *detail = &theirs->detail->x86;
+    bool has_size_prefix = detail->prefix[2] != 0 || detail->prefix[3] != 0;
+    if (detail->prefix[2] != 0 && detail->prefix[3] != 0)
+        return false;
+    switch (i->id) {
+    case INSTRUCTION_JCC:
+    case INSTRUCTION_JMP:
+    case INSTRUCTION_CALL:
+    case INSTRUCTION_RET:
+    case INSTRUCTION_PUSH:
+    case INSTRUCTION_POP:
+        return !has_size_prefix;
+    default:
+        return theirs->id != X86_INS_MOVSXD || (detail->rex & 8) != 0;
+    }
+}
+
 bool decoder_decode(decoder *d, uint64_t address, const uint8_t *bytes, size_t count, instruction *i) {
     uint64_t at = address;
     *i = (instruction){.address = address, .id = INSTRUCTION_COUNT};
@@ -229,5 +253,6 @@ bool decoder_decode(decoder *d, uint64_t address, const uint8_t *bytes, size_t c
     i->byte_count = (uint8_t)d->scratch->size;
     snprintf(i->text, sizeof i->text, "%.20s%s%.56s", d->scratch->mnemonic,
              d->scratch->op_str[0] == '\0' ? "" : " ", d->scratch->op_str);
-    return find_instruction(d->scratch->id, i) && set_operands(i, &d->scratch->detail->x86);
+    return find_instruction(d->scratch->id, i) && means_what_it_says(d->scratch, i) &&
+           set_operands(i, &d->scratch->detail->x86);
 }

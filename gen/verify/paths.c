@@ -115,7 +115,7 @@ static uint64_t shift_in(const terms *t, term a) {
     }
 }
 
-static uint64_t shift_in_sum(const terms *t, term a) {
+uint64_t path_lookup_shift(const terms *t, term a) {
     sum s = sum_of(t, a);
     for (uint32_t i = 0; i < s.count; i++)
         if (shift_in(t, s.parts[i]) >= MF_PAGE_LOG2)
@@ -123,14 +123,7 @@ static uint64_t shift_in_sum(const terms *t, term a) {
     return 0;
 }
 
-uint64_t paths_lookup_shifts(const paths *p, const terms *t) {
-    uint64_t shifts = 0;
-    for (uint32_t i = 0; i < p->count; i++)
-        for (uint32_t n = 0; n < p->paths[i].lookup_count; n++)
-            if (p->paths[i].lookups[n].space == TERM_TABLE)
-                shifts |= UINT64_C(1) << shift_in_sum(t, p->paths[i].lookups[n].offset);
-    return shifts & ~UINT64_C(1);
-}
+/* ---- Reading ---- */
 
 static term refuse(search *s, const char *why) {
     s->broken = why;
@@ -167,8 +160,6 @@ static bool find_placed(const search *s, sum *parts) {
             }
     return false;
 }
-
-/* ---- Reading ---- */
 
 static term read_constant(search *s, uint64_t address, uint32_t count) {
     uint8_t bytes[8];
@@ -269,7 +260,7 @@ static term read_memory(void *context, term address, uint32_t count) {
         return read_view(s, parts.constant, count);
     if (has_part(&parts, in->perms))
         return look_up(s, TERM_PERMS, rest_of(s->t, &parts, in->perms), count);
-    if (is_placed || (shift_in_sum(s->t, address) != 0 && !has_part(&parts, in->base)))
+    if (is_placed || (path_lookup_shift(s->t, address) != 0 && !has_part(&parts, in->base)))
         return look_up_table(s, &parts, count);
     return read_guest(s, address, count);
 }

@@ -16,7 +16,8 @@ typedef struct path_inputs {
     term flags[MODEL_FLAGS];
     term base; /* fields of the view, 64 bits */
     term perms;
-    term heap_end;
+    term heap_end;       /* as it is read first */
+    term heap_end_later; /* and once more: it may have grown in between */
     term layout_stamp;
     term fault_kind; /* 32 bits: MF_PAGE_FAULT or MF_WRITE_PROTECTED */
 } path_inputs;
@@ -97,7 +98,8 @@ void paths_find(paths *p, terms *t, decoder *d, const verify_code *code, const m
                 mf_accessor_id id);
 void paths_fini(paths *p);
 
-/* The shifts by a constant in the addresses of lookups in the constant table: bit n is a shift by n. */
-uint64_t paths_lookup_shifts(const paths *p, const terms *t);
+/* How far the index is shifted on its way to the entry at `offset` of a table: a page's bits at least, or 0.
+ */
+uint64_t path_lookup_shift(const terms *t, term offset);
 
 #endif

@@ -232,19 +232,29 @@ static void note_table(const proof *p, table_form form) {
 
 #define FORMS_MAX 16
 
-/* The forms that a table may have, by the shifts in the lookups: an entry is a byte, or a bit of 8 to 64. */
+/* A granule that no table has is left out, and so is a form that is there. */
+static void add_form(table_form *forms, uint32_t *count, uint64_t granule_log2, bool is_bits) {
+    if (granule_log2 < MF_PAGE_LOG2 || granule_log2 > (is_bits ? 29 : 32) || *count == FORMS_MAX)
+        return;
+    for (uint32_t i = 0; i < *count; i++)
+        if (forms[i].granule_log2 == granule_log2 && forms[i].is_bits == is_bits)
+            return;
+    forms[(*count)++] = (table_form){(uint32_t)granule_log2, is_bits};
+}
+
+/* The forms that the table may have: a word is read for all its bits, a byte for its bits or as an entry. */
 static uint32_t list_forms(const proof *p, table_form *forms) {
-    uint64_t shifts = paths_lookup_shifts(&p->paths, &p->t);
     uint32_t count = 0;
-    for (uint32_t shift = MF_PAGE_LOG2; shift < 32 + 6; shift++) {
-        if ((shifts >> shift & 1) == 0)
-            continue;
-        for (uint32_t bits_log2 = 0; bits_log2 <= 6 && count < FORMS_MAX; bits_log2++) {
-            bool is_possible = bits_log2 == 0 || bits_log2 >= 3;
-            if (is_possible && shift - bits_log2 >= MF_PAGE_LOG2 && shift - bits_log2 <= 28)
-                forms[count++] = (table_form){shift - bits_log2, bits_log2 != 0};
+    for (uint32_t i = 0; i < p->paths.count; i++)
+        for (uint32_t n = 0; n < p->paths.paths[i].lookup_count; n++) {
+            const path_lookup *l = &p->paths.paths[i].lookups[n];
+            uint64_t shift = path_lookup_shift(&p->t, l->offset);
+            uint64_t bits_log2 = l->bytes == 8 ? 6 : l->bytes == 4 ? 5 : l->bytes == 2 ? 4 : 3;
+            if (l->bytes == 1)
+                add_form(forms, &count, shift, false);
+            if (shift > bits_log2)
+                add_form(forms, &count, shift - bits_log2, true);
         }
-    }
     return count;
 }
 
@@ -271,8 +281,6 @@ static void prove_by_table(proof *p, bool knows_hot) {
             note_table(p, forms[i]);
             return;
         }
-        if (p->result->verdict == MF_VERDICT_REFUTED)
-            return;
     }
     if (!is_tried)
         seek_counterexample(p, &a, wrong, wrong_count, "the constant table is none of the layout's");
