@@ -65,9 +65,9 @@ plan = f"{build}/gen/libmemfold_plan.a {runtime}"
 inline = f"{build}/gen/libmemfold_inline.a {plan}"
 stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
-rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
+rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "note", "maker", "embed", "emit", "ir"))
 jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "inline", "stencil", "host", "plan")) + f" {runtime}"
-verify = f"{build}/gen/libmemfold_verify.a {runtime} -lz3 -lcapstone"
+verify = f"{build}/gen/libmemfold_verify.a {build}/gen/libmemfold_note.a {plan} -lz3 -lcapstone"
 gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""

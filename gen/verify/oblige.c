@@ -39,14 +39,14 @@ static term permitted_by_table(const spec *s, terms *t, table_form form, term at
 }
 
 /* One byte; the policy is PERMS. */
-static term permitted(const contract *c, terms *t, const path_inputs *in, const attempt *a, term at) {
+static term permitted(const contract *c, terms *t, const attempt *a, term at, term heap_end) {
     switch (a->ruling) {
     case RULING_BY_PERMS:
         return permitted_by_perms(t, c->info->operation, at);
     case RULING_BY_TABLE:
-        return permitted_by_table(c->spec, t, a->form, at, in->heap_end);
+        return permitted_by_table(c->spec, t, a->form, at, heap_end);
     default:
-        return spec_accessible(c->spec, t, c->info->operation, at, in->heap_end);
+        return spec_accessible(c->spec, t, c->info->operation, at, heap_end);
     }
 }
 
@@ -54,15 +54,13 @@ static term last_byte(const contract *c, terms *t) {
     return term_add(t, c->index, term_const(t, 64, c->info->width_bytes - 1));
 }
 
-static term make_allowed(const contract *c, terms *t, const path_inputs *in, const attempt *a) {
+static term make_allowed(const contract *c, terms *t, const attempt *a, term heap_end) {
     if (c->spec->options.policy == MF_POLICY_NONE)
         return term_const(t, 1, 1);
-    if (a->ruling == RULING_BY_ANYTHING)
-        return term_var(t, 1);
     if (c->spec->options.policy == MF_POLICY_BOUNDS)
         return term_ult(t, last_byte(c, t), term_const(t, 64, c->spec->bounds));
-    term first = permitted(c, t, in, a, c->index);
-    return term_and(t, first, permitted(c, t, in, a, last_byte(c, t)));
+    term first = permitted(c, t, a, c->index, heap_end);
+    return term_and(t, first, permitted(c, t, a, last_byte(c, t), heap_end));
 }
 
 /* ---- What is known ---- */
@@ -71,7 +69,15 @@ static term implies(terms *t, term a, term b) {
     return term_or(t, term_not(t, a), b);
 }
 
-/* A window of the layout, of which an arbitrary table says that it is accessible; the heap's as far as it is.
+/* What a table that says what the layout says tells of a byte below `heap_end`. */
+static term is_listed(const contract *c, terms *t, const attempt *a, term at) {
+    bool by_perms = a->ruling == RULING_BY_PERMS;
+    return by_perms ? permitted_by_perms(t, c->info->operation, at) : listed_in_table(t, a->form, at);
+}
+
+/*
+ * The hot window is accessible, whatever else an arbitrary table holds; by the live permissions the heap is
+ * as far as it has grown, by a constant table all of it.
  */
 static term hot_window_is_permitted(const contract *c, terms *t, const path_inputs *in, const attempt *a,
                                     term at) {
@@ -82,29 +88,30 @@ static term hot_window_is_permitted(const contract *c, terms *t, const path_inpu
     term start = term_const(t, 64, window.start);
     term end = term_const(t, 64, window.start + window.size);
     term is_hot = is_between(t, at, start, end);
-    if (s->growth_start < s->growth_end) {
+    if (a->ruling == RULING_BY_PERMS && s->growth_start < s->growth_end) {
         term growth_end = term_const(t, 64, s->growth_end);
         is_hot = term_and(t, is_hot, term_not(t, is_between(t, at, in->heap_end, growth_end)));
     }
-    return implies(t, is_hot, permitted(c, t, in, a, at));
+    return implies(t, is_hot, is_listed(c, t, a, at));
 }
 
 /* The page where the heap's growth ends is what the layout says. */
-static term behind_growth_is_known(const contract *c, terms *t, const path_inputs *in, const attempt *a,
-                                   term at) {
+static term behind_growth_is_known(const contract *c, terms *t, const attempt *a, term at) {
     const spec *s = c->spec;
     uint64_t end = s->growth_end;
     term is_there = is_between(t, at, term_const(t, 64, end), term_const(t, 64, end + MF_PAGE_SIZE));
     bool permits = spec_page_permits(s, c->info->operation, end);
-    return implies(t, is_there, term_eq(t, permitted(c, t, in, a, at), term_const(t, 1, permits)));
+    return implies(t, is_there, term_eq(t, is_listed(c, t, a, at), term_const(t, 1, permits)));
 }
 
 static term facts(const contract *c, terms *t, const path_inputs *in, const attempt *a, term at) {
+    const spec *s = c->spec;
+    bool grows = s->growth_start < s->growth_end && s->growth_end < MF_SPACE_BYTES;
     term known = term_const(t, 1, 1);
     if (a->knows_hot)
         known = hot_window_is_permitted(c, t, in, a, at);
-    if (a->ruling == RULING_BY_TABLE && c->spec->growth_start < c->spec->growth_end)
-        known = term_and(t, known, behind_growth_is_known(c, t, in, a, at));
+    if (a->ruling == RULING_BY_TABLE && grows)
+        known = term_and(t, known, behind_growth_is_known(c, t, a, at));
     return known;
 }
 
@@ -118,7 +125,10 @@ static term is_fault_kind(terms *t, term kind) {
 
 static term make_conditions(const contract *c, terms *t, const path_inputs *in, const attempt *a) {
     const spec *s = c->spec;
-    term all = term_and(t, spec_heap_end_is_possible(s, t, in->heap_end), is_fault_kind(t, in->fault_kind));
+    term ends = term_and(t, spec_heap_end_is_possible(s, t, in->heap_end),
+                         spec_heap_end_is_possible(s, t, in->heap_end_later));
+    term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
+    all = term_and(t, all, is_fault_kind(t, in->fault_kind));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
     if (s->options.stale == MF_STALE_TRUST)
@@ -164,7 +174,9 @@ contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_access
     c.limit = s->options.policy == MF_POLICY_BOUNDS ? s->bounds : 0;
     take_arguments(&c, t, in);
     make_stamp(&c, t, in, a);
-    c.allowed = make_allowed(&c, t, in, a);
+    bool by_anything = a->ruling == RULING_BY_ANYTHING && s->options.policy != MF_POLICY_NONE;
+    c.allowed = by_anything ? term_var(t, 1) : make_allowed(&c, t, a, in->heap_end);
+    c.allowed_later = by_anything ? c.allowed : make_allowed(&c, t, a, in->heap_end_later);
     c.conditions = make_conditions(&c, t, in, a);
     return c;
 }
@@ -232,9 +244,14 @@ static void owe_fresh(duty *d, const contract *c) {
         owe(d, c->is_fresh, "does not notice another layout");
 }
 
+/*
+ * Of two ends that are read the access may be decided by either: it sees the end at some page between. What
+ * is allowed at one is at a higher one.
+ */
 static void owe_good_end(duty *d, terms *t, const path *p, const contract *c) {
     owe_fresh(d, c);
-    owe(d, c->allowed, "goes on although the access is not allowed");
+    owe(d, p->heap_end_reads > 1 ? c->allowed_later : c->allowed,
+        "goes on although the access is not allowed");
     owe_access(d, t, p, c);
     owe_result(d, t, p, c);
 }
@@ -302,7 +319,6 @@ static term when_taken(terms *t, const path *p, const contract *c) {
 void duty_make(duty *d, terms *t, const paths *all, const path *p, const contract *c) {
     const path_inputs *in = &all->inputs;
     *d = (duty){.taken = when_taken(t, p, c)};
-    owe_fact(d, t, p->heap_end_reads <= 1, "reads the heap end twice, which may grow in between");
     if (p->end == PATH_BREAKS)
         owe_fact(d, t, false, p->trouble);
     else if (p->end == PATH_LEAVES)

@@ -32,10 +32,11 @@ typedef struct contract {
     const mf_accessor_info *info;
     term index;
     term base;
-    term value; /* of a store; else 0 */
-    term host;  /* base + index */
-    term allowed;
-    term is_fresh; /* the layout stamp is what it has to be */
+    term value;         /* of a store; else 0 */
+    term host;          /* base + index */
+    term allowed;       /* at the heap end that is read first */
+    term allowed_later; /* at the one that is read once more: what was allowed still is */
+    term is_fresh;      /* the layout stamp is what it has to be */
     uint64_t stamp;
     uint64_t limit;
     term conditions; /* what every state at an entry fulfils */

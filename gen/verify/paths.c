@@ -173,6 +173,14 @@ static term read_constant(search *s, uint64_t address, uint32_t count) {
     return term_const(s->t, 8 * count, value);
 }
 
+/* sbrk may run beside. Whoever reads more than twice is not followed. */
+static term read_heap_end(search *s) {
+    uint32_t reads = s->now->path.heap_end_reads++;
+    if (reads > 1)
+        return refuse(s, "reads the heap end more than twice");
+    return reads == 0 ? s->p->inputs.heap_end : s->p->inputs.heap_end_later;
+}
+
 static term read_view(search *s, uint64_t offset, uint32_t count) {
     const path_inputs *in = &s->p->inputs;
     const struct {
@@ -184,9 +192,10 @@ static term read_view(search *s, uint64_t offset, uint32_t count) {
                   {MF_VIEW_LAYOUT_STAMP_OFFSET, in->layout_stamp}};
     for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++)
         if (offset >= FIELDS[i].offset && offset + count <= FIELDS[i].offset + 8) {
-            s->now->path.heap_end_reads += FIELDS[i].field == in->heap_end;
-            return term_extract(s->t, FIELDS[i].field, (uint32_t)(8 * (offset - FIELDS[i].offset)),
-                                8 * count);
+            bool is_heap_end = FIELDS[i].offset == MF_VIEW_HEAP_END_OFFSET;
+            term field = is_heap_end ? read_heap_end(s) : FIELDS[i].field;
+            uint32_t lowest = (uint32_t)(8 * (offset - FIELDS[i].offset));
+            return field == 0 ? 0 : term_extract(s->t, field, lowest, 8 * count);
         }
     return refuse(s, "reads the view where generated code reads nothing");
 }
@@ -636,6 +645,7 @@ static path_inputs make_inputs(terms *t) {
     in.base = term_var(t, 64);
     in.perms = term_var(t, 64);
     in.heap_end = term_var(t, 64);
+    in.heap_end_later = term_var(t, 64);
     in.layout_stamp = term_var(t, 64);
     in.fault_kind = term_var(t, 32);
     return in;

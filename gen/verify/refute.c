@@ -214,6 +214,7 @@ static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stam
         set(r, r->c->base, 0x10000000000);
     set(r, in->perms, 0x20000000000);
     set(r, in->heap_end, heap_end);
+    set(r, in->heap_end_later, heap_end);
     set(r, in->layout_stamp, stamp);
     set(r, in->fault_kind, MF_PAGE_FAULT);
     set(r, index_register(r), index_argument(r, index));

@@ -1,27 +1,44 @@
 /* memfold verify: proves the machine code of every accessor. */
 #include "command.h"
 #include "options.h"
+#include "verify_object.h"
 
 #include <memfold/llvm_maker.h>
 #include <memfold/verify.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct verify_request {
     command_operands operands;
     mf_layout_format format;
-    mf_accessor_options accessors;
-    int engine; /* place in verify_engines */
+    given_accessors accessors;
+    int engine; /* place in verify_engines, or -1 while not given */
+    const char *object_path;
 } verify_request;
 
-enum { KEY_ENGINE = 0x200 };
+enum { KEY_ENGINE = 0x200, KEY_OBJECT };
 
 static const char verify_engines[] = "jit|stencil";
 enum { ENGINE_JIT, ENGINE_STENCIL };
 
 static const struct argp_option verify_options[] = {
-    {"engine", KEY_ENGINE, verify_engines, 0, "Who makes the code (default: jit)", 0}, {0}};
+    {"engine", KEY_ENGINE, verify_engines, 0, "Who makes the code (default: jit)", 0},
+    {"object", KEY_OBJECT, "FILE", 0,
+     "Prove the accessors of this object instead, and that it has nothing else", 0},
+    {0}};
+
+/* An object says with which options it was made. */
+static void check_request(const verify_request *request) {
+    if (request->object_path == NULL)
+        accessor_options_check(&request->accessors.options);
+    else if (request->engine >= 0)
+        usage_error("--engine makes the code that --object brings");
+    else if (strcmp(request->object_path, STANDARD_STREAM) == 0 &&
+             strcmp(request->operands.values[0], STANDARD_STREAM) == 0)
+        usage_error("LAYOUT and --object are both standard input");
+}
 
 static error_t verify_parse(int key, char *word, struct argp_state *state) {
     verify_request *request = state->input;
@@ -34,6 +51,9 @@ static error_t verify_parse(int key, char *word, struct argp_state *state) {
     case KEY_ENGINE:
         request->engine = choice_take("engine", verify_engines, word);
         return 0;
+    case KEY_OBJECT:
+        request->object_path = word;
+        return 0;
     default:
         return operands_take(&request->operands, key, word, state);
     }
@@ -41,7 +61,7 @@ static error_t verify_parse(int key, char *word, struct argp_state *state) {
 
 static const char *const verify_operands[] = {"LAYOUT"};
 static const struct argp_child verify_children[] = {
-    {&placed_accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
+    {&given_accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
 static const struct argp verify_argp = {
     verify_options,
     verify_parse,
@@ -72,19 +92,19 @@ static int verify_code(const mf_layout *layout, const verify_request *request, c
     const mf_verify_subject subject = {.accessors = mf_code_accessors(code)};
     mf_verify_report report;
     mf_diag diag = {0};
-    if (mf_verify_accessors(layout, &request->accessors, &subject, NULL, &report, &diag) != MF_OK)
+    if (mf_verify_accessors(layout, &request->accessors.options, &subject, NULL, &report, &diag) != MF_OK)
         return fail_diag(&diag, request->operands.values[0]);
     return print_report(&report);
 }
 
 static int verify_layout(const mf_layout *layout, const verify_request *request) {
-    const mf_jit_config config = {.maker = request->engine == ENGINE_JIT ? mf_llvm_maker() : NULL};
+    const mf_jit_config config = {.maker = request->engine == ENGINE_STENCIL ? NULL : mf_llvm_maker()};
     mf_jit *jit = NULL;
     mf_code *code = NULL;
     mf_diag diag = {0};
     mf_status status = mf_jit_create(&config, &jit, &diag);
     if (status == MF_OK)
-        status = mf_jit_get(jit, layout, &request->accessors, &code, &diag);
+        status = mf_jit_get(jit, layout, &request->accessors.options, &code, &diag);
     int result =
         status == MF_OK ? verify_code(layout, request, code) : fail_diag(&diag, request->operands.values[0]);
     mf_code_release(code);
@@ -93,12 +113,15 @@ static int verify_layout(const mf_layout *layout, const verify_request *request)
 }
 
 int verify_main(int argc, char **argv) {
-    verify_request request = {.operands = {.names = verify_operands, .count = 1}};
+    verify_request request = {.operands = {.names = verify_operands, .count = 1}, .engine = -1};
     command_parse(&verify_argp, "memfold verify", 0, argc, argv, &request);
+    check_request(&request);
     mf_layout_file file = {0};
     int code = layout_read(request.operands.values[0], request.format, &file);
     if (code == 0)
-        code = verify_layout(file.layout, &request);
+        code = request.object_path == NULL
+                   ? verify_layout(file.layout, &request)
+                   : verify_object_file(file.layout, request.object_path, &request.accessors, NULL);
     mf_layout_file_fini(&file);
     return code;
 }
