@@ -115,8 +115,11 @@ static term facts(const contract *c, terms *t, const path_inputs *in, const atte
     return known;
 }
 
-static term is_fault_kind(terms *t, term kind) {
+/* A load is never write-protected. */
+static term is_fault_kind(terms *t, mf_operation operation, term kind) {
     term is_page_fault = term_eq(t, kind, term_const(t, 32, MF_PAGE_FAULT));
+    if (operation == MF_LOAD)
+        return is_page_fault;
     return term_or(t, is_page_fault, term_eq(t, kind, term_const(t, 32, MF_WRITE_PROTECTED)));
 }
 
@@ -128,7 +131,7 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
     term ends = term_and(t, spec_heap_end_is_possible(s, t, in->heap_end),
                          spec_heap_end_is_possible(s, t, in->heap_end_later));
     term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
-    all = term_and(t, all, is_fault_kind(t, in->fault_kind));
+    all = term_and(t, all, is_fault_kind(t, c->info->operation, in->fault_kind));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
     if (s->options.stale == MF_STALE_TRUST)
