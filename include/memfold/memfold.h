@@ -74,13 +74,17 @@
 #include <memfold/panic.h>
 #include <memfold/version.h>
 
-/* The jit and the generator, as far as they are installed. */
+/* The jit, proofs and the generator, as far as they are installed. */
 #ifdef __has_include
 #if __has_include(<memfold/jit.h>)
 #include <memfold/plan.h>
 #include <memfold/inline.h>
 #include <memfold/jit.h>
 #include <memfold/stencil.h>
+#endif
+#if __has_include(<memfold/verify.h>)
+#include <memfold/sweep.h>
+#include <memfold/verify.h>
 #endif
 #if __has_include(<memfold/aot.h>)
 #include <memfold/layout_file.h>
