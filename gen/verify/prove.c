@@ -11,8 +11,8 @@
 
 struct verify_prover {
     spec spec;
-    mf_verify_limits limits;
     decoder *decoder;
+    solver *solver;
     uint8_t *pages[2]; /* by mf_operation: which pages permit it; NULL: not asked yet */
 };
 
@@ -44,18 +44,20 @@ mf_status verify_prover_create(const mf_layout *layout, const mf_accessor_option
     if (status != MF_OK)
         return status;
     verify_prover *v = calloc(1, sizeof *v);
-    if (v != NULL)
+    mf_verify_limits set = limits == NULL ? (mf_verify_limits){0} : *limits;
+    if (set.milliseconds == 0)
+        set.milliseconds = DEFAULT_MILLISECONDS;
+    if (set.memory_mib == 0)
+        set.memory_mib = DEFAULT_MEMORY_MIB;
+    if (v != NULL) {
         v->decoder = decoder_create();
-    if (v == NULL || v->decoder == NULL) {
+        v->solver = solver_create(&set);
+    }
+    if (v == NULL || v->decoder == NULL || v->solver == NULL) {
         verify_prover_destroy(v);
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a prover");
     }
     v->spec = spec_make(layout, options);
-    v->limits = limits == NULL ? (mf_verify_limits){0} : *limits;
-    if (v->limits.milliseconds == 0)
-        v->limits.milliseconds = DEFAULT_MILLISECONDS;
-    if (v->limits.memory_mib == 0)
-        v->limits.memory_mib = DEFAULT_MEMORY_MIB;
     *prover = v;
     return MF_OK;
 }
@@ -64,6 +66,7 @@ void verify_prover_destroy(verify_prover *v) {
     if (v == NULL)
         return;
     decoder_destroy(v->decoder);
+    solver_destroy(v->solver);
     free(v->pages[MF_LOAD]);
     free(v->pages[MF_STORE]);
     free(v);
@@ -79,7 +82,6 @@ typedef struct proof {
     const mf_accessor_info *info;
     terms t;
     paths paths;
-    solver *solver;
     duty *duties; /* by path, and those on wrong ways */
     duty *wrong_ways;
     uint64_t *values;
@@ -132,29 +134,21 @@ static bool make_room_for_values(proof *p) {
     return !p->has_failed;
 }
 
-/* Whether a duty is ever taken and not kept. What is kept by its form is not asked. */
-static answer ask(proof *p, const duty *d) {
-    uint64_t sure;
-    term kept = duty_kept(&p->t, d);
-    if (term_is_const(&p->t, kept, &sure) && sure == 1)
-        return ANSWER_NEVER;
-    solver_begin(p->solver);
-    solver_require(p->solver, d->taken);
-    solver_require(p->solver, term_not(&p->t, kept));
-    return solver_ask(p->solver);
+/* That a duty is taken and not kept. */
+static term is_broken(proof *p, const duty *d) {
+    return term_and(&p->t, d->taken, term_not(&p->t, duty_kept(&p->t, d)));
 }
 
-/* Asks all duties until one is not kept, or not known to be. */
+/* Whether any of all duties is ever broken: one question. */
 static answer ask_all(proof *p) {
+    term any = term_const(&p->t, 1, 0);
     for (uint32_t i = 0; i < p->paths.count; i++) {
-        answer ways[] = {ask(p, &p->duties[i]), ANSWER_NEVER};
-        if (ways[0] == ANSWER_NEVER)
-            ways[1] = ask(p, &p->wrong_ways[i]);
-        answer worst = ways[0] == ANSWER_NEVER ? ways[1] : ways[0];
-        if (worst != ANSWER_NEVER)
-            return worst;
+        any = term_or(&p->t, any, is_broken(p, &p->duties[i]));
+        any = term_or(&p->t, any, is_broken(p, &p->wrong_ways[i]));
     }
-    return ANSWER_NEVER;
+    solver_begin(p->v->solver);
+    solver_require(p->v->solver, any);
+    return solver_ask(p->v->solver);
 }
 
 /* ---- Attempts ---- */
@@ -190,7 +184,7 @@ static void seek_counterexample(proof *p, const attempt *a, const uint64_t *indi
 static bool try_attempt(proof *p, const attempt *a) {
     contract c = make_duties(p, a);
     *p->result = (mf_verify_result){.id = p->id, .verdict = MF_VERDICT_PROVED};
-    solver_set_table_most(p->solver, a->form.is_bits ? UINT8_MAX : 1);
+    solver_set_table_most(p->v->solver, a->form.is_bits ? UINT8_MAX : 1);
     answer answered = ask_all(p);
     if (p->has_failed || answered == ANSWER_NEVER)
         return true;
@@ -198,7 +192,7 @@ static bool try_attempt(proof *p, const attempt *a) {
     if (answered == ANSWER_VALUES) {
         if (!make_room_for_values(p))
             return true;
-        solver_values(p->solver, p->values, p->variables);
+        solver_values(p->v->solver, p->values, p->variables);
         index = p->values[c.index];
     }
     bool is_direct = a->ruling == RULING_BY_LAYOUT || a->ruling == RULING_BY_PERMS;
@@ -328,10 +322,10 @@ static void prove(proof *p) {
         set_reason(p, p->paths.reason);
         return;
     }
-    p->solver = solver_create(&p->t, &p->v->limits);
+    solver_use(p->v->solver, &p->t);
     p->duties = calloc(p->paths.count, sizeof *p->duties);
     p->wrong_ways = calloc(p->paths.count, sizeof *p->wrong_ways);
-    p->has_failed = p->solver == NULL || p->duties == NULL || p->wrong_ways == NULL;
+    p->has_failed = p->duties == NULL || p->wrong_ways == NULL;
     if (!p->has_failed)
         choose_attempts(p);
 }
@@ -344,7 +338,6 @@ mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf
     if (!p.has_failed)
         prove(&p);
     bool has_failed = p.has_failed || p.t.has_failed;
-    solver_destroy(p.solver);
     paths_fini(&p.paths);
     free(p.duties);
     free(p.wrong_ways);

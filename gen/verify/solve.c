@@ -49,11 +49,10 @@ static void set_limits(solver *s) {
     Z3_params_dec_ref(s->z3, params);
 }
 
-solver *solver_create(terms *t, const mf_verify_limits *limits) {
+solver *solver_create(const mf_verify_limits *limits) {
     solver *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->t = t;
     s->limits = *limits;
     s->table_most = UINT8_MAX;
     Z3_config config = Z3_mk_config();
@@ -79,6 +78,11 @@ void solver_destroy(solver *s) {
     Z3_del_context(s->z3);
     free(s->asts);
     free(s);
+}
+
+void solver_use(solver *s, terms *t) {
+    end_question(s);
+    s->t = t;
 }
 
 void solver_set_table_most(solver *s, uint64_t most) {

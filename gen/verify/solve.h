@@ -6,7 +6,7 @@
 
 #include <memfold/verify.h>
 
-/* One pool of terms with a solver. */
+/* A solver; it answers questions about one pool of terms after the other. */
 typedef struct solver solver;
 
 typedef enum answer {
@@ -15,10 +15,17 @@ typedef enum answer {
     ANSWER_UNKNOWN /* not within the limits */
 } answer;
 
-/* NULL if there is no memory. Bytes of the permission table are permissions, and MF_PERM_NONE from
- * MF_SPACE_PAGES on; those of constant data are at most `table_most`. */
-solver *solver_create(terms *t, const mf_verify_limits *limits);
+/* NULL if there is no memory. */
+solver *solver_create(const mf_verify_limits *limits);
 void solver_destroy(solver *s);
+
+/* From now on questions are about terms of `t`. */
+void solver_use(solver *s, terms *t);
+
+/*
+ * Bytes of the permission table are permissions, and MF_PERM_NONE from MF_SPACE_PAGES on; those of constant
+ * data are at most `most`.
+ */
 void solver_set_table_most(solver *s, uint64_t most);
 
 /* A new question: nothing is required yet. */

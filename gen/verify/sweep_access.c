@@ -162,6 +162,14 @@ static bool are_bytes_right(const trial *t, uint64_t *wrong) {
     return true;
 }
 
+/* The view is the runtime's, but for the record. */
+static bool is_view_right(const trial *t) {
+    const sweep_guest *g = t->subject->guest;
+    const mf_view *v = g->view;
+    return v->base == g->attached.base && v->perms == g->attached.perms &&
+           v->heap_end == g->attached.heap_end && v->guard == g->attached.guard;
+}
+
 static mf_sweep_flaw judge(const trial *t, uint64_t *wrong) {
     const mf_fault *found = &t->subject->guest->view->fault;
     if (t->call.status != t->fault.kind)
@@ -172,6 +180,8 @@ static mf_sweep_flaw judge(const trial *t, uint64_t *wrong) {
         return MF_SWEEP_RECORD;
     if (!are_bytes_right(t, wrong))
         return MF_SWEEP_BYTES;
+    if (!is_view_right(t))
+        return MF_SWEEP_VIEW;
     return t->call.changed != 0 ? MF_SWEEP_REGISTERS : MF_SWEEP_NO_FLAW;
 }
 

@@ -35,7 +35,10 @@ mf_status sweep_guest_reset(sweep_guest *g, uint32_t heap_pages, mf_diag *diag) 
     mf_status status = mf_memory_reset(g->memory, diag);
     if (status == MF_OK)
         status = mf_memory_sbrk(g->memory, (uint64_t)heap_pages * MF_PAGE_SIZE, &old_top, diag);
-    return status == MF_OK ? renew_stamp(g, diag) : status;
+    if (status == MF_OK)
+        status = renew_stamp(g, diag);
+    g->attached = *g->view;
+    return status;
 }
 
 bool sweep_guest_has_room(const sweep_guest *g, uint32_t pages) {

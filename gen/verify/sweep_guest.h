@@ -20,6 +20,7 @@
 typedef struct sweep_guest {
     mf_memory *memory;
     mf_view *view;
+    mf_view attached; /* what its fields are since the last reset */
     const sweep_contract *contract;
     mf_backend backend;
     uint32_t heap_pages;

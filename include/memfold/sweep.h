@@ -52,6 +52,7 @@ MF_PUBLIC_BEGIN
     X(RECORD, "the fault record is wrong")                                                                   \
     X(BYTES, "guest bytes are wrong")                                                                        \
     X(OTHER_BYTES, "guest bytes elsewhere have changed")                                                     \
+    X(VIEW, "a field of the view has changed")                                                               \
     X(REGISTERS, "a callee-saved register or the direction flag has changed")                                \
     X(CRASH, "the process has ended")                                                                        \
     X(ENDLESS, "the code has not come back")
@@ -130,10 +131,10 @@ typedef struct mf_sweep_report {
  * huge pages off, or the host may commit 2 MiB for each page that is touched; from then on it is as after
  * mf_memory_reset. At most 16 MiB of it are committed at a time, for each process.
  *
- * What is compared: status, value, fault record, callee-saved registers and the direction flag, the bytes
- * around the access after each store, and all bytes of the pages around after each 4096 pages. Upper halves
- * of 32-bit addresses and of stored values are random. Under the policy NONE only what is accessible is
- * accessed.
+ * What is compared: status, value, fault record, view, callee-saved registers and the direction flag, the
+ * bytes around the access after each store, and all bytes of the pages around after each 4096 pages. Upper
+ * halves of 32-bit addresses and of stored values are random. Under the policy NONE only what is accessible
+ * is accessed.
  *
  * MF_OK also with a flaw: the report has the first that was found. MF_INVALID_ARGUMENT for options that do
  * not go together, and for a memory of another backend; MF_OUT_OF_MEMORY, MF_IO if no process can be forked.

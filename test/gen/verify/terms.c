@@ -155,8 +155,9 @@ static void check_pool(random_source *source, bool solves) {
     }
     free(values);
     const mf_verify_limits limits = {5000, 512};
-    solver *s = solves ? solver_create(&t, &limits) : NULL;
+    solver *s = solves ? solver_create(&limits) : NULL;
     if (solves) {
+        solver_use(s, &t);
         valued last = made[VARIABLES + TERMS - 1];
         for (int is_other = 0; is_other < 2; is_other++) {
             solver_begin(s);
@@ -198,7 +199,8 @@ static void check_memory(void) {
          ANSWER_NEVER},
         {{term_eq(&t, guest, term_const(&t, 8, 77)), term_eq(&t, perm, term_const(&t, 8, 2))},
          ANSWER_VALUES}};
-    solver *s = solver_create(&t, &limits);
+    solver *s = solver_create(&limits);
+    solver_use(s, &t);
     for (size_t i = 0; i < sizeof QUESTIONS / sizeof QUESTIONS[0]; i++) {
         solver_begin(s);
         solver_require(s, QUESTIONS[i].required[0]);
