@@ -261,12 +261,14 @@ static void check_proved(subject *s, flip f, const object *o, uint32_t touched) 
 
 /*
  * Refuted by what a call of an accessor cannot show: where a mispredicted branch leads, what the runtime is
- * handed in registers of which it looks at some, how the stack is aligned, what another thread or a signal
- * would meet, what is behind the permission table, a stack that is not aligned as the System V ABI has it.
+ * handed in registers of which it looks at some, what else is read, how the stack is aligned, what another
+ * thread or a signal would meet, what is behind the permission table, a stack that is not aligned as the
+ * System V ABI has it.
  */
 static bool can_be_seen(const mf_counterexample *c) {
     static const char *const CANNOT[] = {"on a wrong way", "not aligned", "below the stack pointer",
-                                         "another limit",  "stamp",       "another layout"};
+                                         "another limit",  "stamp",       "another layout",
+                                         "more than once"};
     bool is_aligned = c->registers[4] % 16 == 8;
     if (c->is_speculative || (!is_aligned && strstr(c->did, "the stack pointer is not") != NULL))
         return false;
