@@ -29,7 +29,7 @@ endfunction()
 # memfold.h goes with the runtime and includes the headers of the others only where they are.
 file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
 set(jit_headers inline.h jit.h plan.h stencil.h)
-set(verify_headers sweep.h verify.h)
+set(verify_headers object.h sweep.h verify.h)
 set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
 list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(TRANSFORM verify_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
