@@ -115,9 +115,17 @@ static term facts(const contract *c, terms *t, const path_inputs *in, const atte
     return known;
 }
 
-static term is_fault_kind(terms *t, term kind) {
+/* A load is never write-protected. */
+static term is_fault_kind(terms *t, mf_operation operation, term kind) {
     term is_page_fault = term_eq(t, kind, term_const(t, 32, MF_PAGE_FAULT));
+    if (operation == MF_LOAD)
+        return is_page_fault;
     return term_or(t, is_page_fault, term_eq(t, kind, term_const(t, 32, MF_WRITE_PROTECTED)));
+}
+
+/* By the System V ABI rsp + 8 is a multiple of 16 when a function is entered. */
+static term is_aligned_entry(terms *t, term stack_pointer) {
+    return term_eq(t, term_extract(t, stack_pointer, 0, 4), term_const(t, 4, 8));
 }
 
 /* The largest sum of a 32-bit address and a 32-bit offset. */
@@ -128,7 +136,8 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
     term ends = term_and(t, spec_heap_end_is_possible(s, t, in->heap_end),
                          spec_heap_end_is_possible(s, t, in->heap_end_later));
     term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
-    all = term_and(t, all, is_fault_kind(t, in->fault_kind));
+    all = term_and(t, all, is_fault_kind(t, c->info->operation, in->fault_kind));
+    all = term_and(t, all, is_aligned_entry(t, in->registers[RSP]));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
     if (s->options.stale == MF_STALE_TRUST)
@@ -174,6 +183,7 @@ contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_access
     c.limit = s->options.policy == MF_POLICY_BOUNDS ? s->bounds : 0;
     take_arguments(&c, t, in);
     make_stamp(&c, t, in, a);
+    c.trusts_mmu = a->ruling == RULING_BY_ANYTHING;
     bool by_anything = a->ruling == RULING_BY_ANYTHING && s->options.policy != MF_POLICY_NONE;
     c.allowed = by_anything ? term_var(t, 1) : make_allowed(&c, t, a, in->heap_end);
     c.allowed_later = by_anything ? c.allowed : make_allowed(&c, t, a, in->heap_end_later);
@@ -304,12 +314,15 @@ static void owe_departure(duty *d, terms *t, const path *p, const path_inputs *i
     owe_fault_call(d, t, p, in, c);
 }
 
-/* The MMU answers for the access that is made; that this is the right one is owed beside. */
+/*
+ * The MMU answers for the access that is made; that this is the right one is owed beside. By the layout what
+ * goes on owes that it is allowed, whatever the MMU says.
+ */
 static term when_taken(terms *t, const path *p, const contract *c) {
     term taken = c->conditions;
     for (uint32_t i = 0; i < p->condition_count; i++)
         taken = term_and(t, taken, p->conditions[i]);
-    if (p->mmu == PATH_MMU_ALLOWS)
+    if (p->mmu == PATH_MMU_ALLOWS && c->trusts_mmu)
         taken = term_and(t, taken, c->allowed);
     else if (p->mmu == PATH_MMU_REFUSES)
         taken = term_and(t, taken, term_not(t, c->allowed));

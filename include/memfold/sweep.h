@@ -57,6 +57,7 @@ MF_PUBLIC_BEGIN
     X(CRASH, "the process has ended")                                                                        \
     X(ENDLESS, "the code has not come back")
 
+/* The numbers of the flaws, in the order of the list. */
 typedef enum mf_sweep_flaw {
 #define MF_X(ID, text) MF_SWEEP_##ID,
     MF_SWEEP_FLAWS(MF_X)
