@@ -111,7 +111,8 @@ static const mf_code_maker *maker_of(const verify_request *request) {
     return request->engine == ENGINE_STENCIL ? NULL : mf_llvm_maker();
 }
 
-static int prove_layout(const mf_layout *layout, const verify_request *request) {
+/* Writes the exit code of the proofs. False if there is no code to prove, which has been said. */
+static bool prove_layout(const mf_layout *layout, const verify_request *request, int *result) {
     const mf_jit_config config = {.maker = maker_of(request)};
     mf_jit *jit = NULL;
     mf_code *code = NULL;
@@ -119,16 +120,18 @@ static int prove_layout(const mf_layout *layout, const verify_request *request) 
     mf_status status = mf_jit_create(&config, &jit, &diag);
     if (status == MF_OK)
         status = mf_jit_get(jit, layout, &request->accessors.options, &code, &diag);
-    int result =
+    *result =
         status == MF_OK ? verify_code(layout, request, code) : fail_diag(&diag, request->operands.values[0]);
     mf_code_release(code);
     mf_jit_destroy(jit);
-    return result;
+    return status == MF_OK;
 }
 
-/* What was found out by calls is printed whatever was proved. */
+/* What is found out by calls is printed whatever was proved. */
 static int verify_layout(const mf_layout *layout, const verify_request *request) {
-    int proved = prove_layout(layout, request);
+    int proved;
+    if (!prove_layout(layout, request, &proved))
+        return proved;
     fflush(stdout);
     int swept = verify_sweep(layout, &request->accessors.options, maker_of(request), &request->sweep,
                              request->operands.values[0]);

@@ -257,7 +257,7 @@ const mutant MUTANTS[] = {
     {"stale check dropped", SAMPLE_WINDOW, WITH(.stale = MF_STALE_CHECK), .change_plans = drop_stamp,
      .is_unswept = true},
     {"stale check of another layout", SAMPLE_WINDOW, WITH(.stale = MF_STALE_CHECK),
-     .change_plans = change_stamp, .is_unseen = true},
+     .change_plans = change_stamp},
     {"mask dropped", SAMPLE_WINDOW, WITH(.spectre = MF_SPECTRE_MASK), .change_plans = drop_mask,
      .is_unseen = true, .is_unswept = true},
     {"mask to the wrong place", SAMPLE_WINDOW, WITH(.spectre = MF_SPECTRE_MASK), .change_plans = mask_to_zero,
