@@ -227,7 +227,7 @@ static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
     const cs_x86 *detail = &theirs->detail->x86;
     bool has_size_prefix = detail->prefix[2] != 0 || detail->prefix[3] != 0;
     if (detail->prefix[2] != 0 && detail->prefix[3] != 0)
-        return false;
+        return i->id == INSTRUCTION_MOV || i->id == INSTRUCTION_MOVBE;
     switch (i->id) {
     case INSTRUCTION_JCC:
     case INSTRUCTION_JMP:

@@ -177,6 +177,7 @@ contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_access
     c.limit = s->options.policy == MF_POLICY_BOUNDS ? s->bounds : 0;
     take_arguments(&c, t, in);
     make_stamp(&c, t, in, a);
+    c.trusts_mmu = a->ruling == RULING_BY_ANYTHING;
     bool by_anything = a->ruling == RULING_BY_ANYTHING && s->options.policy != MF_POLICY_NONE;
     c.allowed = by_anything ? term_var(t, 1) : make_allowed(&c, t, a, in->heap_end);
     c.allowed_later = by_anything ? c.allowed : make_allowed(&c, t, a, in->heap_end_later);
@@ -307,12 +308,15 @@ static void owe_departure(duty *d, terms *t, const path *p, const path_inputs *i
     owe_fault_call(d, t, p, in, c);
 }
 
-/* The MMU answers for the access that is made; that this is the right one is owed beside. */
+/*
+ * The MMU answers for the access that is made; that this is the right one is owed beside. By the layout what
+ * goes on owes that it is allowed, whatever the MMU says.
+ */
 static term when_taken(terms *t, const path *p, const contract *c) {
     term taken = c->conditions;
     for (uint32_t i = 0; i < p->condition_count; i++)
         taken = term_and(t, taken, p->conditions[i]);
-    if (p->mmu == PATH_MMU_ALLOWS)
+    if (p->mmu == PATH_MMU_ALLOWS && c->trusts_mmu)
         taken = term_and(t, taken, c->allowed);
     else if (p->mmu == PATH_MMU_REFUSES)
         taken = term_and(t, taken, term_not(t, c->allowed));

@@ -36,6 +36,7 @@ typedef struct contract {
     term host;          /* base + index */
     term allowed;       /* at the heap end that is read first */
     term allowed_later; /* at the one that is read once more: what was allowed still is */
+    bool trusts_mmu;    /* what goes on after the access was allowed: the MMU has said so */
     term is_fresh;      /* the layout stamp is what it has to be */
     uint64_t stamp;
     uint64_t limit;

@@ -289,10 +289,20 @@ static void prove_by_perms(proof *p, bool has_hot) {
         try_attempt(p, &with_hot);
 }
 
+/* What the layout allows anyhow needs no answer of the MMU, and compares the layout. */
+static void prove_by_mmu(proof *p) {
+    attempt by_mmu = {.ruling = RULING_BY_ANYTHING, .memory_alone = true};
+    attempt by_layout = {.ruling = RULING_BY_LAYOUT};
+    if (try_attempt(p, &by_mmu) || p->v->spec.layout == NULL)
+        return;
+    mf_verify_result found = *p->result;
+    if (!try_attempt(p, &by_layout))
+        *p->result = found;
+}
+
 static void choose_attempts(proof *p) {
     const mf_accessor_options *options = &p->v->spec.options;
     attempt plain = {.ruling = RULING_BY_LAYOUT};
-    attempt by_mmu = {.ruling = RULING_BY_ANYTHING, .memory_alone = true};
     bool has_hot = options->hot_percent > 0 && p->v->spec.layout != NULL;
     bool by_perms = looks_up(p, TERM_PERMS);
     bool by_table = looks_up(p, TERM_TABLE);
@@ -300,7 +310,7 @@ static void choose_attempts(proof *p) {
     if ((by_perms || by_table) && (!is_checked || (by_perms && by_table)))
         set_reason(p, "looks up a table where something else decides");
     else if (asks_mmu(p))
-        try_attempt(p, &by_mmu);
+        prove_by_mmu(p);
     else if (by_perms)
         prove_by_perms(p, has_hot);
     else if (p->v->spec.layout == NULL)
