@@ -1,5 +1,5 @@
-# What `cmake --install` puts where, in three components: `runtime`; `jit`, which makes code without LLVM; and
-# `gen`, the generator and the command. Nothing installed knows the prefix, so the tree may be moved.
+# What `cmake --install` puts where, in four components: `runtime`; `jit`, which makes code without LLVM; `verify`,
+# which proves it; and `gen`, the generator and the command. Nothing installed knows the prefix, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -29,10 +29,12 @@ endfunction()
 # memfold.h goes with the runtime and includes the headers of the others only where they are.
 file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h)
 set(jit_headers inline.h jit.h plan.h stencil.h)
+set(verify_headers object.h sweep.h verify.h)
 set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
 list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
+list(TRANSFORM verify_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
-list(REMOVE_ITEM runtime_headers ${jit_headers} ${gen_headers})
+list(REMOVE_ITEM runtime_headers ${jit_headers} ${verify_headers} ${gen_headers})
 
 # ---- runtime
 memfold_install_targets(runtime memfold-runtime-targets memfold_runtime_shared memfold_runtime_static)
@@ -59,6 +61,13 @@ if(TARGET memfold_jit_shared)
   memfold_install_targets(jit memfold-jit-targets memfold_jit_shared memfold_jit_static)
   memfold_install_pkgconfig(jit jit)
   install(FILES ${jit_headers} DESTINATION ${headers_dir} COMPONENT jit)
+endif()
+
+# ---- verify
+if(TARGET memfold_verify_shared)
+  memfold_install_targets(verify memfold-verify-targets memfold_verify_shared memfold_verify_static)
+  memfold_install_pkgconfig(verify verify)
+  install(FILES ${verify_headers} DESTINATION ${headers_dir} COMPONENT verify)
 endif()
 
 # ---- gen

@@ -1,5 +1,5 @@
-# `cpack` makes three Debian packages, one per component: memfold-runtime needs nothing but the C library, memfold-jit
-# that and the runtime, memfold adds the generator and the command.
+# `cpack` makes four Debian packages, one per component: memfold-runtime needs nothing but the C library, memfold-jit
+# that and the runtime, memfold-verify a solver and a decoder beside, memfold adds the generator and the command.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "The memfold authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "compiles the memory map of a guest into machine code")
@@ -26,6 +26,14 @@ if(TARGET memfold_jit_shared)
   set(CPACK_COMPONENT_JIT_DESCRIPTION "A library that makes accessors at run time, without LLVM.")
   set(CPACK_DEBIAN_JIT_PACKAGE_NAME memfold-jit)
   set(CPACK_DEBIAN_JIT_PACKAGE_SECTION libs)
+endif()
+
+if(TARGET memfold_verify_shared)
+  list(APPEND CPACK_COMPONENTS_ALL verify)
+  set(CPACK_COMPONENT_VERIFY_DEPENDS runtime)
+  set(CPACK_COMPONENT_VERIFY_DESCRIPTION "A library that proves accessors from their machine code.")
+  set(CPACK_DEBIAN_VERIFY_PACKAGE_NAME memfold-verify)
+  set(CPACK_DEBIAN_VERIFY_PACKAGE_SECTION libs)
 endif()
 
 if(MEMFOLD_GEN)

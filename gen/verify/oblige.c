@@ -123,6 +123,11 @@ static term is_fault_kind(terms *t, mf_operation operation, term kind) {
     return term_or(t, is_page_fault, term_eq(t, kind, term_const(t, 32, MF_WRITE_PROTECTED)));
 }
 
+/* By the System V ABI rsp + 8 is a multiple of 16 when a function is entered. */
+static term is_aligned_entry(terms *t, term stack_pointer) {
+    return term_eq(t, term_extract(t, stack_pointer, 0, 4), term_const(t, 4, 8));
+}
+
 /* The largest sum of a 32-bit address and a 32-bit offset. */
 #define U33_MOST (2 * UINT64_C(0xffffffff))
 
@@ -132,6 +137,7 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
                          spec_heap_end_is_possible(s, t, in->heap_end_later));
     term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
     all = term_and(t, all, is_fault_kind(t, c->info->operation, in->fault_kind));
+    all = term_and(t, all, is_aligned_entry(t, in->registers[RSP]));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
     if (s->options.stale == MF_STALE_TRUST)
