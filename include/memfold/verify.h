@@ -19,7 +19,7 @@
  *             mf_layout_builder_finish(builder, &layout, NULL, &diag) || mf_jit_create(NULL, &jit, &diag) ||
  *             mf_jit_get(jit, layout, NULL, &code, &diag))
  *             return 1;
- *         const mf_verify_subject subject = {.accessors = mf_code_accessors(code)};
+ *         const mf_verify_subject subject = {mf_code_accessors(code), NULL, 0};
  *         if (mf_verify_accessors(layout, NULL, &subject, NULL, &report, &diag) != MF_OK)
  *             return 1;
  *         mf_verify_print(&report.results[MF_LOAD_U32], text, sizeof text);
@@ -69,6 +69,7 @@ typedef struct mf_verify_page {
     uint32_t perm; /* mf_perm */
 } mf_verify_page;
 
+/* So many are kept. */
 #define MF_VERIFY_PAGES_MAX 8
 
 /*
