@@ -14,12 +14,13 @@
  *         mf_code *code;
  *         mf_diag diag;
  *         static mf_verify_report report;
+ *         static mf_verify_subject subject;
  *         char text[1024];
  *         if (mf_layout_builder_map_region(builder, 0x20000, 4096, MF_READ_WRITE, NULL, 0, &diag) ||
  *             mf_layout_builder_finish(builder, &layout, NULL, &diag) || mf_jit_create(NULL, &jit, &diag) ||
  *             mf_jit_get(jit, layout, NULL, &code, &diag))
  *             return 1;
- *         const mf_verify_subject subject = {mf_code_accessors(code), NULL, 0};
+ *         subject.accessors = mf_code_accessors(code);
  *         if (mf_verify_accessors(layout, NULL, &subject, NULL, &report, &diag) != MF_OK)
  *             return 1;
  *         mf_verify_print(&report.results[MF_LOAD_U32], text, sizeof text);
@@ -69,7 +70,7 @@ typedef struct mf_verify_page {
     uint32_t perm; /* mf_perm */
 } mf_verify_page;
 
-/* So many are kept. */
+/* How many of them a counterexample names at most. */
 #define MF_VERIFY_PAGES_MAX 8
 
 /*

@@ -2,7 +2,7 @@
 // else than the contract says. A sweep refutes it as well, but for what no call shows. Without a change the
 // same maker's code is proved.
 //
-// RUN: %cc -I%source/gen -I%S/lib -I%llvm-include %s %S/lib/mutants.c %S/lib/mutant_maker.c %S/lib/replay.c %source/test/lib/reference.c -o %t %verify %gen && %t | FileCheck %s
+// RUN: %cc -I%source/gen -I%S/lib -I%llvm-include %s %S/lib/mutants.c %S/lib/mutant_maker.c %S/lib/replay.c %S/lib/sample_layouts.c %source/test/lib/reference.c -o %t %verify %gen && %t | FileCheck %s
 //
 // CHECK: limit one too high: refuted, seen, swept
 // CHECK: second page dropped: refuted, seen, swept
@@ -41,11 +41,11 @@ typedef struct trial {
     mf_code *code;
 } trial;
 
-static void trial_init(trial *t, scene scene, const mf_accessor_options *options) {
+static void trial_init(trial *t, sample sample, const mf_accessor_options *options) {
     const mf_memory_config memory = {.backend = options->backend, .huge_pages = MF_HUGE_PAGES_NEVER};
     const mf_jit_config jit = {.maker = &mutant_maker};
     mf_diag diag;
-    *t = (trial){.layout = scene_layout(scene), .options = *options};
+    *t = (trial){.layout = sample_layout(sample), .options = *options};
     must(mf_memory_create_with(t->layout, NULL, &memory, &t->memory, &diag), &diag, "memory");
     must(mf_jit_create(&jit, &t->jit, &diag), &diag, "jit");
     must(mf_jit_get_for(t->jit, t->memory, options, &t->code, &diag), &diag, "get");
@@ -101,7 +101,7 @@ static bool is_swept(const trial *t, mf_accessor_id id) {
 static bool try_mutant(const mutant *m) {
     trial t;
     mutant_choose(m);
-    trial_init(&t, m->scene, &m->options);
+    trial_init(&t, m->sample, &m->options);
     const mf_verify_report *report = prove(&t);
     const mf_verify_result *result = find_result(report);
     mf_verdict verdict = result == NULL ? MF_VERDICT_PROVED : result->verdict;
@@ -118,12 +118,12 @@ static bool try_mutant(const mutant *m) {
     return is_right;
 }
 
-/* Of the mutants, each scene with its options, without the change. */
+/* Of the mutants, each sample with its options, without the change. */
 static bool try_unchanged(const mutant *m) {
     mutant same = {.name = m->name, .by_stencils = m->by_stencils};
     trial t;
     mutant_choose(&same);
-    trial_init(&t, m->scene, &m->options);
+    trial_init(&t, m->sample, &m->options);
     const mf_verify_report *report = prove(&t);
     bool is_proved = report->all_proved;
     if (!is_proved) {
@@ -138,7 +138,7 @@ static bool try_unchanged(const mutant *m) {
 static bool is_repeated(size_t n) {
     const mutant *m = &MUTANTS[n];
     for (size_t i = 0; i < n; i++)
-        if (MUTANTS[i].scene == m->scene && MUTANTS[i].by_stencils == m->by_stencils &&
+        if (MUTANTS[i].sample == m->sample && MUTANTS[i].by_stencils == m->by_stencils &&
             mf_accessor_options_equal(&MUTANTS[i].options, &m->options))
             return true;
     return false;

@@ -6,18 +6,17 @@
 #ifndef MEMFOLD_TEST_MUTANTS_H
 #define MEMFOLD_TEST_MUTANTS_H
 
+#include "sample_layouts.h"
+
 #include "plan/set.h"
 #include "stencil/write.h"
 
 #include <memfold/jit.h>
 #include <memfold/options.h>
 
-/* Layouts on which mutants are tried; scenes.c says what they are. */
-typedef enum scene { SCENE_WINDOW, SCENE_MIXED, SCENE_MANY, SCENE_LOW, SCENE_COUNT } scene;
-
 typedef struct mutant {
     const char *name;
-    scene scene;
+    sample sample;
     mf_accessor_options options;
     bool by_stencils;
 

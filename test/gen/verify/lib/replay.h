@@ -5,11 +5,7 @@
 #ifndef MEMFOLD_TEST_REPLAY_H
 #define MEMFOLD_TEST_REPLAY_H
 
-#include "mutants.h"
-
 #include <memfold/verify.h>
-
-mf_layout *scene_layout(scene s);
 
 /* True if the code does something else than the contract says, in a process of its own. */
 bool replay_breaks(const mf_layout *layout, const mf_accessor_options *options, const mf_accessors *set,
