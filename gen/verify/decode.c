@@ -200,15 +200,23 @@ static bool set_operand(operand *o, const cs_x86 *detail, const cs_x86_op *their
     }
 }
 
-/* A lock, a repetition and a segment change what the instruction does, or where. */
-static bool has_strange_prefix(const cs_x86 *detail) {
-    return detail->prefix[0] != 0 || detail->prefix[1] != 0;
+/*
+ * A lock, a repetition and a segment change what the instruction does, or where; and where they change
+ * nothing today, the manuals reserve them. The library does not tell of all of them.
+ */
+static bool has_strange_prefix(const instruction *i, const cs_x86 *detail) {
+    static const uint8_t STRANGE[] = {0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+    size_t at = 0;
+    while (at < i->byte_count && (i->bytes[at] == 0x66 || i->bytes[at] == 0x67))
+        at++;
+    return detail->prefix[0] != 0 || detail->prefix[1] != 0 ||
+           (at < i->byte_count && memchr(STRANGE, i->bytes[at], sizeof STRANGE) != NULL);
 }
 
 static bool set_operands(instruction *i, const cs_x86 *detail) {
     if (i->id == INSTRUCTION_NOP)
         return true;
-    if (has_strange_prefix(detail) || detail->op_count > 3)
+    if (has_strange_prefix(i, detail) || detail->op_count > 3)
         return false;
     i->operand_count = detail->op_count;
     for (uint8_t n = 0; n < detail->op_count; n++)

@@ -10,7 +10,8 @@
  *     #include <stdio.h>
  *
  *     int main(void) {
- *         static const mf_memory_config config = {.huge_pages = MF_HUGE_PAGES_NEVER};
+ *         static mf_memory_config config;
+ *         config.huge_pages = MF_HUGE_PAGES_NEVER;
  *         mf_layout_builder *builder = mf_layout_builder_create();
  *         mf_layout *layout;
  *         mf_memory *memory;
@@ -23,9 +24,7 @@
  *             fprintf(stderr, "%s\n", diag.message);
  *             return 1;
  *         }
- *         for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
- *             printf("%s: swept %llu addresses\n", mf_accessor_info_get(id)->name,
- *                    (unsigned long long)report.swept[id]);
+ *         printf("load_u8: swept %llu addresses\n", (unsigned long long)report.swept[MF_LOAD_U8]);
  *         mf_memory_destroy(memory);
  *         mf_layout_release(layout);
  *         mf_layout_builder_destroy(builder);

@@ -1,5 +1,6 @@
 #include "rerun.h"
 
+#include "random.h"
 #include "reference.h"
 
 #include <memfold/guard.h>
@@ -168,11 +169,37 @@ static bool answer_differs(const twin *t, const call *c, uint32_t status, bool i
     return !is_record || bytes_differ(t) || (is_done && registers_differ(c));
 }
 
-/*
- * In the process of its own: whether it differs. What is not allowed touches nothing, so it may also be run
- * with the counterexample's own base, where nothing is.
- */
-static bool run(twin *t, bool has_own_base) {
+/* What is changed of the counterexample's state: it stays one that the contract lets be. */
+typedef enum variant {
+    AS_IT_IS,
+    OWN_BASE, /* the guest is where the counterexample says, and nothing is there; for what is not allowed */
+    OTHER_BYTES /* other bytes, values and contents of registers, from here on */
+} variant;
+#define VARIANTS 6
+
+static void change_state(twin *t, call *c, variant v) {
+    random_source random = {(uint64_t)v};
+    uint32_t next = t->options->base == MF_BASE_ARGUMENT ? 3 : 2;
+    static const int ARGUMENTS[] = {RDI, RSI, RDX, RCX};
+    for (uint64_t i = 0; i < t->info->width_bytes; i++)
+        put_byte(t, t->at->index + i, (uint8_t)random_u64(&random));
+    for (int n = 0; n < MF_VERIFY_REGISTERS; n++) {
+        bool is_fixed = false;
+        for (uint32_t k = 0; k < next; k++)
+            is_fixed = is_fixed || ARGUMENTS[k] == n;
+        if (!is_fixed)
+            c->in[n] = random_u64(&random);
+    }
+}
+
+static bool view_differs(const mf_view *a, const mf_view *b) {
+    return a->base != b->base || a->perms != b->perms || a->heap_end != b->heap_end ||
+           a->layout_stamp != b->layout_stamp || a->guard != b->guard || a->memory != b->memory ||
+           a->next != b->next;
+}
+
+/* In the process of its own: whether it differs. */
+static bool run(twin *t, variant v) {
     mf_view *view = mf_memory_view(t->memory);
     unsigned char *base = view->base;
     bool traps = t->options->on_fault == MF_ON_FAULT_TRAP;
@@ -180,15 +207,20 @@ static bool run(twin *t, bool has_own_base) {
     mf_fault caught = {0};
     call c;
     memcpy(c.in, t->at->registers, sizeof c.in);
+    if (v >= OTHER_BYTES)
+        change_state(t, &c, v);
     c.in[RDI] = (uint64_t)(uintptr_t)view;
     if (t->options->base == MF_BASE_ARGUMENT)
-        c.in[RSI] = has_own_base ? t->at->base : (uint64_t)(uintptr_t)base;
-    if (has_own_base)
+        c.in[RSI] = v == OWN_BASE ? t->at->base : (uint64_t)(uintptr_t)base;
+    if (v == OWN_BASE)
         view->base = (unsigned char *)(uintptr_t)t->at->base;
+    mf_view before = *view;
     if (traps)
         came_back = mf_guard_run(view, guarded_body, &c, &caught);
     else
         rerun_call(&c);
+    if (view_differs(view, &before))
+        return true;
     view->base = base;
     uint32_t status = (uint32_t)c.out[t->info->operation == MF_LOAD ? RDX : RAX];
     if (traps)
@@ -196,13 +228,13 @@ static bool run(twin *t, bool has_own_base) {
     return answer_differs(t, &c, status, status == MF_FAULT_NONE);
 }
 
-static bool differs(twin *t, bool has_own_base) {
+static bool differs(twin *t, variant v) {
     int status = 0;
     pid_t process = fork();
     must(process >= 0);
     if (process == 0) {
         alarm(SECONDS);
-        _exit(run(t, has_own_base) ? 1 : 0);
+        _exit(run(t, v) ? 1 : 0);
     }
     must(waitpid(process, &status, 0) == process);
     return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
@@ -213,8 +245,10 @@ bool rerun_differs(mf_accessor_fn *function, const mf_layout *layout, const mf_a
     twin t = {.at = &refuted->counterexample, .options = options, .info = mf_accessor_info_get(refuted->id)};
     rerun_function = function;
     twin_init(&t, layout, asks_perms);
-    bool does_differ =
-        differs(&t, false) || (!t.at->is_allowed && options->backend == MF_BACKEND_COPY && differs(&t, true));
+    bool does_differ = false;
+    bool has_base_of_its_own = !t.at->is_allowed && options->backend == MF_BACKEND_COPY;
+    for (int v = AS_IT_IS; v < VARIANTS && !does_differ; v++)
+        does_differ = (v != OWN_BASE || has_base_of_its_own) && differs(&t, (variant)v);
     mf_memory_destroy(t.memory);
     reference_destroy(t.reference);
     return does_differ;
