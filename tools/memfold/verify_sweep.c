@@ -16,6 +16,13 @@
 
 enum { KEY_EXHAUSTIVE = 0x300, KEY_ACCESSOR, KEY_FROM, KEY_TO, KEY_HEAP_PAGES, KEY_JOBS };
 
+/* "|load_u8|...|store_u64": without the first bar what the shells offer. */
+static const char accessor_choices[] =
+#define MF_X(ID, name, operation, width, sign) "|" #name
+    MF_ACCESSORS(MF_X)
+#undef MF_X
+    ;
+
 static const struct argp_option sweep_argp_options[] = {
     {NULL, 0, NULL, 0, "Calls of the accessors (without an option: near edges, and a sample):", 3},
     {"exhaustive", KEY_EXHAUSTIVE, NULL, 0, "Call them at every address; paged: in every page", 3},
@@ -52,6 +59,9 @@ static uint32_t accessor_take(const char *word) {
 static error_t sweep_parse(int key, char *word, struct argp_state *state) {
     sweep_options *options = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        command_offer("accessor", accessor_choices + 1);
+        return 0;
     case KEY_EXHAUSTIVE:
         options->is_exhaustive = true;
         return 0;
