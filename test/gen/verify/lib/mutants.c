@@ -180,7 +180,8 @@ static void add_to_hole(const stencil_set *set, unsigned char *bytes) {
 }
 
 static void reach_wrong_entry(const stencil_set *set, unsigned char *bytes) {
-    bytes[find_hole(set, STENCIL_RELATIVE, STENCIL_PLACE_ENTRY + MF_RT_FAULT)] += sizeof(uint64_t);
+    bytes[find_hole(set, STENCIL_RELATIVE, (uint8_t)STENCIL_PLACE_ENTRY + (uint8_t)MF_RT_FAULT)] +=
+        sizeof(uint64_t);
 }
 
 static void exchange_addresses(const stencil_set *set, unsigned char *bytes) {
