@@ -77,7 +77,9 @@ if(MEMFOLD_GEN)
   memfold_install_targets(gen memfold-command-targets memfold)
   memfold_install_pkgconfig(gen gen)
   install(FILES ${gen_headers} DESTINATION ${headers_dir} COMPONENT gen)
-  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT gen)
   install(FILES tools/completion/memfold
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT gen)
+  install(FILES tools/completion/_memfold DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT gen)
+  install(FILES tools/completion/memfold.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT gen)
 endif()

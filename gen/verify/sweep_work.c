@@ -4,6 +4,7 @@
 
 #define AROUND_EDGE 16
 #define DEFAULT_SAMPLES 20000
+#define EDGES_LOOKED_BESIDE 1000
 
 /* The largest sum of a 32-bit address and a 32-bit offset. */
 #define LAST_U33 (2 * (MF_SPACE_BYTES - 1))
@@ -17,6 +18,7 @@ typedef struct collector {
     uint64_t end; /* of the indices that there are */
     uint64_t granule;
     uint64_t random;
+    uint32_t edge_count;
     bool is_out_of_memory;
 } collector;
 
@@ -42,11 +44,12 @@ static void add_around(collector *c, uint64_t index) {
         add_span(c, first, end - first);
 }
 
-/* What may go wrong at an edge goes wrong there, a page or a granule beside it. */
+/* What may go wrong at an edge goes wrong there, a page or a granule beside it; of many, some do it there. */
 static void add_edge(collector *c, uint64_t edge) {
     const uint64_t away[] = {MF_PAGE_SIZE, c->granule};
+    bool has_many = c->edge_count++ >= EDGES_LOOKED_BESIDE;
     add_around(c, edge);
-    for (size_t i = 0; i < sizeof away / sizeof away[0]; i++) {
+    for (size_t i = 0; !has_many && i < sizeof away / sizeof away[0]; i++) {
         add_around(c, edge + away[i]);
         if (edge >= away[i])
             add_around(c, edge - away[i]);
@@ -73,9 +76,6 @@ static uint64_t find_granule(const sweep_contract *c) {
 
 static void add_edges(collector *c) {
     const sweep_contract *contract = c->contract;
-    for (uint32_t page = 0; page < MF_SPACE_PAGES; page++)
-        if (is_edge(contract, page))
-            add_edge(c, (uint64_t)page * MF_PAGE_SIZE);
     add_edge(c, 0);
     add_edge(c, MF_SPACE_BYTES);
     add_edge(c, LAST_U33);
@@ -83,6 +83,9 @@ static void add_edges(collector *c) {
     add_edge(c, heap_end_at(contract, contract->heap.max_pages));
     for (uint32_t i = 0; i < c->work->heap_count; i++)
         add_edge(c, heap_end_at(contract, c->work->heaps[i]));
+    for (uint32_t page = 0; page < MF_SPACE_PAGES; page++)
+        if (is_edge(contract, page))
+            add_edge(c, (uint64_t)page * MF_PAGE_SIZE);
 }
 
 /* ---- The sample ---- */

@@ -79,8 +79,8 @@ typedef bool mf_sweep_watcher(void *context, const mf_sweep_progress *progress);
 
 /*
  * What is swept. All zero is the default: all accessors at 16 bytes around every edge of the layout, around
- * pages and granules beside them, around 0 and 2^32, and at a random sample, each with a heap of no, one,
- * half and all of its pages.
+ * pages and granules beside the first 1000 of them, around 0 and 2^32, and at a random sample, each with a
+ * heap of no, one, half and all of its pages.
  *
  * With is_exhaustive it is every index from `first` up to `end`, with one heap end. On x86_paged the MMU
  * decides by page, and a fault costs microseconds: there it is every page at its first 8 and its last 8

@@ -5,7 +5,7 @@
  *     bench        the subcommand
  *     json, plot   the report for programs, and as a picture
  *     walk         layout after layout, cell after cell
- *     report       what was measured, and its tables
+ *     report, headline   what was measured, its tables, and what they come to
  *     measure      a cell: engines are compared, then timed in turn
  *     parallel     the same by one and by two threads
  *     specialise, faults, lives, sizes   what is not an access
@@ -17,7 +17,7 @@
  *     work         the guest bytes that are touched, and in which order
  *     compiler     from an engine to machine code; bitcode holds guest/
  *     module       from bitcode to machine code, whatever it holds
- *     engines, layouts, clock, summary
+ *     engines, layouts, clock, summary, pace
  *     guest/       what is compiled together with an engine: loops and peers
  *     programs/    the programs, and the peers of their accesses
  */
@@ -27,6 +27,7 @@
 #include "command.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -62,13 +63,23 @@ typedef enum option_key {
 
 static const struct argp_option bench_options[] = {
     {"quick", KEY_QUICK, NULL, 0, "About ten seconds: fewer layouts, rounds and samples", 0},
-    {"only", KEY_ONLY, BENCH_SECTION_NAMES, 0, "These sections, separated by commas", 0},
+    {"only", KEY_ONLY, "NAME,...", 0,
+     "These sections: access (loads and stores alone), programs (whole programs), specialise (code for a "
+     "layout), fault (what a fault costs), life (create, clone, reset of memories), size (of code and "
+     "tables), "
+     "threads (two at once)",
+     0},
     {"regions", KEY_REGIONS, "N,...", 0, "Built-in layouts with so many regions (1 to 65536)", 0},
-    {"patterns", KEY_PATTERNS, bench_pattern_names, 0, "These patterns of addresses", 0},
-    {"working-sets", KEY_SETS, SET_NAMES, 0, "Touched bytes: 24 KiB, 384 KiB, lines all over 1 GiB", 0},
-    {"engines", KEY_ENGINES, "NAME,...", 0, "These engines: names as in the tables", 0},
+    {"patterns", KEY_PATTERNS, "NAME,...", 0,
+     "These patterns of addresses: uniform (random), hot (95 % in one region), sequential, scalar "
+     "(sequential, "
+     "not vectorised), dependent (each load gives the next address), misses (10 % fault)",
+     0},
+    {"working-sets", KEY_SETS, "NAME,...", 0,
+     "These sizes of what is touched: L1 (24 KiB), L2 (384 KiB), 1G (lines all over 1 GiB)", 0},
+    {"engines", KEY_ENGINES, "NAME,...", 0, "These rows: names as below", 0},
     {"strategy", KEY_STRATEGY, "NAME,...", 0,
-     "Further engines: inlined copy with these strategies of 'memfold plan --help'", 0},
+     "Further rows: inlined copy with these strategies of 'memfold plan --help'", 0},
     {"rounds", KEY_ROUNDS, "N", 0, "Rounds of each cell (default 31)", 0},
     {"json", KEY_JSON, "FILE", 0,
      "Also write everything as JSON; '-' is standard output, and then JSON alone", 0},
@@ -132,11 +143,22 @@ static bool take_option(bench_command *command, int key, const char *word) {
     return false;
 }
 
+static void offer_choices(void) {
+    static char engine_choices[1024];
+    bench_engines_list(engine_choices, sizeof engine_choices);
+    command_offer("only", BENCH_SECTION_NAMES);
+    command_offer("patterns", bench_pattern_names);
+    command_offer("working-sets", SET_NAMES);
+    command_offer("engines", engine_choices);
+    command_offer("strategy", strategy_choices);
+}
+
 static error_t bench_parse(int key, char *word, struct argp_state *state) {
     bench_command *command = state->input;
     if (key == ARGP_KEY_INIT) {
         command_init(state);
         state->child_inputs[0] = &command->format;
+        offer_choices();
         return 0;
     }
     if (key == ARGP_KEY_ARG && command->layout_path == NULL) {
@@ -149,26 +171,40 @@ static error_t bench_parse(int key, char *word, struct argp_state *state) {
 }
 
 static const char bench_doc[] =
-    "Measures loads and stores of memfold beside what others do, in one interleaved run.\n"
+    "Measures loads and stores of memfold beside what others do, in one interleaved run: a summary, then "
+    "tables.\v"
+    "Rows of accesses, those of others:\n"
+    "  raw            no check: the limit\n"
+    "  seed           one bound, no permissions\n"
+    "  list           the regions, one after the other\n"
+    "  search         a branchless binary search among them\n"
+    "  bytes          a permission byte for each page\n"
+    "  tlb            a software TLB\n"
+    "  mprotect       plain accesses, the MMU checks: no record, no order\n"
+    "and memfold's:\n"
+    "  generic        plain C, through pointers\n"
+    "  called-copy, called-paged     made by LLVM, through pointers\n"
+    "  stencil-copy, stencil-paged   made by stencils, through pointers\n"
+    "  inlined-copy, inlined-paged   in the loop itself\n"
     "\n"
-    "Peers: raw (no check), seed (bounds only), list (region list), search (branchless binary search), bytes "
-    "(a permission byte per page), tlb (software TLB), mprotect (plain loads, the MMU checks). memfold: "
-    "generic, "
-    "called-copy, called-paged (by LLVM), stencil-copy, stencil-paged, inlined-copy, inlined-paged.\n"
+    "Rows of programs, those of others:\n"
+    "  native         pointers of C; native-scalar: not vectorised\n"
+    "  plain          accesses in a guard-page window\n"
+    "  guard          the same, and loads that nobody uses are kept\n"
+    "  bounds         the memory's size is checked\n"
+    "and memfold's, all inlined:\n"
+    "  unchecked      no check\n"
+    "  paged          on the MMU; paged-guest: with order=guest\n"
+    "  paged-functions   on the MMU, by functions that are inlined\n"
+    "  copy-1, copy-4, copy-16, copy-heap   maps of so many regions, and one with a heap\n"
+    "  copy-4-hot, copy-16-hot   with a hint\n"
     "\n"
-    "Whole programs: native, native-scalar (not vectorised), plain (accesses in a guard-page window), guard "
-    "(the "
-    "same, dead loads are kept), bounds (the memory's size is checked). memfold: unchecked, paged, "
-    "paged-guest, paged-functions, copy-1, copy-4, copy-16 (maps of so many regions), copy-heap, "
-    "copy-4-hot, "
-    "copy-16-hot (with a "
-    "hint).\v"
     "Addresses span all regions while the touched lines fit the working set, so that a cell shows the check "
-    "and not "
-    "the caches of the machine. Every engine is first compared with a reference: values, faults, fault "
-    "record, "
-    "memory; if one differs the command says so and exits with 1. Times are for this machine as it is loaded "
-    "now: compare them within one run only.";
+    "and not the caches of the machine. Every engine is first compared with a reference: values, faults, "
+    "fault "
+    "record, memory; if one differs the command says so and exits with 1. Times are for this machine as it "
+    "is "
+    "loaded now: compare them within one run only.";
 static const struct argp_child bench_children[] = {{&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
 static const struct argp bench_argp = {bench_options,  bench_parse, "[LAYOUT]", bench_doc,
                                        bench_children, NULL,        NULL};
@@ -274,6 +310,7 @@ int bench_main(int argc, char **argv) {
     bench_engines_make(&engines, command.engines, command.strategies);
     program_engines_make(&command.request.programs, command.engines);
     int code = layouts_make(&layouts, &command);
+    progress_begin("bench");
     if (code == 0)
         code = bench_walk(&command.request, &engines, &layouts, &report);
     if (code == 0)

@@ -30,14 +30,6 @@ static const bench_engine usual_engines[] = {
 /* Loads wrong values, so that the suite can see the comparison fail; not listed in the help. */
 static const bench_engine broken_engine = {"broken", FORM_PEER, "broken", {0}, false, false, false};
 
-/* The words of --strategy, taken from the options of the other commands. */
-static const char *strategy_choices(void) {
-    const struct argp_option *option = accessor_argp.options;
-    while (option->name == NULL || strcmp(option->name, "strategy") != 0)
-        option++;
-    return option->arg;
-}
-
 static void add_engine(bench_engines *list, const bench_engine *spec) {
     if (list->count == BENCH_ENGINES_MAX)
         usage_error("more than %d engines", BENCH_ENGINES_MAX);
@@ -58,7 +50,7 @@ static void add_wanted(bench_engines *list, const char *word) {
 
 static void add_strategy(bench_engines *list, const char *word) {
     bench_engine spec = {.form = FORM_INLINED, .exact = true};
-    spec.options.strategy = (mf_strategy)choice_take("strategy", strategy_choices(), word);
+    spec.options.strategy = (mf_strategy)choice_take("strategy", strategy_choices, word);
     snprintf(spec.name, sizeof spec.name, "copy:%s", word);
     add_engine(list, &spec);
 }
@@ -70,6 +62,16 @@ static void each_word(bench_engines *list, const char *words,
     for (char *word; copy != NULL && (word = strsep(&rest, ",")) != NULL;)
         take(list, word);
     free(copy);
+}
+
+void bench_engines_list(char *choices, size_t choices_bytes) {
+    size_t length = 0;
+    for (size_t i = 0; i < USUAL_COUNT && length < choices_bytes; i++)
+        length += (size_t)snprintf(choices + length, choices_bytes - length, "%s%s", i == 0 ? "" : "|",
+                                   usual_engines[i].name);
+    for (size_t i = 0; program_engine_get(i) != NULL && length < choices_bytes; i++)
+        length +=
+            (size_t)snprintf(choices + length, choices_bytes - length, "|%s", program_engine_get(i)->name);
 }
 
 void bench_engines_make(bench_engines *list, const char *wanted, const char *strategies) {

@@ -39,4 +39,7 @@ typedef struct bench_engines {
  */
 void bench_engines_make(bench_engines *list, const char *wanted, const char *strategies);
 
+/* Writes the names of all engines, those of programs too, as "a|b|c". */
+void bench_engines_list(char *choices, size_t choices_bytes);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * The picture, drawn by gnuplot: ns per access against the number of regions, one line per engine. Each line
- * is named at its end, in its own colour; memfold's are thick, and names that would overlap are moved apart.
+ * is named at its end, in its own colour, with a leader to names that were moved apart; memfold's are thick.
  * Where no accesses were measured it is the programs' own (program_report.h).
  */
 #include "bench/plot.h"
@@ -80,7 +80,8 @@ static double last_value(const plot_view *plot, size_t engine, uint64_t *regions
 typedef struct line_label {
     size_t engine;
     uint64_t regions;
-    double at; /* log10 of the ns where the name stands */
+    double end; /* log10 of the ns where the line ends */
+    double at;  /* the same where the name stands */
 } line_label;
 
 static int by_height(const void *a, const void *b) {
@@ -105,11 +106,20 @@ static size_t make_labels(const plot_view *plot, line_label labels[BENCH_ENGINES
         double value = last_value(plot, i, &regions);
         if (value <= 0)
             continue;
-        labels[count++] = (line_label){i, regions, log10(value)};
+        labels[count++] = (line_label){i, regions, log10(value), log10(value)};
         if (log10(value) > *top)
             *top = log10(value);
     }
     return count;
+}
+
+/* From the end of the line to its name. */
+static void print_leader(const line_label *label, const line_look *look, FILE *to) {
+    fprintf(to,
+            "set arrow from first %.1f, %.6g to first %.1f, %.6g nohead linecolor rgb '%s' linewidth 0.8 "
+            "back\n",
+            (double)label->regions * 1.03, pow(10, label->end), (double)label->regions * 1.22,
+            pow(10, label->at), look->colour);
 }
 
 static void print_labels(const plot_view *plot, FILE *to) {
@@ -121,8 +131,9 @@ static void print_labels(const plot_view *plot, FILE *to) {
         const char *name = plot->report->engines->all[labels[i].engine].name;
         const line_look *look = look_of(name);
         fprintf(to, "set label \"%s\" at first %.1f, %.6g left textcolor rgb '%s'%s\n", name,
-                (double)labels[i].regions * 1.12, pow(10, labels[i].at), look->colour,
+                (double)labels[i].regions * 1.25, pow(10, labels[i].at), look->colour,
                 look->width > 2 ? " font ',14'" : "");
+        print_leader(&labels[i], look, to);
     }
 }
 
@@ -139,6 +150,16 @@ static void print_data(const plot_view *plot, size_t engine, FILE *to) {
     fputs("END\n", to);
 }
 
+/* The axis ends where the lines do, a hair later: gnuplot leaves out a tick that it finds beyond its end. */
+static void print_range(const plot_view *plot, FILE *to) {
+    uint64_t most = 2;
+    uint64_t regions;
+    for (size_t i = 0; i < plot->report->engines->count; i++)
+        if (last_value(plot, i, &regions) > 0 && regions > most)
+            most = regions;
+    fprintf(to, "set xrange [1:%.1f]\n", (double)most * 1.001);
+}
+
 static void print_frame(const plot_view *plot, FILE *to) {
     fputs("set terminal svg size 1000,640 dynamic background '#ffffff' font 'Helvetica,13'\n"
           "set encoding utf8\n"
@@ -151,9 +172,10 @@ static void print_frame(const plot_view *plot, FILE *to) {
           "set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, '1024' 1024, '2048' 2048, '4096' 4096)\n"
           "set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)\n"
           "set grid ytics linecolor rgb '#e4e4e4'\n"
-          "set rmargin 18\n"
+          "set rmargin 20\n"
           "unset key\n",
           to);
+    print_range(plot, to);
     fprintf(to, "set title \"What one guest access costs\\n{/*0.85 %s; working set %s; lower is better}\"\n",
             bench_pattern_titles[plot->pattern], bench_set_names[plot->set]);
 }

@@ -40,6 +40,10 @@ const program_engine program_engine_counted = {"counted", PEER, MAP_1, "counted"
 /* Stores wrong values, so that the suite can see the comparison fail; not a row. */
 static const program_engine broken_engine = {"broken", PEER, MAP_1, "broken", false, {0}};
 
+const program_engine *program_engine_get(size_t place) {
+    return place < ENGINE_COUNT ? &engines[place] : NULL;
+}
+
 const program_engine *program_engine_lookup(const char *name) {
     for (size_t i = 0; i < ENGINE_COUNT; i++)
         if (strcmp(engines[i].name, name) == 0)

@@ -45,6 +45,9 @@ typedef struct program_engines {
 /* All of them, or those named in `wanted`, "a,b"; words that are no engine of programs are passed over. */
 void program_engines_make(program_engines *list, const char *wanted);
 
+/* The rows in their order; NULL behind the last. */
+const program_engine *program_engine_get(size_t place);
+
 /* NULL: there is no such engine. */
 const program_engine *program_engine_lookup(const char *name);
 

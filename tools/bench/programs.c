@@ -6,15 +6,14 @@
 #include "bench/programs.h"
 
 #include "bench/clock.h"
+#include "bench/pace.h"
 #include "bench/program_scene.h"
 #include "command.h"
 
 #include <memfold/guard.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define BATCH_NS 3e6 /* of the baseline */
 #define QUICK_BATCH_NS 3e5
@@ -40,11 +39,6 @@ typedef struct program_duel {
     unsigned rounds;
     double batch_ns;
 } program_duel;
-
-static void tell(const char *doing, const char *what) {
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Kbench: %s %s", doing, what);
-}
 
 /* ---- Running ---- */
 
@@ -222,7 +216,7 @@ static void leave(program_duel *duel) {
 static int measure_program(program_duel *duel) {
     mf_diag diag = {0};
     const program *program = program_get(duel->id);
-    tell("program", program->title);
+    bench_pace_begin(bench_programs_pace(duel->rounds), "program", program->title);
     if (program_scene_enter(&duel->scene, program, &diag) != MF_OK)
         return fail_diag(&diag, NULL);
     run_reference(duel);
@@ -248,6 +242,10 @@ static void make_means(bench_programs *programs) {
     }
 }
 
+double bench_programs_pace(unsigned rounds) {
+    return PACE_PROGRAM + PACE_PROGRAM_ROUND * rounds;
+}
+
 int bench_programs_measure(bench_programs *programs, unsigned rounds, bool quick) {
     mf_diag diag = {0};
     program_duel *duel = calloc(1, sizeof *duel);
@@ -265,7 +263,6 @@ int bench_programs_measure(bench_programs *programs, unsigned rounds, bool quick
     program_scene_fini(&duel->scene);
     bench_jit_destroy(duel->jit);
     free(duel);
-    tell("", "");
     if (code != 0)
         return code;
     programs->there = true;

@@ -22,4 +22,7 @@ typedef struct bench_programs {
  */
 int bench_programs_measure(bench_programs *programs, unsigned rounds, bool quick);
 
+/* About how many seconds each program takes, as in pace.h. */
+double bench_programs_pace(unsigned rounds);
+
 #endif

@@ -1,6 +1,7 @@
 /* The tables that a person reads: engines in rows, layouts in columns, one group for each pattern. */
 #include "bench/report.h"
 
+#include "bench/headline.h"
 #include "bench/program_report.h"
 
 #include <stdlib.h>
@@ -146,6 +147,7 @@ void bench_report_print(const bench_report *report, FILE *to) {
         "quartile to the third; copy's guest data are on %s pages%s\n\n",
         report->rounds, report->huge_pages ? "huge" : "small",
         report->counts_instructions ? "" : "; the kernel counts no instructions here");
+    bench_headline_print(report, to);
     for (int set = 0; report->cell_count > 0 && set < SET_COUNT; set++)
         for (int pattern = 0; pattern < PATTERN_COUNT; pattern++)
             print_group(&(report_group){report, (bench_pattern)pattern, (bench_set)set}, to);

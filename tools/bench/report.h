@@ -26,7 +26,7 @@ typedef struct bench_report {
 
 void bench_report_fini(bench_report *report);
 
-/* Prints a table for each pattern and working set, then the programs and the costs. */
+/* Prints what it comes to, then a table for each pattern and working set, then the programs and the costs. */
 void bench_report_print(const bench_report *report, FILE *to);
 
 #endif

@@ -5,15 +5,15 @@
 #include "bench/compiler.h"
 #include "bench/faults.h"
 #include "bench/lives.h"
+#include "bench/pace.h"
 #include "bench/parallel.h"
 #include "bench/programs.h"
 #include "bench/sizes.h"
 #include "bench/specialise.h"
 #include "command.h"
+#include "progress.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct walk_state {
     const bench_request *request;
@@ -23,11 +23,6 @@ typedef struct walk_state {
     bench_code codes[BENCH_ENGINES_MAX];
     bench_code reference;
 } walk_state;
-
-static void tell(const char *doing, const char *what) {
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Kbench: %s %s", doing, what);
-}
 
 /*
  * A strategy that is not exact for a layout is left out there, with a message that says why; any other
@@ -60,23 +55,27 @@ static bench_cell *add_cell(bench_report *report) {
     return &cells[report->cell_count];
 }
 
+/* The large working set takes longer. */
+static unsigned rounds_of(const bench_request *request, bench_set set) {
+    return set == SET_1G ? (request->rounds + 2) / 3 : request->rounds;
+}
+
 static int measure_work(walk_state *state, bench_scene *scene, const bench_work *work, bench_set set) {
     mf_diag diag = {0};
     bench_cell *cell = add_cell(state->report);
     *cell = (bench_cell){.layout = scene->layout, .pattern = work->pattern, .set = set};
     if (bench_scene_prepare(scene, work, &diag) != MF_OK)
         return fail_diag(&diag, NULL);
-    unsigned rounds = set == SET_1G ? (state->report->rounds + 2) / 3 : state->report->rounds;
-    if (!bench_cell_measure(cell, scene, work, state->engines, state->codes, &state->reference, rounds))
+    if (!bench_cell_measure(cell, scene, work, state->engines, state->codes, &state->reference,
+                            rounds_of(state->request, set)))
         return EXIT_BAD_INPUT;
     state->report->cell_count++;
     return 0;
 }
 
 /* The 1 GiB working set is measured on the large layouts, and they with it alone. */
-static bool wanted(const walk_state *state, const bench_layout *layout, bench_pattern pattern,
+static bool wanted(const bench_request *request, const bench_layout *layout, bench_pattern pattern,
                    bench_set set) {
-    const bench_request *request = state->request;
     if ((request->patterns >> pattern & 1) == 0 || (request->sets >> set & 1) == 0)
         return false;
     if (layout->large != (set == SET_1G))
@@ -89,9 +88,10 @@ static int measure_cells(walk_state *state, bench_scene *scene) {
     for (bench_set set = SET_L1; code == 0 && set < SET_COUNT; set++)
         for (bench_pattern pattern = PATTERN_UNIFORM; code == 0 && pattern < PATTERN_COUNT; pattern++) {
             bench_work work;
-            if (!wanted(state, scene->layout, pattern, set))
+            if (!wanted(state->request, scene->layout, pattern, set))
                 continue;
-            tell(scene->layout->name, bench_pattern_titles[pattern]);
+            bench_pace_begin(PACE_ROUND * rounds_of(state->request, set), scene->layout->name,
+                             bench_pattern_titles[pattern]);
             if (bench_work_make(&work, scene->layout->layout, pattern, set))
                 code = measure_work(state, scene, &work, set);
             bench_work_fini(&work);
@@ -117,7 +117,7 @@ static int measure_layout(walk_state *state, const bench_layout *layout, bool th
     bench_scene scene;
     mf_diag diag = {0};
     int code = 0;
-    tell(layout->name, "is compiled for");
+    bench_pace_begin(PACE_LAYOUT, "compiling for layout", layout->name);
     if (bench_scene_init(&scene, layout, &diag) != MF_OK)
         code = fail_diag(&diag, NULL);
     if (code == 0)
@@ -142,15 +142,23 @@ static const bench_layout *threads_layout(const bench_layouts *layouts) {
     return found;
 }
 
+/* Whether the section is to be measured; then it begins. */
+static bool section_begin(const bench_request *request, bench_section section, const char *what) {
+    if ((request->sections & section) == 0)
+        return false;
+    bench_pace_begin(PACE_COSTS, what, "");
+    return true;
+}
+
 static mf_status measure_costs(bench_costs *costs, const bench_request *request, mf_diag *diag) {
     mf_status status = MF_OK;
-    if (request->sections & SECTION_SPECIALISE)
+    if (section_begin(request, SECTION_SPECIALISE, "specialising"))
         status = bench_specialise_measure(costs, request->quick, diag);
-    if (status == MF_OK && (request->sections & SECTION_FAULT))
+    if (status == MF_OK && section_begin(request, SECTION_FAULT, "faults"))
         status = bench_faults_measure(costs, diag);
-    if (status == MF_OK && (request->sections & SECTION_LIFE))
+    if (status == MF_OK && section_begin(request, SECTION_LIFE, "lives of memories"))
         status = bench_lives_measure(costs, request->quick, diag);
-    if (status == MF_OK && (request->sections & SECTION_SIZE))
+    if (status == MF_OK && section_begin(request, SECTION_SIZE, "sizes"))
         status = bench_sizes_measure(costs, diag);
     return status;
 }
@@ -159,6 +167,25 @@ static int measure_programs(bench_report *report, const bench_request *request) 
     int code = bench_programs_measure(&report->programs, request->rounds, request->quick);
     report->huge_pages = report->programs.huge_pages;
     return code;
+}
+
+static void expect_layout(const bench_request *request, const bench_layout *layout) {
+    bench_pace_expect(PACE_LAYOUT);
+    for (bench_set set = SET_L1; set < SET_COUNT; set++)
+        for (bench_pattern pattern = PATTERN_UNIFORM; pattern < PATTERN_COUNT; pattern++)
+            if (wanted(request, layout, pattern, set))
+                bench_pace_expect(PACE_ROUND * rounds_of(request, set));
+}
+
+static void expect_all(const bench_request *request, const bench_layouts *layouts) {
+    static const bench_section costs[] = {SECTION_SPECIALISE, SECTION_FAULT, SECTION_LIFE, SECTION_SIZE};
+    for (size_t i = 0; (request->sections & SECTION_ACCESS) && i < layouts->count; i++)
+        expect_layout(request, &layouts->all[i]);
+    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
+        if (request->sections & costs[i])
+            bench_pace_expect(PACE_COSTS);
+    if (request->sections & SECTION_PROGRAMS)
+        bench_pace_expect(bench_programs_pace(request->rounds) * PROGRAM_COUNT);
 }
 
 static int measure_all(walk_state *state, const bench_layouts *layouts) {
@@ -173,6 +200,7 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     if (state->compiler == NULL)
         return fail_diag(&diag, NULL);
     const bench_layout *threaded = threads_layout(layouts);
+    expect_all(request, layouts);
     for (size_t i = 0; code == 0 && i < layouts->count; i++) {
         const bench_layout *layout = &layouts->all[i];
         bool threads = layout == threaded && (request->sections & SECTION_THREADS);
@@ -181,10 +209,9 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     }
     if (code == 0 && (request->sections & SECTION_PROGRAMS) && request->programs.count > 0)
         code = measure_programs(state->report, request);
-    tell("other", "costs");
     if (code == 0 && measure_costs(costs, request, &diag) != MF_OK)
         code = fail_diag(&diag, NULL);
-    tell("", "");
+    progress_clear();
     return code;
 }
 

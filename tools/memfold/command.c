@@ -1,6 +1,8 @@
 /* What every subcommand shares: parsing with argp, help, messages. */
 #include "command.h"
 
+#include "progress.h"
+
 #include <memfold/version.h>
 
 #include <stdarg.h>
@@ -69,12 +71,64 @@ void command_init(struct argp_state *state) {
     state->err_stream = NULL;
 }
 
-enum { KEY_HELP = '?', KEY_VERSION = 'V', KEY_USAGE = 0x300 };
+/* ---- What a shell completes ---- */
+
+#define OFFERS_MAX 12
+
+typedef struct command_offer {
+    const char *option, *choices;
+} offer;
+
+static offer offers[OFFERS_MAX];
+static size_t offer_count;
+
+void command_offer(const char *option, const char *choices) {
+    if (offer_count == OFFERS_MAX)
+        abort();
+    offers[offer_count++] = (offer){option, choices};
+}
+
+/* What was offered for the option, or else its argument as the help shows it. */
+static const char *choices_of(const struct argp_option *option) {
+    for (size_t i = 0; i < offer_count; i++)
+        if (strcmp(offers[i].option, option->name) == 0)
+            return offers[i].choices;
+    return option->arg;
+}
+
+static bool is_list(const struct argp_option *option) {
+    size_t length = strlen(option->arg);
+    return length > 4 && strcmp(option->arg + length - 4, ",...") == 0;
+}
+
+/*
+ * A line for each option: its name, whether it takes nothing ("none"), a word ("word"), or words between
+ * commas ("list"), the choices or what stands for them, and the first line of its help, with tabs between.
+ */
+static void print_offers(const struct argp *argp) {
+    for (const struct argp_option *option = argp->options;
+         option != NULL && (option->name != NULL || option->doc != NULL); option++) {
+        if (option->name == NULL || (option->flags & (OPTION_HIDDEN | OPTION_DOC)) != 0)
+            continue;
+        if (option->arg == NULL)
+            printf("--%s\tnone\t\t%s\n", option->name, option->doc);
+        else
+            printf("--%s\t%s\t%s\t%s\n", option->name, is_list(option) ? "list" : "word", choices_of(option),
+                   option->doc);
+    }
+    for (const struct argp_child *child = argp->children; child != NULL && child->argp != NULL; child++)
+        print_offers(child->argp);
+}
+
+/* ---- The options of all commands ---- */
+
+enum { KEY_HELP = '?', KEY_VERSION = 'V', KEY_USAGE = 0x300, KEY_OFFERS };
 
 /* The last group of a command's options. */
 static const struct argp_option help_options[] = {{"help", KEY_HELP, NULL, 0, "Print this help", -1},
                                                   {"usage", KEY_USAGE, NULL, 0, "Print the options only", -1},
                                                   {"version", KEY_VERSION, NULL, 0, "Print the version", -1},
+                                                  {"complete", KEY_OFFERS, NULL, OPTION_HIDDEN, NULL, -1},
                                                   {0}};
 
 static error_t help_parse(int key, char *word, struct argp_state *state) {
@@ -87,6 +141,9 @@ static error_t help_parse(int key, char *word, struct argp_state *state) {
     case KEY_USAGE:
         argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
         return 0;
+    case KEY_OFFERS:
+        print_offers(state->root_argp);
+        exit(0);
     case KEY_VERSION:
         puts("memfold " MF_VERSION);
         exit(0);
@@ -145,6 +202,7 @@ void usage_error(const char *format, ...) {
 }
 
 int fail_print(const char *file, uint64_t line, const char *format, ...) {
+    progress_clear();
     fflush(stdout);
     print_line_part(file == NULL ? "memfold" : file);
     fputc(':', stderr);

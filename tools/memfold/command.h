@@ -41,6 +41,13 @@ extern const struct argp help_argp;
 void command_parse(const struct argp *argp, const char *name, unsigned flags, int argc, char **argv,
                    void *input);
 
+/*
+ * For ARGP_KEY_INIT: what the shells complete after --option= where the help names it otherwise, "a|b|c".
+ * With the hidden option --complete, which follows all others, a command prints its options for
+ * tools/completion/.
+ */
+void command_offer(const char *option, const char *choices);
+
 /* For ARGP_KEY_INIT: argp then prints no error of its own; command_parse does. */
 void command_init(struct argp_state *state);
 

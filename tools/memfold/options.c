@@ -17,6 +17,10 @@ enum option_key {
 #undef MF_X
 };
 
+/* Too long for the left column of the help. */
+const char strategy_choices[] = "auto|window|two-windows|heap|few-windows|in-turn|immediate-bitmap|"
+                                "granule-table|granule-bitmap|perm-table";
+
 /* The choices of an option stand in the order of its enum, the default first. */
 static const struct argp_option format_options[] = {
     {"format", KEY_FORMAT, "auto|yaml|elf", 0, "What LAYOUT is (auto: an ELF file if it begins like one)", 2},
@@ -32,10 +36,11 @@ static const struct argp_option accessor_options[] = {
     {"base", KEY_BASE, "view|argument|constant", 0, "Where the host address of guest 0 comes from", 1},
     {"index", KEY_INDEX, "u32|u33", 0, "Type of the address argument", 1},
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
-    {"strategy", KEY_STRATEGY,
-     "auto|window|two-windows|heap|few-windows|in-turn|immediate-bitmap|granule-table|granule-bitmap|"
-     "perm-table",
-     0, "Which check to use (auto: the cheapest exact one)", 1},
+    {"strategy", KEY_STRATEGY, "NAME", 0,
+     "Which check to use: auto (the cheapest that is exact), window, two-windows, heap, few-windows, "
+     "in-turn, "
+     "immediate-bitmap, granule-table, granule-bitmap, perm-table",
+     1},
     {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
      1},
     {"stale", KEY_STALE, "trust|check", 0, "Whether accessors compare their layout with the memory's", 1},
@@ -128,14 +133,22 @@ static bool is_choice(int key) {
     return option->key == key && option->arg != NULL && strchr(option->arg, '|') != NULL;
 }
 
+/* The place of the word among the choices of the option with this key. */
+static int accessor_choice_take(int key, const char *word) {
+    return key == KEY_STRATEGY ? choice_take("strategy", strategy_choices, word)
+                               : keyed_choice_take(accessor_options, key, word);
+}
+
 static error_t accessor_parse(int key, char *word, struct argp_state *state) {
     mf_accessor_options *options = state->input;
-    if (key == KEY_HOT)
+    if (key == ARGP_KEY_INIT)
+        command_offer("strategy", strategy_choices);
+    else if (key == KEY_HOT)
         hot_take(options, word);
     else if (key == ARGP_KEY_END)
         accessor_options_check(options);
-    else if (is_choice(key))
-        choice_store(options, key, keyed_choice_take(accessor_options, key, word));
+    else if (key == KEY_STRATEGY || is_choice(key))
+        choice_store(options, key, accessor_choice_take(key, word));
     else
         return ARGP_ERR_UNKNOWN;
     return 0;

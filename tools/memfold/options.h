@@ -54,6 +54,9 @@ bool accessor_options_agree(const given_accessors *asked, const mf_accessor_opti
  */
 int choice_take(const char *name, const char *choices, const char *word);
 
+/* The choices of --strategy. */
+extern const char strategy_choices[];
+
 /* Reads LAYOUT; otherwise prints why not and returns EXIT_BAD_INPUT. */
 int layout_read(const char *path, mf_layout_format format, mf_layout_file *file);
 

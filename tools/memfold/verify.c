@@ -1,7 +1,8 @@
-/* memfold verify: proves the machine code of every accessor. */
+/* memfold verify: proves the machine code of every accessor, and calls it. */
 #include "command.h"
 #include "options.h"
 #include "verify_object.h"
+#include "verify_sweep.h"
 
 #include <memfold/llvm_maker.h>
 #include <memfold/verify.h>
@@ -16,6 +17,7 @@ typedef struct verify_request {
     given_accessors accessors;
     int engine; /* place in verify_engines, or -1 while not given */
     const char *object_path;
+    sweep_options sweep;
 } verify_request;
 
 enum { KEY_ENGINE = 0x200, KEY_OBJECT };
@@ -31,6 +33,7 @@ static const struct argp_option verify_options[] = {
 
 /* An object says with which options it was made. */
 static void check_request(const verify_request *request) {
+    sweep_options_check(&request->sweep);
     if (request->object_path == NULL)
         accessor_options_check(&request->accessors.options);
     else if (request->engine >= 0)
@@ -38,6 +41,8 @@ static void check_request(const verify_request *request) {
     else if (strcmp(request->object_path, STANDARD_STREAM) == 0 &&
              strcmp(request->operands.values[0], STANDARD_STREAM) == 0)
         usage_error("LAYOUT and --object are both standard input");
+    else if (request->sweep.is_exhaustive || request->sweep.accessors != 0)
+        usage_error("--object is proved, and not called");
 }
 
 static error_t verify_parse(int key, char *word, struct argp_state *state) {
@@ -47,6 +52,7 @@ static error_t verify_parse(int key, char *word, struct argp_state *state) {
         command_init(state);
         state->child_inputs[0] = &request->accessors;
         state->child_inputs[1] = &request->format;
+        state->child_inputs[2] = &request->sweep;
         return 0;
     case KEY_ENGINE:
         request->engine = choice_take("engine", verify_engines, word);
@@ -60,13 +66,17 @@ static error_t verify_parse(int key, char *word, struct argp_state *state) {
 }
 
 static const char *const verify_operands[] = {"LAYOUT"};
-static const struct argp_child verify_children[] = {
-    {&given_accessor_argp, 0, NULL, 0}, {&format_argp, 0, NULL, 0}, {&help_argp, 0, NULL, 0}, {0}};
+static const struct argp_child verify_children[] = {{&given_accessor_argp, 0, NULL, 0},
+                                                    {&format_argp, 0, NULL, 0},
+                                                    {&sweep_argp, 0, NULL, 0},
+                                                    {&help_argp, 0, NULL, 0},
+                                                    {0}};
 static const struct argp verify_argp = {
     verify_options,
     verify_parse,
     "LAYOUT",
-    "Makes the accessors of a layout and proves their machine code against the contract, one line each.",
+    "Makes the accessors of a layout, proves their machine code against the contract, and calls them at "
+    "addresses, one line each.",
     verify_children,
     NULL,
     NULL};
@@ -97,19 +107,35 @@ static int verify_code(const mf_layout *layout, const verify_request *request, c
     return print_report(&report);
 }
 
-static int verify_layout(const mf_layout *layout, const verify_request *request) {
-    const mf_jit_config config = {.maker = request->engine == ENGINE_STENCIL ? NULL : mf_llvm_maker()};
+static const mf_code_maker *maker_of(const verify_request *request) {
+    return request->engine == ENGINE_STENCIL ? NULL : mf_llvm_maker();
+}
+
+/* Writes the exit code of the proofs. False if there is no code to prove, which has been said. */
+static bool prove_layout(const mf_layout *layout, const verify_request *request, int *result) {
+    const mf_jit_config config = {.maker = maker_of(request)};
     mf_jit *jit = NULL;
     mf_code *code = NULL;
     mf_diag diag = {0};
     mf_status status = mf_jit_create(&config, &jit, &diag);
     if (status == MF_OK)
         status = mf_jit_get(jit, layout, &request->accessors.options, &code, &diag);
-    int result =
+    *result =
         status == MF_OK ? verify_code(layout, request, code) : fail_diag(&diag, request->operands.values[0]);
     mf_code_release(code);
     mf_jit_destroy(jit);
-    return result;
+    return status == MF_OK;
+}
+
+/* What is found out by calls is printed whatever was proved. */
+static int verify_layout(const mf_layout *layout, const verify_request *request) {
+    int proved;
+    if (!prove_layout(layout, request, &proved))
+        return proved;
+    fflush(stdout);
+    int swept = verify_sweep(layout, &request->accessors.options, maker_of(request), &request->sweep,
+                             request->operands.values[0]);
+    return proved != 0 ? proved : swept;
 }
 
 int verify_main(int argc, char **argv) {

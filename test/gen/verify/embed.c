@@ -5,6 +5,7 @@
 // RUN: %cc -I%source/gen -I%S/lib -I%source/test/gen/embed/lib -isystem %llvm-include %s %S/lib/sample_layouts.c %source/test/gen/embed/lib/client.c -o %t %verify %gen && %t | FileCheck %s
 //
 // CHECK: accesses: {{[1-9][0-9][0-9]+}} proved
+// CHECK-NEXT: masks: {{[1-9][0-9]+}} proved
 // CHECK-NEXT: types: {{[1-9][0-9]+}} proved
 // CHECK-NEXT: ranges: {{[1-9][0-9]+}} proved
 // CHECK-NEXT: the wrong layout: refuted
@@ -328,8 +329,19 @@ static void try_copy(void) {
             }
 }
 
+/* What LLVM's passes might make of a mask. */
+static void try_masks(void) {
+    for (mf_strategy strategy = 0; strategy <= MF_STRATEGY_PERM_TABLE; strategy++)
+        for (mf_index index = 0; index <= MF_INDEX_U33; index++) {
+            const mf_accessor_options options = {
+                .strategy = strategy, .index = index, .spectre = MF_SPECTRE_MASK};
+            if (is_exact(SAMPLE_MANY, &options))
+                try_accesses(SAMPLE_MANY, &options, "default<O2>", ALL_ACCESSORS, false);
+        }
+}
+
 static void try_paged(void) {
-    for (uint32_t n = 0; n < 24; n++) {
+    for (uint32_t n = 0; n < 24; n += 1 + n % 2) {
         const mf_accessor_options options = {.backend = MF_BACKEND_X86_PAGED,
                                              .on_fault = (mf_on_fault)(n % 3),
                                              .order = (mf_order)(n / 3 % 2),
@@ -430,6 +442,8 @@ int main(void) {
     try_copy();
     try_paged();
     print_count("accesses");
+    try_masks();
+    print_count("masks");
     try_types();
     print_count("types");
     try_ranges();

@@ -55,8 +55,9 @@ static form form_of(const instruction *i) {
     f.operand_count = i->operand_count;
     for (uint8_t n = 0; n < i->operand_count; n++) {
         const operand *o = &i->operands[n];
-        bool is_short = o->kind == OPERAND_MEMORY && o->address_bytes == 4;
-        f.operands[n] = (uint8_t)(o->kind | o->bytes << 2 | o->is_high << 6 | is_short << 7);
+        uint32_t is_short = o->kind == OPERAND_MEMORY && o->address_bytes == 4;
+        uint32_t is_high = o->is_high;
+        f.operands[n] = (uint8_t)((uint32_t)o->kind | (uint32_t)o->bytes << 2 | is_high << 6 | is_short << 7);
     }
     return f;
 }

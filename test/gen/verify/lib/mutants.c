@@ -180,7 +180,8 @@ static void add_to_hole(const stencil_set *set, unsigned char *bytes) {
 }
 
 static void reach_wrong_entry(const stencil_set *set, unsigned char *bytes) {
-    bytes[find_hole(set, STENCIL_RELATIVE, STENCIL_PLACE_ENTRY + MF_RT_FAULT)] += sizeof(uint64_t);
+    bytes[find_hole(set, STENCIL_RELATIVE, (uint8_t)STENCIL_PLACE_ENTRY + (uint8_t)MF_RT_FAULT)] +=
+        sizeof(uint64_t);
 }
 
 static void exchange_addresses(const stencil_set *set, unsigned char *bytes) {
@@ -257,7 +258,7 @@ const mutant MUTANTS[] = {
     {"stale check dropped", SAMPLE_WINDOW, WITH(.stale = MF_STALE_CHECK), .change_plans = drop_stamp,
      .is_unswept = true},
     {"stale check of another layout", SAMPLE_WINDOW, WITH(.stale = MF_STALE_CHECK),
-     .change_plans = change_stamp, .is_unseen = true},
+     .change_plans = change_stamp},
     {"mask dropped", SAMPLE_WINDOW, WITH(.spectre = MF_SPECTRE_MASK), .change_plans = drop_mask,
      .is_unseen = true, .is_unswept = true},
     {"mask to the wrong place", SAMPLE_WINDOW, WITH(.spectre = MF_SPECTRE_MASK), .change_plans = mask_to_zero,

@@ -7,6 +7,7 @@
 #include <memfold/memory.h>
 #include <memfold/panic.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,9 +177,12 @@ static bool is_view_right(const replay *r) {
            v->layout_stamp == r->before.layout_stamp && v->guard == r->before.guard;
 }
 
+static uint64_t layout_stamp(const replay *r) {
+    return MF_LAYOUT_STAMP(mf_layout_fingerprint(r->layout), r->options->backend);
+}
+
 static bool must_panic(const replay *r) {
-    uint64_t stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(r->layout), r->options->backend);
-    return r->options->stale == MF_STALE_CHECK && r->example->layout_stamp != stamp;
+    return r->options->stale == MF_STALE_CHECK && r->example->layout_stamp != layout_stamp(r);
 }
 
 static bool is_right(replay *r) {
@@ -202,13 +206,16 @@ static bool is_right(replay *r) {
 
 /* ---- A process of its own ---- */
 
+/* The layout that a stale accessor says it was made for. */
+static char expected_stamp[64];
+
 static void end_by_panic(const char *message) {
-    (void)message;
-    _exit(PANICKED);
+    _exit(strstr(message, expected_stamp) != NULL ? PANICKED : WRONG);
 }
 
 MF_NORETURN static void be_process(replay *r) {
     alarm(2);
+    snprintf(expected_stamp, sizeof expected_stamp, "made for layout 0x%" PRIx64, layout_stamp(r));
     mf_panic_hook_set(end_by_panic);
     make_memory(r);
     make_reference(r);
