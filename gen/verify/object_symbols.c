@@ -41,7 +41,7 @@ static bool has_form(const entry *e, unsigned binding, unsigned type, unsigned v
     return e->symbol.st_info == ELF64_ST_INFO(binding, type) && e->symbol.st_other == visibility;
 }
 
-/* `rest` if `name` is the prefix, '_' and that. */
+/* What follows the prefix and '_' in `name`, or NULL. */
 static const char *behind_prefix(const object *o, const char *name) {
     size_t length = strlen(o->note.prefix);
     bool is_ours = strncmp(name, o->note.prefix, length) == 0 && name[length] == '_';
@@ -70,7 +70,7 @@ static mf_status take_start(object *o, const entry *e, object_section section, u
     return MF_OK;
 }
 
-/* `*found` is false if the section is none where the list has symbols. */
+/* The section that the symbol is in, or OBJECT_SECTION_COUNT if it is none of the list. */
 static object_section section_of(const object *o, const entry *e) {
     object_section section = 0;
     while (section < OBJECT_SECTION_COUNT &&
