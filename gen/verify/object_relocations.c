@@ -98,12 +98,21 @@ static uint64_t target_address(const object *o, const object_symbol *symbol) {
     }
 }
 
+/*
+ * The fault's entry keeps registers that the dynamic linker's resolver does not (abi.h), so it is called
+ * through the offset table, and it alone: a procedure linkage table may bind lazily.
+ */
+static bool is_bound_right(uint32_t type, const object_symbol *symbol) {
+    bool is_by_word = type == R_X86_64_GOTPCRELX;
+    return symbol->kind != OBJECT_RUNTIME || is_by_word == (symbol->entry == MF_RT_FAULT);
+}
+
 static bool is_allowed(object_section section, uint32_t type, const object_symbol *symbol) {
     for (size_t i = 0; i < sizeof RULES / sizeof RULES[0]; i++) {
         const relocation_rule *rule = &RULES[i];
         bool is_target = symbol->kind != OBJECT_PLACE || symbol->section == rule->target;
         if (rule->section == section && rule->type == type && rule->kind == symbol->kind && is_target)
-            return true;
+            return is_bound_right(type, symbol);
     }
     return false;
 }

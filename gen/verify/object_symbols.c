@@ -41,7 +41,7 @@ static bool has_form(const entry *e, unsigned binding, unsigned type, unsigned v
     return e->symbol.st_info == ELF64_ST_INFO(binding, type) && e->symbol.st_other == visibility;
 }
 
-/* `rest` if `name` is the prefix, '_' and that. */
+/* What follows the prefix and '_' in `name`, or NULL. */
 static const char *behind_prefix(const object *o, const char *name) {
     size_t length = strlen(o->note.prefix);
     bool is_ours = strncmp(name, o->note.prefix, length) == 0 && name[length] == '_';
@@ -70,7 +70,7 @@ static mf_status take_start(object *o, const entry *e, object_section section, u
     return MF_OK;
 }
 
-/* `*found` is false if the section is none where the list has symbols. */
+/* The section that the symbol is in, or OBJECT_SECTION_COUNT if it is none of the list. */
 static object_section section_of(const object *o, const entry *e) {
     object_section section = 0;
     while (section < OBJECT_SECTION_COUNT &&
@@ -178,24 +178,6 @@ static mf_status take_symbol(object *o, const used_bytes *used, size_t number, b
     return e.symbol.st_shndx == SHN_UNDEF ? take_undefined(o, &e) : take_defined(o, &e);
 }
 
-static const char *name_of(const object *o, size_t number) {
-    const Elf64_Shdr *header = &o->file.sections[o->sections[OBJECT_SYMBOLS]];
-    Elf64_Sym symbol;
-    memcpy(&symbol, elf_file_bytes(&o->file, o->sections[OBJECT_SYMBOLS]) + number * sizeof symbol,
-           sizeof symbol);
-    return elf_file_string(&o->file, header->sh_link, symbol.st_name);
-}
-
-/* A name twice is one too many of what is on the lists. */
-static mf_status check_twice(const object *o) {
-    for (size_t i = 1; i < o->symbol_count; i++)
-        for (size_t j = 1; j < i; j++)
-            if (*name_of(o, i) != '\0' && strcmp(name_of(o, i), name_of(o, j)) == 0)
-                return object_refuse(o, OBJECT_SYMBOLS, i, "symbols %zu and %zu are both '%.64s'", j, i,
-                                     name_of(o, i));
-    return MF_OK;
-}
-
 static mf_status check_functions(const object *o) {
     bool has_table = o->sections[OBJECT_ENTRIES] != 0;
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
@@ -238,8 +220,6 @@ static mf_status take_symbols(object *o, const used_bytes *used) {
     mf_status status = MF_OK;
     for (size_t i = 0; i < o->symbol_count && status == MF_OK; i++)
         status = take_symbol(o, used, i, i < header->sh_info);
-    if (status == MF_OK)
-        status = check_twice(o);
     if (status == MF_OK)
         status = check_functions(o);
     if (o->file.names == o->sections[OBJECT_STRINGS])

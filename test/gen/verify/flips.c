@@ -6,6 +6,9 @@
 //
 // The long run tries every bit of every object: MEMFOLD_TEST_FLIPS=all, with the same arguments.
 //
+// What crashes in a process of its own would be the sanitizer's to report.
+// UNSUPPORTED: sanitizer
+//
 // CHECK:      window: [[#]] flips: [[#]] refused, [[#]] refuted
 // CHECK:      windows in turn: [[#]] flips
 // CHECK:      granule table: [[#]] flips

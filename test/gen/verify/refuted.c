@@ -36,13 +36,9 @@
 #include "verify/code.h"
 
 #include "rerun.h"
-#include "scenes.h"
-
-#include <memfold/jit.h>
+#include "written.h"
 
 #include <string.h>
-
-static mf_jit *jit;
 
 /* What code is made for, and what it is held to: layouts and options. */
 typedef struct subject {
@@ -50,21 +46,17 @@ typedef struct subject {
     mf_accessor_options options;
 } subject;
 
-static mf_code *make_code(const subject *s) {
+static void make_code(const subject *s, written *w) {
     mf_layout *layout = scene_layout(&s->scene);
-    mf_code *code;
-    mf_diag diag;
-    mf_status status = mf_jit_get(jit, layout, &s->options, &code, &diag);
-    scene_must(status == MF_OK, status == MF_OK ? "" : diag.message);
+    written_init(w, layout, &s->options);
     mf_layout_release(layout);
-    return code;
 }
 
 /* The words before the colon: what is wrong. */
 static void print_refuted(const subject *made, const subject *held, const mf_layout *layout,
-                          const mf_code *code, const mf_verify_result *result) {
+                          const written *code, const mf_verify_result *result) {
     const mf_counterexample *e = &result->counterexample;
-    mf_accessor_fn *function = mf_accessors_member(mf_code_accessors(code), result->id);
+    mf_accessor_fn *function = mf_accessors_member(&code->accessors, result->id);
     bool can_run = held->options.base == MF_BASE_VIEW && made->options.on_fault == MF_ON_FAULT_RETURN &&
                    held->options.on_fault == MF_ON_FAULT_RETURN && held->options.policy == MF_POLICY_PERMS &&
                    held->options.stale == MF_STALE_TRUST;
@@ -80,22 +72,22 @@ static void print_refuted(const subject *made, const subject *held, const mf_lay
 }
 
 static void check(const char *name, const subject *made, const subject *held, mf_accessor_id id) {
-    mf_code *code = make_code(made);
+    written code;
+    make_code(made, &code);
     mf_layout *layout = scene_layout(&held->scene);
-    const mf_verify_subject subject = {.accessors = mf_code_accessors(code)};
     static mf_verify_report report;
-    scene_must(mf_verify_accessors(layout, &held->options, &subject, NULL, &report, NULL) == MF_OK,
+    scene_must(mf_verify_accessors(layout, &held->options, &code.subject, NULL, &report, NULL) == MF_OK,
                "mf_verify_accessors");
     const mf_verify_result *result = &report.results[id];
     printf("%s, %s: ", name, mf_accessor_info_get(id)->name);
     if (result->verdict == MF_VERDICT_REFUTED)
-        print_refuted(made, held, layout, code, result);
+        print_refuted(made, held, layout, &code, result);
     else
         printf("%s%s%s\n", mf_verdict_name(result->verdict),
                result->verdict == MF_VERDICT_NOT_PROVED ? ": " : "", result->reason);
     fflush(stdout);
     mf_layout_release(layout);
-    mf_code_release(code);
+    written_fini(&code);
 }
 
 /* ---- Other layouts ---- */
@@ -189,24 +181,22 @@ static void check_other_options(void) {
 /* A solver that may use next to no memory does not answer, and nothing is proved then. */
 static void check_limits(void) {
     const subject s = {many(16), {.strategy = MF_STRATEGY_IMMEDIATE_BITMAP}};
-    mf_code *code = make_code(&s);
+    written code;
+    make_code(&s, &code);
     mf_layout *layout = scene_layout(&s.scene);
-    const mf_verify_subject subject = {.accessors = mf_code_accessors(code)};
     const mf_verify_limits limits = {.memory_mib = 1};
     static mf_verify_report report;
-    scene_must(mf_verify_accessors(layout, &s.options, &subject, &limits, &report, NULL) == MF_OK,
+    scene_must(mf_verify_accessors(layout, &s.options, &code.subject, &limits, &report, NULL) == MF_OK,
                "mf_verify_accessors");
     printf("with 1 MiB: %s: %s\n", mf_verdict_name(report.results[MF_STORE_U64].verdict),
            report.results[MF_STORE_U64].reason);
     mf_layout_release(layout);
-    mf_code_release(code);
+    written_fini(&code);
 }
 
 int main(void) {
-    scene_must(mf_jit_create(NULL, &jit, NULL) == MF_OK, "mf_jit_create");
     check_other_layouts();
     check_other_options();
     check_limits();
-    mf_jit_destroy(jit);
     return 0;
 }

@@ -16,14 +16,9 @@
  * CHECK-NEXT: the permission table: {{.*}} page 0x{{[0-9a-f]+}} {{none|ro|rw}}
  * CHECK-NEXT: cut to: load_u
  */
-#include "scenes.h"
-
-#include <memfold/jit.h>
-#include <memfold/verify.h>
+#include "written.h"
 
 #include <string.h>
-
-static mf_jit *jit;
 
 /* What is found of one accessor that is made for one layout and options, and held to others. */
 static mf_verify_result find(const scene *made, const mf_accessor_options *made_options, const scene *held,
@@ -31,12 +26,11 @@ static mf_verify_result find(const scene *made, const mf_accessor_options *made_
     static mf_verify_report report;
     mf_layout *made_layout = scene_layout(made);
     mf_layout *held_layout = scene_layout(held);
-    mf_code *code;
-    scene_must(mf_jit_get(jit, made_layout, made_options, &code, NULL) == MF_OK, "mf_jit_get");
-    const mf_verify_subject subject = {.accessors = mf_code_accessors(code)};
-    scene_must(mf_verify_accessors(held_layout, held_options, &subject, NULL, &report, NULL) == MF_OK,
+    written code;
+    written_init(&code, made_layout, made_options);
+    scene_must(mf_verify_accessors(held_layout, held_options, &code.subject, NULL, &report, NULL) == MF_OK,
                "mf_verify_accessors");
-    mf_code_release(code);
+    written_fini(&code);
     mf_layout_release(made_layout);
     mf_layout_release(held_layout);
     return report.results[id];
@@ -50,7 +44,6 @@ int main(void) {
     const mf_accessor_options big = {.strategy = MF_STRATEGY_PERM_TABLE, .endian = MF_BIG_ENDIAN};
     char text[2048];
     char small[7];
-    scene_must(mf_jit_create(NULL, &jit, NULL) == MF_OK, "mf_jit_create");
     mf_verify_result result = find(&two_pages, &plain, &one_page, &plain, MF_LOAD_U32);
     size_t length = mf_verify_print(&result, text, sizeof text);
     scene_must(length == strlen(text) && length == mf_verify_print(&result, NULL, 0), "the length");
@@ -62,6 +55,5 @@ int main(void) {
     printf("the permission table: %.*s\n", (int)strcspn(pages, "\n"), pages);
     scene_must(mf_verify_print(&result, small, sizeof small) == length, "the length");
     printf("cut to: %s\n", small);
-    mf_jit_destroy(jit);
     return 0;
 }
