@@ -4,7 +4,8 @@
 //
 // RUN: %cc -I%source/gen -I%S/lib -I%llvm-include %s %S/lib/mutants.c %S/lib/mutant_maker.c %S/lib/replay.c %S/lib/sample_layouts.c %source/test/lib/reference.c -o %t %verify %gen && %t | FileCheck %s
 //
-// What destroys its process on purpose, dozens of times, ends otherwise under a sanitizer; what is made stays.
+// What destroys its process on purpose, dozens of times, ends otherwise under a sanitizer; what is made
+// stays.
 //
 // UNSUPPORTED: sanitizer
 //
