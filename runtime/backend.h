@@ -43,9 +43,10 @@ typedef struct backend_ops {
     bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
 
     /*
-     * The pages, where the memory has image pages or had, are a mapping of these bytes (os.h), or zero, with
+     * The pages, inside one shared run of an image, are a mapping of these bytes (os.h), or zero, with
      * `perm`. False: they are as they were.
      */
+    bool maps_parts; /* of one permission each; else whole runs, because the host's pages may be larger */
     bool (*map_image)(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
     bool (*map_zero)(mf_memory *memory, page_run run, mf_perm perm);
 

@@ -7,6 +7,7 @@
 #include "live_layout.h"
 #include "memory_impl.h"
 #include "os.h"
+#include "rewrite.h"
 #include "sharing.h"
 
 #include <string.h>
@@ -184,23 +185,8 @@ static bool copy_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
 
 /* ---- Reset --------------------------------------------------------------------------------- */
 
-typedef struct restore_job {
-    mf_memory *memory;
-    uint32_t pages;   /* so many have been overwritten */
-    uint32_t stopped; /* where there were too many; MF_SPACE_PAGES: nowhere */
-    bool may_stop;
-} restore_job;
-
 static bool restore_written(void *context, size_t offset, size_t bytes, bool is_certain) {
-    restore_job *job = context;
-    page_run run = page_run_of(offset, bytes);
-    job->pages += run.end - run.first;
-    if (job->may_stop && job->pages > KEPT_PAGES_MAX) {
-        job->stopped = run.first;
-        return false;
-    }
-    image_restore(job->memory->image, job->memory->view.base, run, !is_certain);
-    return true;
+    return rewrite_add(context, page_run_of(offset, bytes), is_certain);
 }
 
 static bool restore_part(void *context, page_run part) {
@@ -217,9 +203,10 @@ static page_run droppable(uint32_t first, page_run pages) {
 }
 
 static void drop_rest(mf_memory *memory, page_run rest) {
-    restore_job by_hand = {.memory = memory, .stopped = MF_SPACE_PAGES};
+    rewrite by_hand = {.memory = memory};
     if (!os_drop(memory->view.base + page_bytes(rest.first), page_bytes(rest.end - rest.first)))
         memory->ops->visit_written(memory, restore_written, &by_hand);
+    rewrite_finish(&by_hand);
     sharing_visit_unshared(memory, rest, restore_part, memory);
 }
 
@@ -230,13 +217,14 @@ static bool copy_rebuild(mf_memory *memory) {
         memory_restore_small(memory, &pages, 1);
         return true;
     }
-    restore_job job = {.memory = memory, .stopped = MF_SPACE_PAGES, .may_stop = true};
+    rewrite r = {.memory = memory, .has_limit = true};
     if (memory->has_lost_pages)
         sharing_return(memory);
-    memory->ops->visit_written(memory, restore_written, &job);
-    memory->written_pages = job.pages;
-    if (job.stopped != MF_SPACE_PAGES)
-        drop_rest(memory, droppable(job.stopped, pages));
+    memory->ops->visit_written(memory, restore_written, &r);
+    rewrite_finish(&r);
+    memory->written_pages = r.pages;
+    if (r.has_stopped)
+        drop_rest(memory, droppable(r.stopped, pages));
     if (memory->has_lost_pages) {
         sharing_visit_unshared(memory, pages, restore_part, memory);
         sharing_visit_foreign(memory, restore_part, memory);

@@ -82,7 +82,8 @@ static shared_file *open_file(size_t bytes) {
     file->descriptor = create_memory_file();
     if (file->descriptor >= 0 && ftruncate(file->descriptor, (off_t)bytes) == 0 &&
         fcntl(file->descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0) {
-        void *space = mmap(NULL, bytes, PROT_READ, MAP_SHARED, file->descriptor, 0);
+        /* Not shared: the kernel would count that as one that can become writable, and seal nothing. */
+        void *space = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, file->descriptor, 0);
         file->bytes = space != MAP_FAILED ? space : NULL;
     }
     if (file->bytes != NULL)

@@ -33,12 +33,22 @@ void sharing_clone(mf_memory *memory, const mf_memory *from) {
 
 /* ---- Changes of mappings ------------------------------------------------------------------- */
 
+/* The next part of a run by the permissions of creation, or all of it. */
+static bool next_part(const mf_memory *memory, layout_walk *walk, page_run *part, mf_perm *perm) {
+    if (memory->ops->maps_parts)
+        return layout_walk_next(walk, part, perm);
+    *part = walk->rest;
+    *perm = MF_PERM_RW;
+    walk->rest.first = walk->rest.end;
+    return !run_is_empty(*part);
+}
+
 /* The mapping goes, part by part; parts that the host keeps stay. */
 static void forget_run(mf_memory *memory, page_run run) {
     layout_walk walk = layout_walk_begin(memory->start, run);
     page_run part;
     mf_perm perm;
-    while (layout_walk_next(&walk, &part, &perm))
+    while (next_part(memory, &walk, &part, &perm))
         if (backed_reserve(&memory->backed, 1) && memory->ops->map_zero(memory, part, perm))
             backed_remove(&memory->backed, part);
 }
@@ -47,7 +57,7 @@ static void share_run(mf_memory *memory, page_run run) {
     layout_walk walk = layout_walk_begin(memory->start, run);
     page_run part;
     mf_perm perm;
-    while (layout_walk_next(&walk, &part, &perm))
+    while (next_part(memory, &walk, &part, &perm))
         map_run(memory, part, perm, memory->image);
 }
 
@@ -84,7 +94,8 @@ void sharing_adopt(mf_memory *memory, const mf_image *image) {
     for (size_t i = 0; i < image->run_count; i++) {
         page_run rest = image->runs[i].pages;
         while (image->runs[i].is_shared && rest.first < rest.end) {
-            page_run part = perms_next_run(memory->table.perms, &rest);
+            page_run part = memory->ops->maps_parts ? perms_next_run(memory->table.perms, &rest) : rest;
+            rest.first = part.end;
             adopt_run(memory, part, (mf_perm)memory->table.perms[part.first], image);
         }
     }

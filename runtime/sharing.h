@@ -8,13 +8,6 @@
 #include "memory_impl.h"
 
 /*
- * A reset gives written pages back to the host beyond so many, and overwrites those before, which stays
- * faster: dropped pages have to come back one by one. It is for the memory that a guest keeps which was large
- * once.
- */
-#define KEPT_PAGES_MAX 2048
-
-/*
  * Reset looks at so few pages one by one, if they are all that can have other bytes, and does not ask the
  * host which have been written: it makes no system call then.
  */

@@ -97,7 +97,7 @@ reference = f"{lib}/reference.c {lib}/reference_compare.c {lib}/engines.c"
 # What abuse/lib/refuse_calls.c and refuse_llvm.c can let fail.
 refused_calls = (
     "malloc calloc realloc strdup strndup free tsearch mmap munmap mprotect mremap madvise open close read pread fstat ioctl "
-    "fopen sigaction pthread_atfork memfd_create ftruncate syscall"
+    "fopen sigaction pthread_atfork memfd_create ftruncate fallocate fcntl syscall"
 )
 refused_llvm = (
     "LLVMGetTargetFromTriple LLVMTargetMachineEmitToMemoryBuffer LLVMOrcCreateLLJIT LLVMOrcJITDylibDefine "

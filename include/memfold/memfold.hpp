@@ -3,7 +3,7 @@
  * All of it is inline and calls the C functions, whose headers say what each does; what is here is only how
  * C++ holds it.
  *
- * An owner (layout, image, layout_builder, memory, jit, code) is moved, not copied. `get` borrows the C
+ * An owner (layout, image, layout_builder, memory, pool, jit, code) is moved, not copied. `get` borrows the C
  * pointer for every function of the C headers, `release` hands it out, and an owner made of a pointer takes
  * it.
  *
@@ -446,6 +446,11 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
     explicit memory(const layout &pages, mf_backend backend = MF_BACKEND_COPY) {
         create(pages.get(), nullptr, config_of(backend));
     }
+
+    /* One that begins where another has been frozen. */
+    explicit memory(const image &frozen, mf_backend backend = MF_BACKEND_COPY) {
+        create(nullptr, frozen.get(), config_of(backend));
+    }
     memory(const layout &pages, const image &content, mf_backend backend = MF_BACKEND_COPY) {
         create(pages.get(), content.get(), config_of(backend));
     }
@@ -458,6 +463,11 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
         mf_memory *made = nullptr;
         detail::attempt([&](mf_diag *diag) { return mf_memory_clone(get(), &made, diag); });
         return memory(made);
+    }
+    image freeze() {
+        mf_image *made = nullptr;
+        detail::attempt([&](mf_diag *diag) { return mf_memory_freeze(get(), &made, diag); });
+        return image(made);
     }
     void reset() {
         detail::attempt([&](mf_diag *diag) { return mf_memory_reset(get(), diag); });
@@ -531,6 +541,79 @@ class thread_view {
   private:
     mf_view attached_;
 };
+
+/* ---- Pools --------------------------------------------------------------------------------- */
+
+#ifdef MEMFOLD_POOL_H
+
+/* A pool of memories. It outlives its leases. */
+class pool : public owner<mf_pool, mf_pool_destroy> {
+  public:
+    explicit pool(mf_pool *taken) noexcept : owner(taken) {
+    }
+
+    /* A memory that goes back to its pool instead of being destroyed. It is moved, not copied. */
+    class lease {
+      public:
+        lease(pool &from, memory &&taken) noexcept : pool_(from.get()), memory_(std::move(taken)) {
+        }
+        lease(lease &&other) noexcept = default;
+        lease &operator=(lease &&other) noexcept {
+            std::swap(pool_, other.pool_);
+            std::swap(memory_, other.memory_);
+            return *this;
+        }
+        ~lease() {
+            mf_pool_give(pool_, memory_.release());
+        }
+        memory &operator*() noexcept {
+            return memory_;
+        }
+        memory *operator->() noexcept {
+            return &memory_;
+        }
+
+      private:
+        mf_pool *pool_;
+        memory memory_;
+    };
+
+    /* What is kept is destroyed; how much there is. */
+    void trim() noexcept {
+        mf_pool_trim(get());
+    }
+    mf_pool_kept count() const noexcept {
+        return mf_pool_count(get());
+    }
+
+#ifdef __cpp_exceptions
+    explicit pool(const mf_pool_config &config = {}) {
+        detail::attempt([&](mf_diag *diag) { return mf_pool_create(&config, put(), diag); });
+    }
+
+    /* A memory as it is created of them, until the lease ends. */
+    lease take(const layout &pages, const image &content) {
+        return take(pages.get(), content.get());
+    }
+    lease take(const layout &pages) {
+        return take(pages.get(), nullptr);
+    }
+    lease take(const image &frozen) {
+        return take(nullptr, frozen.get());
+    }
+
+  private:
+    lease take(const mf_layout *pages, const mf_image *content) {
+        mf_memory *taken = nullptr;
+        detail::attempt([&](mf_diag *diag) { return mf_pool_take(get(), pages, content, &taken, diag); });
+        return lease(*this, memory(taken));
+    }
+#else
+    pool() noexcept = default;
+#endif
+};
+
+#endif
 
 /* ---- The jit ------------------------------------------------------------------------------- */
 

@@ -122,8 +122,9 @@ typedef struct mf_memory_config {
  * the CPU touches while it has predicted a check wrongly may be another memory's (options.h, spectre = mask).
  * On x86_paged it refuses the same and saves nothing.
  *
- * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
- * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
+ * Writes a new memory with the pages of `layout` (NULL: no page, no heap; or, for an image of
+ * mf_memory_freeze, what was frozen) and the bytes of `image` (NULL: all zero), of which it keeps references.
+ * Bytes that the image gives to pages without permission are
  * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
  * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, empty_range
  * or index, MF_OVERFLOW if a region, an image's byte or the heap's maximum lies past max_bytes (the
@@ -135,15 +136,21 @@ typedef struct mf_memory_config {
  * unmap and sbrk follow what was touched too, also in locked memory and where the host takes no pages back.
  * What hosts do beyond that:
  *
- *   - Where madvise is refused, written pages are overwritten instead. A reset of x86_paged after map_region,
- *     protect or unmap does not, and is MF_OUT_OF_MEMORY there.
+ *   - Memories hold the pages of an image once among them: runs of 64 KiB and more are mapped, at most 64 of
+ * an image, and a page is copied when it is written. The rest of the image is copied when a memory is made,
+ *     and so are those runs where memory files or mappings are refused. An image takes at most one descriptor
+ *     for each 4 MiB, small ones share one; all memories of a process share one for the page map. They are
+ * the library's and close on exec.
+ *   - A huge page that was written anywhere counts as 512 written pages.
+ *   - Where madvise is refused, written pages are overwritten instead.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
  *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
  *     policy lets accesses through there; for x86_paged the read-write pages. MF_OUT_OF_MEMORY beyond them.
  *   - mlockall(MCL_FUTURE) commits, and counts against RLIMIT_MEMLOCK, all of that at once; with MCL_ONFAULT
  *     only what is touched.
- *   - A clone without /proc/self/pagemap asks mincore. While anything is swapped out, or without both, it
- * reads every page below the end, which takes time, and memory on kernels that have no page of zeros.
+ *   - Clone, reset and freeze ask the page map (/proc/self/pagemap) which pages were written: by one system
+ *     call since Linux 6.7. Without it they ask mincore. While anything is swapped out, or without both, they
+ *     read every page below the end, which takes time, and memory on kernels that have no page of zeros.
  *   - copy works with host pages of any size up to 64 KiB, and commits whole ones; x86_paged is
  *     MF_INVALID_ARGUMENT where they are not 4096 bytes.
  */
@@ -157,15 +164,18 @@ void mf_memory_destroy(mf_memory *memory);
 
 /*
  * Writes an independent memory: same backend, bytes, permissions and heap top; the same creation state, so
- * that reset gives both the same. Its fault record is clear and it has no further views. The caller owns it.
+ * that reset gives both the same. What has been written since creation, or since the last freeze, is copied,
+ * and the image's pages are shared; who clones a memory that has written much freezes it first. Its fault
+ * record is clear and it has no further views. The caller owns it.
  * Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 
 /*
  * The memory is as it was created: permissions, bytes, heap top. The fault record of every view is clear;
- * views stay attached. If the layout had changed since, accessors must be asked for again. MF_OUT_OF_MEMORY,
- * and then nothing has changed; never on the copy backend.
+ * views stay attached. If the layout had changed since, accessors must be asked for again. Takes as long as
+ * what was written is large: up to 8 MiB of it is overwritten and stays resident, more goes back to the host.
+ * MF_OUT_OF_MEMORY, and then nothing has changed; never on the copy backend.
  */
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag);
 

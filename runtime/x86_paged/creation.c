@@ -8,6 +8,7 @@
  * moment before.
  */
 #include "layout_walk.h"
+#include "rewrite.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
 #include "x86_paged/map.h"
@@ -127,31 +128,18 @@ bool paged_build(mf_memory *memory) {
 /* ---- Reset of a memory that has only grown ------------------------------------------------- */
 
 typedef struct writable_job {
-    mf_memory *memory;
-    size_t next;    /* the first window of stores that ends above what has been visited */
-    uint32_t pages; /* so many have been overwritten */
-    uint32_t stopped;
-    bool may_stop;
+    rewrite rewrite;
+    size_t next; /* the first window of stores that ends above what has been visited */
 } writable_job;
-
-static bool restore_writable_part(writable_job *job, page_run part, bool is_certain) {
-    job->pages += part.end - part.first;
-    if (job->may_stop && job->pages > KEPT_PAGES_MAX) {
-        job->stopped = part.first;
-        return false;
-    }
-    image_restore(job->memory->image, job->memory->view.base, part, !is_certain);
-    return true;
-}
 
 static bool restore_writable(void *context, size_t offset, size_t bytes, bool is_certain) {
     writable_job *job = context;
-    const mf_layout *layout = job->memory->start;
+    const mf_layout *layout = job->rewrite.memory->start;
     page_run run = page_run_of(offset, bytes);
     for (; job->next < layout->window_count[MF_STORE]; job->next++) {
         page_run window = layout->windows[MF_STORE][job->next];
         page_run part = run_common(window, run);
-        if (!run_is_empty(part) && !restore_writable_part(job, part, is_certain))
+        if (!run_is_empty(part) && !rewrite_add(&job->rewrite, part, is_certain))
             return false;
         if (window.end > run.end)
             return true;
@@ -173,8 +161,10 @@ static void drop_writable(mf_memory *memory, uint32_t first) {
         page_run part = run_common(layout->windows[MF_STORE][i], (page_run){first, MF_SPACE_PAGES});
         is_dropped &= run_is_empty(part) || map_drop(memory->paged.map, part);
     }
+    writable_job by_hand = {.rewrite = {.memory = memory}};
     if (!is_dropped)
-        memory->ops->visit_written(memory, restore_writable, &(writable_job){.memory = memory});
+        memory->ops->visit_written(memory, restore_writable, &by_hand);
+    rewrite_finish(&by_hand.rewrite);
     for (size_t i = 0; i < layout->window_count[MF_STORE]; i++) {
         page_run part = run_common(layout->windows[MF_STORE][i], (page_run){first, MF_SPACE_PAGES});
         sharing_visit_unshared(memory, part, restore_unshared, memory);
@@ -197,7 +187,7 @@ static bool is_small(const mf_memory *memory) {
 static bool rebuild_grown(mf_memory *memory) {
     uint64_t start_end = page_ceil(memory->start_top);
     page_run heap = page_run_of(start_end, memory->view.heap_end - start_end);
-    writable_job job = {.memory = memory, .stopped = MF_SPACE_PAGES, .may_stop = true};
+    writable_job job = {.rewrite = {.memory = memory, .has_limit = true}};
     if (!host_pages_set(memory, heap, MF_PERM_NONE))
         return false;
     if (!map_drop(memory->paged.map, heap) && !host_pages_zero_by_hand(memory, heap, MF_PERM_NONE))
@@ -207,9 +197,10 @@ static bool rebuild_grown(mf_memory *memory) {
         return true;
     }
     memory->ops->visit_written(memory, restore_writable, &job);
-    memory->written_pages = job.pages;
-    if (job.stopped != MF_SPACE_PAGES)
-        drop_writable(memory, job.stopped);
+    rewrite_finish(&job.rewrite);
+    memory->written_pages = job.rewrite.pages;
+    if (job.rewrite.has_stopped)
+        drop_writable(memory, job.rewrite.stopped);
     return true;
 }
 

@@ -75,8 +75,8 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
  * the image has no bytes there.
  */
 static bool grow(mf_memory *memory, page_run run) {
-    bool is_zero = memory->paged.only_grown && !sharing_has_image(memory, run) &&
-                   !backed_has_any(&memory->backed, run);
+    bool is_zero =
+        memory->paged.only_grown && !sharing_has_image(memory, run) && !backed_has_any(&memory->backed, run);
     if (is_zero)
         return host_pages_set(memory, run, MF_PERM_RW);
     if (!backed_reserve(&memory->backed, 1) || !map_renew(memory->paged.map, run))
@@ -205,6 +205,7 @@ static const backend_ops ops = {
     .clone = paged_clone,
     .rebuild = paged_rebuild,
     .reuse = paged_reuse,
+    .maps_parts = true,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,
     .visit_written = paged_visit_written,

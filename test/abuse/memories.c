@@ -18,6 +18,10 @@
  * CHECK-NEXT: copy sbrk over hidden bytes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy reset after growth: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy reset after changes: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy unmap shared: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy freeze: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy freeze and reset: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy create frozen: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy layout: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy destroy: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged create: {{[1-9][0-9]*}} calls
@@ -31,6 +35,10 @@
  * CHECK-NEXT: x86_paged sbrk over hidden bytes: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged reset after growth: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged reset after changes: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged unmap shared: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged freeze: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged freeze and reset: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged create frozen: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged layout: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged destroy: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: nothing was left behind
@@ -52,6 +60,7 @@ typedef struct scene {
     mf_memory *made; /* by create and clone */
     mf_layout *layout;
     mf_image *image;
+    mf_image *frozen;
     mf_layout *asked;
 } scene;
 
@@ -70,6 +79,14 @@ static void both_map(mf_layout_builder *builder, reference *r, uint32_t page, ui
                                 &unused) == MF_OK);
 }
 
+/* Long enough to be a mapping of the image, read-only and read-write. */
+static void both_map_shared(mf_layout_builder *builder, reference *r) {
+    static char text[12 * MF_PAGE_SIZE + 1];
+    memset(text, 's', sizeof text - 1);
+    both_map(builder, r, 34, 12, MF_READ_ONLY, text);
+    both_map(builder, r, 46, 12, MF_READ_WRITE, text);
+}
+
 /*
  * Pages 0 and 1 read-only, 2 and 5 read-write, a byte of the image in page 4 without permission, a heap. So
  * many pages above it that a reset does not look at all of them.
@@ -81,6 +98,7 @@ static void describe(scene *s) {
     both_map(builder, s->reference, 0, 2, MF_READ_ONLY, "abc");
     both_map(builder, s->reference, 2, 1, MF_READ_WRITE, "xyz");
     both_map(builder, s->reference, 5, 1, MF_READ_WRITE, "");
+    both_map_shared(builder, s->reference);
     both_map(builder, s->reference, 64, 100, MF_READ_WRITE, "");
     expect_ok(mf_layout_builder_set_bytes(builder, 4 * PAGE, "h", 1, NULL));
     reference_poke(s->reference, 4 * PAGE, 'h');
@@ -121,6 +139,7 @@ static void open_scene(scene *s, bool changed) {
     expect_ok(mf_memory_create(s->layout, s->image, backend, &s->memory, NULL));
     both_write(s, 2 * PAGE + 7, "in use");
     both_write(s, 5 * PAGE, "too");
+    both_write(s, 50 * PAGE, "copied");
     both_sbrk(s, PAGE + 5);
     both_write(s, HEAP_PAGE * PAGE, "heap");
     if (changed) {
@@ -134,6 +153,7 @@ static void close_scene(scene *s) {
     mf_memory_destroy(s->made);
     mf_layout_release(s->layout);
     mf_image_release(s->image);
+    mf_image_release(s->frozen);
     mf_layout_release(s->asked);
     reference_destroy(s->reference);
 }
@@ -251,6 +271,29 @@ static void follow_reset(scene *s) {
     reference_reset(s->reference);
 }
 
+static mf_status perform_unmap_shared(scene *s, mf_diag *diag) {
+    return mf_memory_unmap(s->memory, 30 * PAGE, 20 * PAGE, diag);
+}
+
+static void follow_unmap_shared(scene *s) {
+    uint64_t unused;
+    reference_unmap(s->reference, 30 * PAGE, 20 * PAGE, &unused);
+}
+
+static mf_status perform_freeze(scene *s, mf_diag *diag) {
+    return mf_memory_freeze(s->memory, &s->frozen, diag);
+}
+
+static mf_status perform_freeze_and_reset(scene *s, mf_diag *diag) {
+    mf_status status = s->frozen == NULL ? mf_memory_freeze(s->memory, &s->frozen, diag) : MF_OK;
+    return status == MF_OK ? mf_memory_reset(s->memory, diag) : status;
+}
+
+static mf_status perform_thaw(scene *s, mf_diag *diag) {
+    mf_status status = s->frozen == NULL ? mf_memory_freeze(s->memory, &s->frozen, diag) : MF_OK;
+    return status == MF_OK ? mf_memory_create(NULL, s->frozen, backend, &s->made, diag) : status;
+}
+
 static mf_status perform_layout(scene *s, mf_diag *diag) {
     return mf_memory_layout(s->memory, &s->asked, diag);
 }
@@ -275,6 +318,10 @@ static const operation OPERATIONS[] = {
     {"sbrk over hidden bytes", perform_sbrk, follow_sbrk, true, false},
     {"reset after growth", perform_reset, follow_reset, false, false},
     {"reset after changes", perform_reset, follow_reset, true, false},
+    {"unmap shared", perform_unmap_shared, follow_unmap_shared, true, false},
+    {"freeze", perform_freeze, follow_nothing, true, false},
+    {"freeze and reset", perform_freeze_and_reset, follow_reset, true, false},
+    {"create frozen", perform_thaw, follow_nothing, true, true},
     {"layout", perform_layout, follow_nothing, true, false},
     {"destroy", perform_destroy, follow_nothing, true, false},
 };

@@ -15,6 +15,8 @@
 // CHECK-NEXT: spans: 4096 l 1, none 1
 // CHECK-NEXT: heap: 0x8000, then 1, refused 1
 // CHECK-NEXT: clone: x and h, reset h
+// CHECK-NEXT: frozen: x, then y in another and x again
+// CHECK-NEXT: pool: h each time, kept 0 1 1, moved 2, trimmed 0
 // CHECK-NEXT: guard: ended 1, then a fault on page 0x9000 after 1 steps, inner 0xa000 outer ended 1
 // CHECK-NEXT: exception through a guard frame: out of order; and again a fault on page 0xb000
 // CHECK-NEXT: thread: page 0xc000, the memory's own 0
@@ -38,7 +40,7 @@ template <typename Owner> constexpr bool is_owner() {
 }
 static_assert(is_owner<memfold::layout>() && is_owner<memfold::image>() &&
               is_owner<memfold::layout_builder>() && is_owner<memfold::memory>() &&
-              is_owner<memfold::jit>() && is_owner<memfold::code>());
+              is_owner<memfold::pool>() && is_owner<memfold::jit>() && is_owner<memfold::code>());
 static_assert(!std::is_move_constructible_v<memfold::thread_view>);
 static_assert(std::is_trivially_copyable_v<memfold::view>);
 
@@ -147,6 +149,42 @@ static void lives() {
     std::printf("reset %c\n", (*memory.view().readable(0x2000, 1))[0]);
 }
 
+static void freezes() {
+    auto [layout, image] = guest();
+    memfold::memory memory(layout, image);
+    bool done = memory.view().write(0x2000, std::string("x"));
+    memfold::image frozen = memory.freeze();
+    memfold::memory other(frozen);
+    std::printf("frozen: %c, ", done ? (*other.view().readable(0x2000, 1))[0] : '?');
+    done = other.view().write(0x2000, std::string("y"));
+    char now = static_cast<char>((*other.view().readable(0x2000, 1))[0]);
+    other.reset();
+    std::printf("then %c in another and %c again\n", done ? now : '?',
+                (*other.view().readable(0x2000, 1))[0]);
+}
+
+static void pools() {
+    auto [layout, image] = guest();
+    memfold::pool pool;
+    char found = 'h';
+    unsigned kept[3];
+    for (unsigned &count : kept) {
+        count = pool.count().memories;
+        memfold::pool::lease lease = pool.take(layout, image);
+        found = (*lease->view().readable(0x2000, 1))[0] == 'h' ? found : '?';
+        found = lease->view().write(0x2000, std::string("x")) ? found : '?';
+    }
+    {
+        memfold::pool::lease one = pool.take(layout, image), two = pool.take(layout, image);
+        two = std::move(one);
+        memfold::pool::lease three(std::move(two));
+    }
+    unsigned moved = pool.count().memories;
+    pool.trim();
+    std::printf("pool: %c each time, kept %u %u %u, moved %u, trimmed %u\n", found, kept[0], kept[1], kept[2],
+                moved, pool.count().memories);
+}
+
 static void guards() {
     memfold::memory memory, other;
     memfold::view view = memory.view(), outer = other.view();
@@ -226,6 +264,8 @@ int main() {
     accesses();
     heap();
     lives();
+    freezes();
+    pools();
     guards();
     exceptions();
     threads();

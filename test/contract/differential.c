@@ -19,7 +19,7 @@
 //
 // BARE-DAG: bare/generic: {{[1-9][0-9]*}} accesses
 // BARE-DAG: bare/aot: {{[1-9][0-9]*}} accesses
-// BARE-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
+// BARE-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}, freezes: {{[1-9][0-9]*}}
 // BARE: accesses: {{10....+}}, faults: {{[1-9][0-9]*}}
 // BARE-NEXT: all engines agree
 //
@@ -34,7 +34,7 @@
 // CHECK-DAG: x86_paged/jit: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/stencil: {{[1-9][0-9]*}} accesses
 // CHECK-DAG: x86_paged/inline: {{[1-9][0-9]*}} accesses
-// CHECK-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
+// CHECK-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}, freezes: {{[1-9][0-9]*}}
 // CHECK-DAG: bulk: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}
 // CHECK: accesses: {{[1-9][0-9]*}}, faults: {{[1-9][0-9]*}}, layouts: {{[1-9][0-9]*}}
 // CHECK-NEXT: all engines agree
@@ -98,6 +98,7 @@ static struct {
     uint64_t changes;
     uint64_t refused;
     uint64_t clones;
+    uint64_t freezes;
     uint64_t by_engine[ENGINE_MAX];
 } totals;
 
@@ -669,6 +670,33 @@ static void step_clone(round_state *w) {
     compare_everything(w);
 }
 
+static mf_memory *create_frozen(const round_state *w, const subject *s) {
+    mf_image *image;
+    mf_memory *memory;
+    mf_diag diag;
+    mf_memory_config config = {.backend = mf_memory_backend(s->memory),
+                               .huge_pages = MF_HUGE_PAGES_NEVER,
+                               .empty_range = w->reference->empty_range,
+                               .index = mf_memory_index_of(s->memory)};
+    engines_must(mf_memory_freeze(s->memory, &image, &diag), &diag, "mf_memory_freeze");
+    engines_must(mf_memory_create_with(NULL, image, &config, &memory, &diag), &diag, "mf_memory_create");
+    mf_image_release(image);
+    return memory;
+}
+
+/* Everyone goes on with a memory that begins where the original was frozen, with the same accessors. */
+static void step_freeze(round_state *w) {
+    doing(w, "freeze");
+    drop_left(w);
+    w->left_reference = w->reference;
+    w->reference = reference_clone(w->left_reference);
+    reference_seal(w->reference);
+    for (size_t i = 0; i < w->subject_count; i++)
+        w->left[i] = subject_move(&w->subjects[i], create_frozen(w, &w->subjects[i]));
+    totals.freezes++;
+    compare_everything(w);
+}
+
 static void change(round_state *w) {
     static void (*const CHANGES[])(round_state *) = {
         change_map,     change_map,   change_map,   change_protect,
@@ -771,6 +799,8 @@ static void run_layout(round_state *w, uint64_t accesses) {
             step_sbrk(w);
         if (random_one_in(&w->random, 5000))
             step_clone(w);
+        if (random_one_in(&w->random, 5000))
+            step_freeze(w);
         if (i % ACCESSES_PER_COMPARISON == 0)
             compare_all_bytes(w);
     }
@@ -806,8 +836,8 @@ int main(void) {
     engines_stop();
     for (size_t i = 0; i < ENGINE_COUNT; i++)
         printf("%s: %" PRIu64 " accesses\n", ENGINES[i].name, totals.by_engine[i]);
-    printf("changes: %" PRIu64 ", refused: %" PRIu64 ", clones: %" PRIu64 "\n", totals.changes,
-           totals.refused, totals.clones);
+    printf("changes: %" PRIu64 ", refused: %" PRIu64 ", clones: %" PRIu64 ", freezes: %" PRIu64 "\n",
+           totals.changes, totals.refused, totals.clones, totals.freezes);
     printf("bulk: %" PRIu64 ", faults: %" PRIu64 "\n", totals.bulk, totals.bulk_faults);
     printf("accesses: %" PRIu64 ", faults: %" PRIu64 ", layouts: %" PRIu64 "\n", totals.accesses,
            totals.faults, totals.layouts);

@@ -167,6 +167,18 @@ static void freeze(void) {
     expect(mf_memory_view(a->memory)->base == base);
 }
 
+/* Long runs that the first image has not. */
+static void freeze_more(void) {
+    size_t first = 60 + below(8), count = 20 + below(30);
+    expect_ok(mf_memory_map_region(a->memory, address_of(first), count * PAGE, MF_READ_WRITE, NULL, 0, NULL));
+    expect(mf_memory_fill(a->memory, (uint32_t)address_of(first), 0x77, count * PAGE));
+    set_perms(first, count, MF_PERM_RW);
+    memset(a->now.bytes[first], 0x77, count * PAGE);
+    freeze();
+    if (below(2))
+        reset();
+}
+
 static void become(mf_memory *memory, const state *now, const state *created) {
     mf_memory_destroy(a->memory);
     a->memory = memory;
@@ -302,20 +314,30 @@ static void end(void) {
     mf_image_release(first_image);
 }
 
+#if __STDC_HOSTED__
+static void be_moody(const char *name) {
+    if (strcmp(name, "mappings now and then") == 0) {
+        host.refuses_mappings = below(3) == 0;
+        host.refuses_zeros = below(3) == 0;
+    }
+}
+#else
+static void be_moody(const char *name) {
+    (void)name;
+}
+#endif
+
 static void run(const char *name) {
     static void (*const changes[])(void) = {map_some,  protect_some, protect_some, unmap_some,
                                             fill_some, fill_some,    fill_some,    grow_heap};
-    static void (*const lives[])(void) = {reset,         reset,        freeze,           freeze,
+    static void (*const lives[])(void) = {reset,         reset,        freeze,           freeze_more,
                                           clone_another, begin_frozen, begin_with_bytes, begin_first};
     memset(&first_state, 0, sizeof first_state);
     seed = 0x9e3779b97f4a7c15;
     begin();
     for (int i = 0; i < STEPS; i++) {
         a = &actors[below(MEMORIES)];
-        if (strcmp(name, "mappings now and then") == 0) {
-            host.refuses_mappings = below(3) == 0;
-            host.refuses_zeros = below(3) == 0;
-        }
+        be_moody(name);
         (below(3) == 0 ? lives : changes)[below(8)]();
         expect_bytes(a->memory, &a->now, false);
         if (i % 8 == 0) {

@@ -205,7 +205,6 @@ bool paged_rebuild(mf_memory *memory) {
         restore(memory, all, true);
         pass_image(memory, place_pages);
         memory->paged.only_grown = true;
-        memory->has_lost_pages = false;
     } else {
         host_pages_restore_since(memory, all, changes);
     }

@@ -221,6 +221,23 @@ int __wrap_memfd_create(const char *name, unsigned flags) {
     return is_refused("memfd_create", EPERM) ? -1 : __real_memfd_create(name, flags);
 }
 
+int __real_fallocate(int file, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int file, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int file, int mode, off_t offset, off_t bytes) {
+    return is_refused("fallocate", ENOSPC) ? -1 : __real_fallocate(file, mode, offset, bytes);
+}
+
+/* The argument is an int, or is not looked at. */
+int __real_fcntl(int file, int command, ...);
+int __wrap_fcntl(int file, int command, ...);
+int __wrap_fcntl(int file, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    int argument = va_arg(arguments, int);
+    va_end(arguments);
+    return is_refused("fcntl", EPERM) ? -1 : __real_fcntl(file, command, argument);
+}
+
 int __real_ftruncate(int file, off_t bytes);
 int __wrap_ftruncate(int file, off_t bytes);
 int __wrap_ftruncate(int file, off_t bytes) {

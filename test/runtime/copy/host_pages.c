@@ -2,7 +2,7 @@
  * On hosts with pages of 4, 16 and 64 KiB every byte beside a change stays, however the host answers:
  * memories are compared with a model after each of many random changes.
  *
- * RUN: %cc -D_GNU_SOURCE %s -o %t -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore,--wrap=open,--wrap=pread,--wrap=syscall %runtime
+ * RUN: %cc -D_GNU_SOURCE %s -o %t -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore,--wrap=open,--wrap=pread,--wrap=syscall,--wrap=memfd_create %runtime
  * RUN: %t | FileCheck %s
  *
  * CHECK: pages of 4096 bytes: page map

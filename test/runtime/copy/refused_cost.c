@@ -2,7 +2,7 @@
  * What a memory costs follows what was touched also where the host refuses to take pages back, has locked
  * them, or does not tell which were written: maps that end at 2^32, on both backends.
  *
- * RUN: %cc -D_GNU_SOURCE %s -o %t -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore,--wrap=open,--wrap=pread,--wrap=syscall %runtime
+ * RUN: %cc -D_GNU_SOURCE %s -o %t -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore,--wrap=open,--wrap=pread,--wrap=syscall,--wrap=memfd_create %runtime
  * RUN: %t | FileCheck %s
  *
  * CHECK: copy: locked

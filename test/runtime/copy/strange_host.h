@@ -3,9 +3,7 @@
  * with WRAPS, so that what the runtime asks of the C library comes here:
  *
  *     -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore
- *     -Wl,--wrap=open,--wrap=pread,--wrap=syscall
- *
- * and, for `has_no_memory_files`, --wrap=memfd_create.
+ *     -Wl,--wrap=open,--wrap=pread,--wrap=syscall,--wrap=memfd_create
  */
 #ifndef MEMFOLD_TEST_STRANGE_HOST_H
 #define MEMFOLD_TEST_STRANGE_HOST_H
@@ -78,7 +76,9 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, o
         return errno = EINVAL, MAP_FAILED;
     if (host.page_bytes == REAL_PAGE_BYTES || at != NULL)
         return __real_mmap(at, whole, protection, flags, file, offset);
-    unsigned char *space = __real_mmap(NULL, whole + host.page_bytes, protection, flags, file, offset);
+    /* First a place, then what is to be there, because a file begins where the place does. */
+    const int anywhere = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    unsigned char *space = __real_mmap(NULL, whole + host.page_bytes, PROT_NONE, anywhere, -1, 0);
     if (space == MAP_FAILED)
         return MAP_FAILED;
     size_t head = round_up((uintptr_t)space) - (uintptr_t)space;
@@ -86,7 +86,7 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, o
         __real_munmap(space, head);
     if (head < host.page_bytes)
         __real_munmap(space + head + whole, host.page_bytes - head);
-    return space + head;
+    return __real_mmap(space + head, whole, protection, flags | MAP_FIXED, file, offset);
 }
 
 int __wrap_munmap(void *at, size_t bytes) {

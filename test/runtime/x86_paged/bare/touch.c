@@ -19,6 +19,7 @@
  * CHECK-NEXT: without_telling_it_reads_what_was: {{[1-9][0-9]*}} stale loads
  * CHECK-NEXT: both_see_what_both_store: {{[1-9][0-9]*}} pages, 0 stale loads
  * CHECK-NEXT: a_heap_grows_beside_touches
+ * CHECK-NEXT: copies_and_changes_ask_each_other
  * CHECK-NEXT: all given back
  *
  * A kernel that has no idea what to do then:
@@ -541,6 +542,35 @@ static void a_heap_grows_beside_touches(void) {
     }
 }
 
+/* Each copy asks for a shootdown with interrupts off. */
+static void copy_on_and_on(void) {
+    kernel_root_use(kernel_root());
+    for (unsigned i = 0; i < DATA_PAGES; i += 4) {
+        CHECK(view_load(&views[1], page_of_data(i)) == byte_of(i));
+        CHECK(ACCESSORS->store_u8(&views[1], (uint32_t)page_of_data(i), 1) == MF_FAULT_NONE);
+    }
+}
+
+/* Each change asks for one with the tables locked, in another memory of the same root. */
+static void copies_and_changes_ask_each_other(void) {
+    mf_memory *other = create();
+    both = create();
+    mf_view_attach(&views[1], both);
+    store(other, ZEROS, 7);
+    unsigned told = kernel_times_told;
+    kernel_second_cpu_call(copy_on_and_on);
+    unsigned changes = 0;
+    for (; changes < 10 || !kernel_second_cpu_is_idle(); changes++) {
+        CHECK(mf_memory_protect(other, ZEROS, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
+        CHECK(mf_memory_protect(other, ZEROS, MF_PAGE_SIZE, MF_PERM_RW, NULL) == MF_OK);
+    }
+    CHECK(kernel_times_told - told == changes + DATA_PAGES / 4);
+    CHECK(load(other, ZEROS) == 7 && load(both, page_of_data(4)) == 1);
+    mf_view_detach(&views[1]);
+    mf_memory_destroy(both);
+    mf_memory_destroy(other);
+}
+
 #define RUN(test)                                                                                            \
     test();                                                                                                  \
     puts(#test)
@@ -575,6 +605,7 @@ int main(void) {
     kernel.out_of_frames = NULL;
     two_cpus_store_at_once();
     RUN(a_heap_grows_beside_touches);
+    RUN(copies_and_changes_ask_each_other);
     CHECK(kernel.frames_taken == IMAGE_PAGES);
     mf_layout_release(layout);
     mf_image_release(image);
