@@ -585,7 +585,7 @@ static bool has_known_form(const instruction *i) {
     }
 }
 
-/* What changes data only. */
+/* What changes data only: one case for each instruction of the list, and so longer than other functions. */
 static void execute_data(execution *x, model_state *s) {
     term none = constant(x, 1, 0);
     switch (x->i->id) {
