@@ -10,7 +10,7 @@ if(TARGET memfold_jit_shared)
   list(APPEND manual_pages memfold-jit)
 endif()
 if(MEMFOLD_GEN)
-  list(APPEND manual_pages memfold-gen)
+  list(APPEND manual_pages memfold-verify memfold-gen)
 endif()
 set(manual_files)
 
@@ -30,7 +30,7 @@ function(memfold_add_manual page component summary)
 endfunction()
 
 memfold_add_manual(memfold-runtime runtime "the memory of a sandboxed guest, its faults, and accessors in plain C"
-  abi.h status.h layout.h memory.h options.h accessors.h generic.h guard.h fault_handler.h exception_table.h panic.h
+  abi.h status.h layout.h memory.h options.h accessors.h generic.h pool.h guard.h fault_handler.h exception_table.h panic.h
   version.h)
 if(TARGET memfold_bare)
   memfold_add_manual(memfold-bare runtime "guest pages that are pages of the CPU, in a kernel" bare.h)
@@ -40,10 +40,11 @@ if(TARGET memfold_jit_shared)
     jit.h plan.h stencil.h inline.h)
 endif()
 if(MEMFOLD_GEN)
+  memfold_add_manual(memfold-verify verify "proofs of accessors from their machine code" verify.h object.h sweep.h)
   memfold_add_manual(memfold-gen gen "accessors by LLVM: in a module, as function pointers, as files"
     layout_file.h embed.h llvm_maker.h aot.h)
-  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT gen)
-  install(FILES tools/memfold-yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT gen)
+  install(FILES tools/memfold.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT command)
+  install(FILES tools/memfold-yaml.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT command)
 endif()
 add_custom_target(memfold_manual ALL DEPENDS ${manual_files})
 

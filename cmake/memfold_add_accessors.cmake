@@ -10,7 +10,7 @@
 # <file> is a YAML or ELF file, relative to the current source directory, or the $<TARGET_FILE:guest> of a guest
 # that the same project builds. PREFIX is by default the file's name without its extension. When CMake
 # cross-compiles the object is for the machine that it compiles for. The command is the one that is installed with
-# this package, or else MEMFOLD_COMMAND.
+# this package, or that of memfold as a part of this project, or else MEMFOLD_COMMAND.
 #
 # FORM bitcode inlines the accessors into the C and C++ of <target> itself, wherever they are called, without link-time
 # optimisation; targets that link <target> still call them. Each compiler of these languages has to be a clang that
@@ -87,8 +87,12 @@ macro(memfold_check_arguments)
   endif()
 endmacro()
 
+# A command that this project builds runs here only if the project is for this machine.
 function(memfold_find_command result)
   if(TARGET memfold::command)
+    get_target_property(imported memfold::command IMPORTED)
+  endif()
+  if(TARGET memfold::command AND (imported OR NOT CMAKE_CROSSCOMPILING))
     set(${result} memfold::command PARENT_SCOPE)
     return()
   endif()
@@ -118,9 +122,14 @@ function(memfold_inline target bitcode options)
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:${flags}>")
 endfunction()
 
-# Tries a small file of each language with the bitcode of a small layout, once for each compiler and command.
+# Tries a small file of each language with the bitcode of a small layout, once for each compiler and command. Not where
+# memfold is a part of the project: its command is not built yet.
 function(memfold_check_compilers command options)
   if(TARGET ${command})
+    get_target_property(imported ${command} IMPORTED)
+    if(NOT imported)
+      return()
+    endif()
     get_target_property(command ${command} LOCATION)
   endif()
   set(targets ${options})

@@ -11,6 +11,7 @@
 
 #include <memfold/memory.h>
 
+#include "os.h"
 #include "pages.h"
 
 typedef struct backend_ops {
@@ -19,18 +20,40 @@ typedef struct backend_ops {
     mf_status (*open)(mf_memory *memory, mf_diag *diag);
     void (*close)(mf_memory *memory);
 
-    /* A memory just opened has the pages of memory->created and the bytes of memory->image. */
+    /* A memory just opened has the pages of memory->start and the bytes of memory->image. */
     bool (*build)(mf_memory *memory);
 
-    /* A memory just opened has the pages and bytes of `from`. A failed one is good for close only, as above.
+    /*
+     * A memory just opened, whose table is as that of `from` already, has its pages and bytes. A failed one
+     * is good for close only, as above.
      */
-    bool (*clone)(mf_memory *memory, const mf_memory *from);
+    bool (*clone)(mf_memory *memory, mf_memory *from);
 
     /* As after build, whatever has happened since. */
     bool (*rebuild)(mf_memory *memory);
 
+    /*
+     * A memory that is as after build, without an image, is as after build with memory->start replaced by
+     * `start` and memory->heap by `heap`. It is not used meanwhile, and its table is all NONE already. A
+     * failed one is good for close only.
+     */
+    bool (*reuse)(mf_memory *memory, const mf_layout *start, mf_heap heap);
+
     /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
     bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
+
+    /*
+     * The pages, where the memory has image pages or had, are a mapping of these bytes (os.h), or zero, with
+     * `perm`. False: they are as they were.
+     */
+    bool (*map_image)(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
+    bool (*map_zero)(mf_memory *memory, page_run run, mf_perm perm);
+
+    /* As os_visit_written, for all pages that may have bytes; offsets are guest addresses. */
+    bool (*visit_written)(mf_memory *memory, os_visit *visit, void *context);
+
+    /* Writes the bytes of the pages to `to`, whatever their permission is. */
+    bool (*read)(mf_memory *memory, page_run run, unsigned char *to);
 
     /*
      * The pages have `perm`, NONE or RW, and are zero. With RW they are new pages of the heap, and others

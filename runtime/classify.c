@@ -40,7 +40,7 @@ static uint64_t page_before_growth(const mf_memory *memory, uint64_t index, uint
     uint64_t last = page_floor(saturating_add(index, length == 0 ? 0 : length - 1));
     uint64_t from = __atomic_load_n(&memory->grown_from, __ATOMIC_ACQUIRE);
     uint64_t to = __atomic_load_n(&memory->grown_to, __ATOMIC_ACQUIRE);
-    if (first >= to || last < memory->created->heap.base)
+    if (first >= to || last < memory->heap.base)
         return first;
     uint64_t lowest = first > from ? first : from;
     uint64_t highest = last < to ? last : to - MF_PAGE_SIZE;

@@ -3,30 +3,40 @@
  * hold bytes is committed as it grows, which costs nothing until a byte is written. Permissions are
  * checked by software alone. The page above the top is never committed.
  */
+#include "cloning.h"
+#include "live_layout.h"
 #include "memory_impl.h"
 #include "os.h"
+#include "sharing.h"
 
 #include <string.h>
 
-#define RESERVED_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)
-
 /* A multiple of the page size of every Linux host, and a divisor of 2^32. */
 #define COMMIT_BYTES (UINT64_C(1) << 16)
+#define COMMIT_PAGES ((uint32_t)(COMMIT_BYTES >> MF_PAGE_LOG2))
 
 /* Guest pages in a huge page of the host. The base is aligned, so guest blocks are host blocks. */
 #define BLOCK_PAGES ((uint32_t)(OS_HUGE_PAGE_BYTES >> MF_PAGE_LOG2))
 
-static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
-    memory->view.base = os_reserve(RESERVED_BYTES, OS_HUGE_PAGE_BYTES);
-    return memory->view.base != NULL ? MF_OK : memory_exhausted(diag);
+static uint64_t commit_ceil(uint64_t end) {
+    return (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
 }
 
-static void copy_close(mf_memory *memory) {
-    os_release(memory->view.base, RESERVED_BYTES);
+static bool is_bounded(const mf_memory *memory) {
+    return memory_max_bytes(memory) < MF_SPACE_BYTES;
+}
+
+static uint64_t reserved_bytes(const mf_memory *memory) {
+    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + MF_PAGE_SIZE;
+}
+
+/* Where bytes may be. */
+static page_run committed_pages(const mf_memory *memory) {
+    return page_run_of(0, memory->copy.committed_bytes);
 }
 
 static bool extend(mf_memory *memory, uint64_t end) {
-    uint64_t wanted_bytes = (end + COMMIT_BYTES - 1) / COMMIT_BYTES * COMMIT_BYTES;
+    uint64_t wanted_bytes = commit_ceil(end);
     if (wanted_bytes <= memory->copy.committed_bytes)
         return true;
     if (!os_commit(memory->view.base + memory->copy.committed_bytes,
@@ -34,6 +44,22 @@ static bool extend(mf_memory *memory, uint64_t end) {
         return false;
     memory->copy.committed_bytes = wanted_bytes;
     return true;
+}
+
+/*
+ * A memory with a bound is one mapping, which the kernel makes one with those of its neighbours: all of it
+ * can be written, and there is no page behind it that can not. Without a bound the rest of the space costs a
+ * second one.
+ */
+static mf_status copy_open(mf_memory *memory, mf_diag *diag) {
+    uint64_t bytes = reserved_bytes(memory);
+    memory->view.base = os_reserve(bytes, bytes < OS_HUGE_PAGE_BYTES ? 0 : OS_HUGE_PAGE_BYTES);
+    bool done = memory->view.base != NULL && (!is_bounded(memory) || extend(memory, bytes));
+    return done ? MF_OK : memory_exhausted(diag);
+}
+
+static void copy_close(mf_memory *memory) {
+    os_release(memory->view.base, reserved_bytes(memory));
 }
 
 /* ---- Huge pages ---------------------------------------------------------------------------- */
@@ -69,17 +95,12 @@ static void allow_huge_windows(mf_memory *memory, const mf_layout *layout) {
         allow_huge_pages(memory, layout->windows[MF_LOAD][i]);
 }
 
-/* The same for the permissions that another memory has now. */
+/* The same for the permissions that another memory has now, as this one's table says already. */
 static void allow_huge_runs(mf_memory *memory, const mf_memory *from) {
-    page_run run = {0, 0};
-    for (; run.first < from->table.len_pages; run.first = run.end) {
-        page_run rest = {run.first, from->table.len_pages};
-        run.end = perms_find_below(from->table.perms, rest, MF_PERM_RO);
-        if (run.first < run.end)
-            allow_huge_pages(memory, run);
-        else
-            run.end = perms_find_change(from->table.perms, rest);
-    }
+    live_walk walk = live_walk_begin(from);
+    layout_run run;
+    while (live_walk_next(&walk, &run))
+        allow_huge_pages(memory, (page_run){run.first, run.end});
 }
 
 /* ---- Operations ---------------------------------------------------------------------------- */
@@ -94,37 +115,137 @@ static bool exist(mf_memory *memory, page_run run, mf_perm perm) {
     return true;
 }
 
-static void write_image(mf_memory *memory) {
-    for (size_t i = 0; i < memory_chunk_count(memory); i++) {
-        const chunk *chunk = memory->image->chunks[i];
-        memcpy(memory->view.base + chunk->start, chunk->bytes, chunk->count);
-    }
+static bool write_unshared(void *context, page_run part) {
+    mf_memory *memory = context;
+    image_restore(memory->image, memory->view.base, part, false);
+    return true;
 }
 
 /* The bounds policy lets accesses through up to the heap's maximum, so bytes exist that far. */
 static bool copy_build(mf_memory *memory) {
     uint64_t end = memory_creation_end(memory);
-    uint64_t heap_end = heap_limit(memory->created->heap);
+    uint64_t heap_end = heap_limit(memory->heap);
     if (!extend(memory, heap_end > end ? heap_end : end))
         return false;
-    allow_huge_windows(memory, memory->created);
-    write_image(memory);
+    sharing_build(memory);
+    allow_huge_windows(memory, memory->start);
+    sharing_visit_unshared(memory, committed_pages(memory), write_unshared, memory);
     return true;
 }
 
-static bool copy_clone(mf_memory *memory, const mf_memory *from) {
+static bool copy_visit_written(mf_memory *memory, os_visit *visit, void *context) {
+    return os_visit_written(memory->view.base, memory->copy.committed_bytes, visit, context);
+}
+
+static bool copy_read(mf_memory *memory, page_run run, unsigned char *to) {
+    memcpy(to, memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first));
+    return true;
+}
+
+static void copy_pages(const clone_job *job, page_run run, os_copy_mode mode) {
+    uint64_t start = page_bytes(run.first);
+    os_copy(job->to->view.base + start, job->from->view.base + start, page_bytes(run.end) - start, mode);
+}
+
+static bool clone_part(void *context, page_run part) {
+    clone_bytes(context, part);
+    return true;
+}
+
+static bool copy_clone(mf_memory *memory, mf_memory *from) {
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
     if (!extend(memory, from->copy.committed_bytes))
         return false;
+    sharing_clone(memory, from);
     allow_huge_runs(memory, from);
-    os_copy_written(memory->view.base, from->view.base, from->copy.committed_bytes);
+    return clone_visit(&job, clone_part);
+}
+
+static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    uint64_t end = mf_layout_len(start);
+    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
+        return false;
+    allow_huge_windows(memory, start);
     return true;
 }
 
-static bool copy_rebuild(mf_memory *memory) {
-    os_zero(memory->view.base, memory->copy.committed_bytes);
-    write_image(memory);
+static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
+                           size_t offset) {
+    (void)perm;
+    return os_shared_map(shared, offset, memory->view.base + page_bytes(run.first),
+                         page_bytes(run.end - run.first), MF_PERM_RW);
+}
+
+static bool copy_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
+    (void)perm;
+    return os_map_zero(memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first),
+                       MF_PERM_RW);
+}
+
+/* ---- Reset --------------------------------------------------------------------------------- */
+
+typedef struct restore_job {
+    mf_memory *memory;
+    uint32_t pages;   /* so many have been overwritten */
+    uint32_t stopped; /* where there were too many; MF_SPACE_PAGES: nowhere */
+    bool may_stop;
+} restore_job;
+
+static bool restore_written(void *context, size_t offset, size_t bytes, bool is_certain) {
+    restore_job *job = context;
+    page_run run = page_run_of(offset, bytes);
+    job->pages += run.end - run.first;
+    if (job->may_stop && job->pages > KEPT_PAGES_MAX) {
+        job->stopped = run.first;
+        return false;
+    }
+    image_restore(job->memory->image, job->memory->view.base, run, !is_certain);
     return true;
 }
+
+static bool restore_part(void *context, page_run part) {
+    const mf_memory *memory = context;
+    image_restore(memory->image, memory->view.base, part, true);
+    return true;
+}
+
+/* Begins with a block that every host can drop; what of it was overwritten before has the same bytes after.
+ */
+static page_run droppable(uint32_t first, page_run pages) {
+    const uint32_t block_pages = OS_SHARED_BYTES >> MF_PAGE_LOG2;
+    return (page_run){first / block_pages * block_pages, pages.end};
+}
+
+static void drop_rest(mf_memory *memory, page_run rest) {
+    restore_job by_hand = {.memory = memory, .stopped = MF_SPACE_PAGES};
+    if (!os_drop(memory->view.base + page_bytes(rest.first), page_bytes(rest.end - rest.first)))
+        memory->ops->visit_written(memory, restore_written, &by_hand);
+    sharing_visit_unshared(memory, rest, restore_part, memory);
+}
+
+/* Any page may have been written, by accessors of the bounds policy. */
+static bool copy_rebuild(mf_memory *memory) {
+    page_run pages = committed_pages(memory);
+    if (pages.end <= SMALL_PAGES_MAX && !memory->has_lost_pages) {
+        memory_restore_small(memory, &pages, 1);
+        return true;
+    }
+    restore_job job = {.memory = memory, .stopped = MF_SPACE_PAGES, .may_stop = true};
+    if (memory->has_lost_pages)
+        sharing_return(memory);
+    memory->ops->visit_written(memory, restore_written, &job);
+    memory->written_pages = job.pages;
+    if (job.stopped != MF_SPACE_PAGES)
+        drop_rest(memory, droppable(job.stopped, pages));
+    if (memory->has_lost_pages) {
+        sharing_visit_unshared(memory, pages, restore_part, memory);
+        sharing_visit_foreign(memory, restore_part, memory);
+        memory->has_lost_pages = sharing_has_foreign(memory);
+    }
+    return true;
+}
+
+/* ---- Changes ------------------------------------------------------------------------------- */
 
 static bool copy_change(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count) {
     if (!exist(memory, run, perm))
@@ -134,14 +255,45 @@ static bool copy_change(mf_memory *memory, page_run run, mf_perm perm, const voi
     return true;
 }
 
+/*
+ * Of a mapping of an image only blocks that every host can map are taken back; pages beside them, and those
+ * that the host keeps, are overwritten.
+ */
+static void zero_backed(mf_memory *memory, page_run run) {
+    page_run blocks = {(run.first + COMMIT_PAGES - 1) / COMMIT_PAGES * COMMIT_PAGES,
+                       run.end / COMMIT_PAGES * COMMIT_PAGES};
+    bool is_mapped = !run_is_empty(blocks) && backed_reserve(&memory->backed, 1) &&
+                     copy_map_zero(memory, blocks, MF_PERM_RW);
+    if (is_mapped)
+        backed_remove(&memory->backed, blocks);
+    else
+        blocks = (page_run){run.end, run.end};
+    os_overwrite(memory->view.base + page_bytes(run.first), page_bytes(blocks.first - run.first));
+    os_overwrite(memory->view.base + page_bytes(blocks.end), page_bytes(run.end - blocks.end));
+}
+
+static void zero_pages(mf_memory *memory, page_run run) {
+    memory->has_lost_pages |= sharing_has_image(memory, run);
+    while (!run_is_empty(run)) {
+        size_t at = backed_find(&memory->backed, run.first);
+        page_run backed = at < memory->backed.count ? run_common(memory->backed.runs[at].pages, run)
+                                                    : (page_run){run.end, run.end};
+        if (run_is_empty(backed))
+            backed = (page_run){run.end, run.end};
+        if (run.first < backed.first)
+            os_zero(memory->view.base + page_bytes(run.first), page_bytes(backed.first - run.first));
+        if (!run_is_empty(backed))
+            zero_backed(memory, backed);
+        run.first = backed.end;
+    }
+}
+
 static bool copy_clear(mf_memory *memory, page_run run, mf_perm perm) {
     if (!exist(memory, run, perm))
         return false;
-    uint64_t start = page_bytes(run.first);
-    uint64_t end = page_bytes(run.end) < memory->copy.committed_bytes ? page_bytes(run.end)
-                                                                      : memory->copy.committed_bytes;
-    if (start < end)
-        os_zero(memory->view.base + start, end - start);
+    page_run part = run_common(run, committed_pages(memory));
+    if (!run_is_empty(part))
+        zero_pages(memory, part);
     return true;
 }
 
@@ -151,6 +303,11 @@ static const backend_ops ops = {
     .build = copy_build,
     .clone = copy_clone,
     .rebuild = copy_rebuild,
+    .reuse = copy_reuse,
+    .map_image = copy_map_image,
+    .map_zero = copy_map_zero,
+    .visit_written = copy_visit_written,
+    .read = copy_read,
     .change = copy_change,
     .clear = copy_clear,
 };

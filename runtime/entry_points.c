@@ -27,10 +27,19 @@ uint32_t mf_rt_accessible_v3(const mf_view *view, uint64_t index, uint64_t acces
     return classify_refusal(view, index, access >> 1, operation) == NO_PAGE;
 }
 
+/* What fits the stamp for 32-bit indices was refused by the other one. */
+static const char *stale_reason(const mf_view *view, uint64_t stamp) {
+    uint64_t different = stamp ^ view->layout_stamp;
+    bool is_for_any = (stamp & ~MF_LAYOUT_STAMP_BACKENDS) == 0;
+    if ((different & MF_LAYOUT_STAMP_BACKENDS) != 0)
+        return ": the memory is of another backend";
+    if (view->u33_stamp == MF_LAYOUT_STAMP_REFUSED && (different == 0 || is_for_any))
+        return ": the memory was made for 32-bit indices, and they take 33-bit ones";
+    return ": ask for accessors again after a change of its layout";
+}
+
 void mf_rt_stale_v3(mf_view *view, uint64_t stamp) {
-    bool is_backend = ((stamp ^ view->layout_stamp) & MF_LAYOUT_STAMP_BACKEND) != 0;
-    panic_values("accessors made for layout ", stamp, " were used on a memory with layout ",
-                 view->layout_stamp,
-                 is_backend ? ": the memory is of another backend"
-                            : ": ask for accessors again after a change of its layout");
+    panic_values("accessors made for layout ", stamp & ~MF_LAYOUT_STAMP_BACKENDS,
+                 " were used on a memory with layout ", view->layout_stamp & ~MF_LAYOUT_STAMP_BACKENDS,
+                 stale_reason(view, stamp));
 }

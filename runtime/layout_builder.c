@@ -6,6 +6,7 @@
 #include "image_impl.h"
 #include "layout_impl.h"
 #include "os.h"
+#include "runs.h"
 
 #include <string.h>
 
@@ -48,7 +49,7 @@ void mf_layout_builder_destroy(mf_layout_builder *builder) {
     if (builder == NULL)
         return;
     for (size_t i = 0; i < builder->chunk_count; i++)
-        chunk_release(builder->chunks[i]);
+        os_free(builder->chunks[i]);
     os_free(builder->chunks);
     os_free(builder->boundaries);
     os_free(builder);
@@ -68,14 +69,15 @@ static void *grow(void *list, size_t item_bytes, size_t *capacity) {
     return bigger;
 }
 
-/* Makes room for the two boundaries that one splice may add. */
-static bool reserve_boundaries(mf_layout_builder *builder) {
-    if (builder->boundary_count + 2 <= builder->boundary_capacity)
-        return true;
-    boundary *bigger = grow(builder->boundaries, sizeof(boundary), &builder->boundary_capacity);
-    if (bigger != NULL)
+/* Makes room for what so many splices may add, two boundaries each. */
+static bool reserve_boundaries(mf_layout_builder *builder, size_t splices) {
+    while (builder->boundary_count + 2 * splices > builder->boundary_capacity) {
+        boundary *bigger = grow(builder->boundaries, sizeof(boundary), &builder->boundary_capacity);
+        if (bigger == NULL)
+            return false;
         builder->boundaries = bigger;
-    return bigger != NULL;
+    }
+    return true;
 }
 
 /* Appends a chunk, if there are bytes. False if there is no memory. */
@@ -144,7 +146,7 @@ mf_status mf_layout_builder_map_region(mf_layout_builder *builder, uint64_t star
     if (status != MF_OK || size == 0)
         return status;
     size_t count = init == NULL ? 0 : init_bytes < size ? init_bytes : (size_t)size;
-    if (!reserve_boundaries(builder) || !add_bytes(builder, start, init, count))
+    if (!reserve_boundaries(builder, 1) || !add_bytes(builder, start, init, count))
         return out_of_memory(diag);
     splice(builder, page_run_of(start, size), (mf_perm)access);
     return MF_OK;
@@ -169,6 +171,43 @@ mf_status mf_layout_builder_set_heap(mf_layout_builder *builder, uint64_t base, 
     if (base == MF_SPACE_BYTES)
         return mf_diag_set(diag, MF_OVERFLOW, base, "the heap begins at 2^32");
     builder->heap = (mf_heap){(uint32_t)base, (uint32_t)max_pages};
+    return MF_OK;
+}
+
+/* Appends the image's bytes in these pages. */
+static bool add_image(mf_layout_builder *builder, const mf_image *image, page_run pages) {
+    for (size_t i = image_find(image, pages.first); i < image->run_count; i++) {
+        const image_run *run = &image->runs[i];
+        page_run part = run_common(run->pages, pages);
+        if (run_is_empty(part))
+            break;
+        const unsigned char *bytes = run->bytes + page_bytes(part.first - run->pages.first);
+        if (!add_bytes(builder, page_bytes(part.first), bytes, (size_t)page_bytes(part.end - part.first)))
+            return false;
+    }
+    return true;
+}
+
+static void drop_bytes(mf_layout_builder *builder, size_t kept) {
+    while (builder->chunk_count > kept)
+        os_free(builder->chunks[--builder->chunk_count]);
+}
+
+mf_status mf_layout_builder_add(mf_layout_builder *builder, const mf_layout *layout, const mf_image *image,
+                                mf_diag *diag) {
+    size_t kept = builder->chunk_count;
+    bool is_done = reserve_boundaries(builder, layout->run_count);
+    for (size_t i = 0; is_done && image != NULL && i < layout->run_count; i++)
+        is_done = add_image(builder, image, (page_run){layout->runs[i].first, layout->runs[i].end});
+    if (!is_done) {
+        drop_bytes(builder, kept);
+        return out_of_memory(diag);
+    }
+    for (size_t i = 0; i < layout->run_count; i++)
+        splice(builder, (page_run){layout->runs[i].first, layout->runs[i].end},
+               (mf_perm)layout->runs[i].perm);
+    if (layout->heap.base != 0 || layout->heap.max_pages != 0)
+        builder->heap = layout->heap;
     return MF_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Memories: life and state. */
 #include "live_layout.h"
 #include "memory_impl.h"
+#include "memory_start.h"
 #include "os.h"
 #include "views.h"
 
@@ -21,7 +22,10 @@ void mf_memory_destroy(mf_memory *memory) {
         return;
     memory->ops->close(memory);
     perm_table_close(&memory->table);
+    backed_fini(&memory->backed);
+    os_page_map_release();
     mf_layout_release(memory->created);
+    mf_layout_release(memory->start);
     mf_layout_release(memory->current);
     mf_image_release(memory->image);
     os_free(memory);
@@ -34,21 +38,18 @@ static mf_status open_parts(mf_memory *memory, mf_diag *diag) {
     return memory->ops->open(memory, diag);
 }
 
-/* A memory with an empty table and no bytes. Keeps references of `layout` and `image`. */
-static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                             mf_memory **memory, mf_diag *diag) {
+/* A memory with an empty table and no bytes. Keeps references of what is in `from`. */
+static mf_status open_memory(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made = os_allocate(sizeof *made);
     if (made == NULL)
         return memory_exhausted(diag);
+    os_page_map_retain();
     made->view.memory = made;
+    made->view.u33_stamp = MF_LAYOUT_STAMP_REFUSED;
     made->ops = ops_of(config.backend);
     made->config = config;
-    made->created = mf_layout_retain(layout);
-    made->image = mf_image_retain(image);
-    made->heap_top = made->created->heap.base;
-    made->grown_from = made->heap_top;
-    made->grown_to = made->heap_top;
-    made->view.heap_end = made->heap_top;
+    memory_keep_creation(made, from);
+    memory_apply_heap(made);
     mf_status status = open_parts(made, diag);
     if (status != MF_OK) {
         mf_memory_destroy(made);
@@ -58,45 +59,21 @@ static mf_status open_memory(const mf_layout *layout, const mf_image *image, mf_
     return MF_OK;
 }
 
-/* The runs of the layout that touch `pages` are in the live table. */
-static void apply_runs(mf_memory *memory, const mf_layout *layout, page_run pages) {
-    for (size_t i = 0; i < layout->run_count; i++) {
-        page_run run = {layout->runs[i].first, layout->runs[i].end};
-        if (run.first < pages.end && pages.first < run.end)
-            perm_table_set(&memory->table, run, (mf_perm)layout->runs[i].perm);
-    }
-}
-
-static const page_run every_page = {0, MF_SPACE_PAGES};
-
-/* The live table, all NONE before, and the heap as created. */
-static void apply_creation(mf_memory *memory, page_run pages) {
-    apply_runs(memory, memory->created, pages);
-    memory->heap_top = memory->created->heap.base;
-    memory->grown_from = memory->heap_top;
-    memory->grown_to = memory->heap_top;
-    views_publish_heap_end(memory, memory->heap_top);
-}
-
-/* The pages that a known layout leaves to the heap: RW, and the only ones that differ from its runs. */
-static page_run heap_pages(const mf_memory *memory, const mf_layout *layout) {
-    uint64_t base = layout->heap.base;
-    return base < memory->view.heap_end ? page_run_of(base, memory->view.heap_end - base) : (page_run){0, 0};
-}
-
-static mf_status create(const mf_layout *layout, const mf_image *image, mf_memory_config config,
-                        mf_memory **memory, mf_diag *diag) {
+static mf_status create(creation from, mf_memory_config config, mf_memory **memory, mf_diag *diag) {
     mf_memory *made;
-    mf_status status = open_memory(layout, image, config, &made, diag);
+    mf_status status = open_memory(from, config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->build(made)) {
+    status = memory_max_check(made, creation_end(&from), diag);
+    if (status == MF_OK && !made->ops->build(made))
+        status = memory_exhausted(diag);
+    if (status != MF_OK) {
         mf_memory_destroy(made);
-        return memory_exhausted(diag);
+        return status;
     }
-    apply_creation(made, every_page);
-    made->current = mf_layout_retain(layout);
-    made->view.layout_stamp = MF_LAYOUT_STAMP(layout->fingerprint, config.backend);
+    memory_apply_start(made, every_page);
+    made->current = mf_layout_retain(from.layout);
+    views_publish_stamp(made, MF_LAYOUT_STAMP(from.layout->fingerprint, config.backend));
     *memory = made;
     return MF_OK;
 }
@@ -107,7 +84,7 @@ static mf_status create_empty(const mf_image *image, mf_memory_config config, mf
     if (empty == NULL)
         return memory_exhausted(diag);
     layout_seal(empty, (mf_heap){0});
-    mf_status status = create(empty, image, config, memory, diag);
+    mf_status status = create(creation_of(NULL, image, empty), config, memory, diag);
     mf_layout_release(empty);
     return status;
 }
@@ -126,8 +103,13 @@ mf_status mf_memory_create_with(const mf_layout *layout, const mf_image *image,
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->empty_range,
                            "an empty range passes either anywhere or within what is accessible");
     }
-    return layout != NULL ? create(layout, image, *config, memory, diag)
-                          : create_empty(image, *config, memory, diag);
+    if (config->index != MF_MEMORY_U33 && config->index != MF_MEMORY_U32) {
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)config->index,
+                           "a memory is made for 33-bit indices or for 32-bit ones");
+    }
+    bool is_empty = layout == NULL && (image == NULL || image->state.layout == NULL);
+    return is_empty ? create_empty(image, *config, memory, diag)
+                    : create(creation_of(layout, image, NULL), *config, memory, diag);
 }
 
 mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_backend backend,
@@ -135,40 +117,53 @@ mf_status mf_memory_create(const mf_layout *layout, const mf_image *image, mf_ba
     return mf_memory_create_with(layout, image, &(mf_memory_config){.backend = backend}, memory, diag);
 }
 
+/* The table of a memory just opened. */
+static void clone_table(mf_memory *memory, const mf_memory *from) {
+    live_walk walk = live_walk_begin(from);
+    layout_run run;
+    while (live_walk_next(&walk, &run))
+        perm_table_set(&memory->table, (page_run){run.first, run.end}, (mf_perm)run.perm);
+}
+
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
     mf_memory *made;
-    mf_status status = open_memory(memory->created, memory->image, memory->config, &made, diag);
+    const creation from = {memory->created, memory->start, memory->heap, memory->start_top, memory->image};
+    mf_status status = open_memory(from, memory->config, &made, diag);
     if (status != MF_OK)
         return status;
-    if (!made->ops->clone(made, memory)) {
+    clone_table(made, memory);
+    if (!made->ops->clone(made, (mf_memory *)memory)) {
         mf_memory_destroy(made);
         return memory_exhausted(diag);
     }
-    perm_table_clone(&made->table, &memory->table);
+    made->changed = memory->changed;
+    made->has_lost_pages = memory->has_lost_pages;
     made->heap_top = memory->heap_top;
     made->grown_from = memory->grown_from;
     made->grown_to = memory->grown_to;
     made->view.heap_end = memory->view.heap_end;
     made->current = mf_layout_retain(memory->current);
-    made->view.layout_stamp = memory->view.layout_stamp;
+    views_publish_stamp(made, memory->view.layout_stamp);
     *clone = made;
     return MF_OK;
 }
 
 /*
- * The permissions and the layout of creation are in force again. Where only the heap has grown, nothing else
- * of the table is touched; otherwise the fingerprint must be asked for again.
+ * The permissions and the layout of creation are in force again. The table is touched where it may differ;
+ * what sbrk has added lies above the heap of creation.
  */
 static void restore_layout(mf_memory *memory) {
-    if (memory->current != NULL && mf_layout_equal(memory->current, memory->created)) {
-        page_run heap = heap_pages(memory, memory->created);
-        perm_table_set(&memory->table, heap, MF_PERM_NONE);
-        apply_creation(memory, heap);
-    } else {
-        perm_table_clear(&memory->table);
-        apply_creation(memory, every_page);
-        live_layout_drop(memory);
-    }
+    uint64_t end = page_ceil(memory->start_top);
+    page_run grown = page_run_of(end, memory->view.heap_end - end);
+    uint32_t len_pages = (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
+    perm_table_cut(&memory->table, grown, memory->table.len_pages);
+    perm_table_cut(&memory->table, memory->changed, len_pages);
+    memory_apply_start(memory, run_common(memory->changed, (page_run){0, len_pages}));
+    memory->changed = (page_run){0, 0};
+    memory_apply_heap(memory);
+    mf_layout_release(memory->current);
+    memory->current = mf_layout_retain(memory->created);
+    views_publish_stamp(memory, MF_LAYOUT_STAMP(memory->created->fingerprint, memory->config.backend));
 }
 
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag) {
@@ -190,7 +185,7 @@ uint64_t mf_memory_len(const mf_memory *memory) {
 }
 
 uint32_t mf_memory_heap_base(const mf_memory *memory) {
-    return memory->created->heap.base;
+    return memory->heap.base;
 }
 
 uint64_t mf_memory_heap_top(const mf_memory *memory) {
@@ -198,7 +193,11 @@ uint64_t mf_memory_heap_top(const mf_memory *memory) {
 }
 
 uint32_t mf_memory_max_heap_pages(const mf_memory *memory) {
-    return memory->created->heap.max_pages;
+    return memory->heap.max_pages;
+}
+
+mf_memory_index mf_memory_index_of(const mf_memory *memory) {
+    return memory->config.index;
 }
 
 mf_backend mf_memory_backend(const mf_memory *memory) {

@@ -4,6 +4,7 @@
 
 #include <memfold/memory.h>
 
+#include "backed.h"
 #include "backend.h"
 #include "image_impl.h"
 #include "layout_impl.h"
@@ -36,10 +37,26 @@ struct mf_memory {
     uint64_t grown_from; /* the pages that were added last; from the base to the base at first */
     uint64_t grown_to;
     atomic_uint sbrk_lock;
-    mf_layout *created; /* layout and image of creation, for reset */
+    /*
+     * The state of creation, for reset. `created` is the layout that it had then, and `start` the permission
+     * of every page: a memory that begins as another was frozen has pages of the heap at once, which are no
+     * regions of its layout. For every other memory the two are the same.
+     */
+    mf_layout *created;
+    mf_layout *start;
+    mf_heap heap;
+    uint64_t start_top;
     mf_image *image;    /* NULL: no bytes */
-    mf_layout *current; /* the live layout, or NULL since it changed */
-    union {             /* the backend's own, zero at first; only the files of config.backend touch it */
+    backed_list backed; /* which pages are mappings of images, with the lock of sbrk held or in a change */
+    page_run
+        changed; /* no other page has another permission than at creation, but those that sbrk has added */
+    bool has_lost_pages; /* pages may be mappings of another image; on copy they may also lack bytes of theirs
+                          */
+    mf_layout *current;  /* the live layout, or NULL since it changed */
+    uint32_t written_pages; /* the last reset has found so many, which stay resident, or fewer */
+    mf_memory *next_kept;   /* in a list of a pool, */
+    uint64_t kept_bytes;    /* with so much resident memory of its own */
+    union {                 /* the backend's own, zero at first; only the files of config.backend touch it */
         copy_part copy;
         paged_part paged;
     };
@@ -47,13 +64,28 @@ struct mf_memory {
 
 /* How far pages and bytes of creation reach: regions, and the image's bytes anywhere. */
 static inline uint64_t memory_creation_end(const mf_memory *memory) {
-    uint64_t end = mf_layout_len(memory->created);
-    uint64_t image_end = memory->image != NULL ? page_ceil(memory->image->end) : 0;
-    return image_end > end ? image_end : end;
+    uint64_t end = mf_layout_len(memory->start);
+    uint64_t bytes_end = image_end(memory->image);
+    return bytes_end > end ? bytes_end : end;
 }
 
-static inline size_t memory_chunk_count(const mf_memory *memory) {
-    return memory->image != NULL ? memory->image->chunk_count : 0;
+static inline size_t memory_image_run_count(const mf_memory *memory) {
+    return memory->image != NULL ? memory->image->run_count : 0;
+}
+
+/* Pages at or above have no permission and no bytes, ever. */
+static inline uint64_t memory_max_bytes(const mf_memory *memory) {
+    uint64_t bytes = memory->config.max_bytes;
+    return bytes == 0 || bytes > MF_SPACE_BYTES ? MF_SPACE_BYTES : page_ceil(bytes);
+}
+
+/* MF_OVERFLOW with the end if pages below `end` pass that. */
+static inline mf_status memory_max_check(const mf_memory *memory, uint64_t end, mf_diag *diag) {
+    if (end <= memory_max_bytes(memory))
+        return MF_OK;
+    return mf_diag_set(diag, MF_OVERFLOW, end,
+                       "0x%llx is past the end of the memory, which was made for 0x%llx bytes",
+                       (unsigned long long)end, (unsigned long long)memory_max_bytes(memory));
 }
 
 static inline mf_status memory_exhausted(mf_diag *diag) {

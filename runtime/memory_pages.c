@@ -4,11 +4,26 @@
 #include "os.h"
 #include "views.h"
 
-static void set_live_perms(mf_memory *memory, page_run run, mf_perm perm) {
-    if (!perms_all(memory->table.perms, run, perm)) {
-        perm_table_set(&memory->table, run, perm);
-        live_layout_drop(memory);
+static void note_change(mf_memory *memory, page_run run) {
+    page_run *changed = &memory->changed;
+    if (run_is_empty(*changed)) {
+        *changed = run;
+    } else {
+        changed->first = run.first < changed->first ? run.first : changed->first;
+        changed->end = run.end > changed->end ? run.end : changed->end;
     }
+}
+
+/* Where the highest pages go, a known layout says where the table ends then. */
+static void set_live_perms(mf_memory *memory, page_run run, mf_perm perm) {
+    if (perms_all(memory->table.perms, run, perm))
+        return;
+    if (perm == MF_PERM_NONE && run.end >= memory->table.len_pages && memory->current != NULL)
+        perm_table_cut(&memory->table, run, live_layout_len_below(memory, run.first));
+    else
+        perm_table_set(&memory->table, run, perm);
+    note_change(memory, run);
+    live_layout_drop(memory);
 }
 
 /* The pages of a range that map_region or protect has accepted, and the first bytes in them. */
@@ -16,6 +31,9 @@ static mf_status change(mf_memory *memory, page_run run, mf_perm perm, const voi
                         mf_diag *diag) {
     if (count == 0 && perms_all(memory->table.perms, run, perm))
         return MF_OK;
+    mf_status status = perm == MF_PERM_NONE ? MF_OK : memory_max_check(memory, page_bytes(run.end), diag);
+    if (status != MF_OK)
+        return status;
     if (!memory->ops->change(memory, run, perm, bytes, count))
         return memory_exhausted(diag);
     set_live_perms(memory, run, perm);
@@ -88,7 +106,7 @@ static bool add_heap_pages(mf_memory *memory, page_run run) {
 /* With the lock held. */
 static mf_status grow_heap(mf_memory *memory, uint64_t bytes, uint64_t *old_top, mf_diag *diag) {
     uint64_t top = memory->heap_top;
-    if (bytes > heap_limit(memory->created->heap) - top)
+    if (bytes > heap_limit(memory->heap) - top)
         return mf_diag_set(diag, MF_HEAP_REFUSED, bytes, "the heap would pass its maximum");
     uint64_t heap_end = page_ceil(top + bytes);
     page_run run = page_run_of(memory->view.heap_end, heap_end - memory->view.heap_end);

@@ -34,24 +34,61 @@ void os_release(void *space, size_t bytes);
  */
 void os_zero(void *space, size_t bytes);
 
+/* The bytes are zero: those that are already are only read, so that the host need not find memory for them.
+ */
+void os_overwrite(void *space, size_t bytes);
+
 /* The host may use huge pages for this space, which is aligned to OS_HUGE_PAGE_BYTES. Only advice. */
 #define OS_HUGE_PAGE_LOG2 21
 #define OS_HUGE_PAGE_BYTES (UINT64_C(1) << OS_HUGE_PAGE_LOG2)
 void os_allow_huge_pages(void *space, size_t bytes);
 
-/* Copies every page that holds more than zeros; the space is readable, and `to` reads as zero before. */
-void os_copy_nonzero(void *to, const void *from, size_t bytes);
+/* Whole pages among these bytes are as they were mapped: zero, or those of an os_shared. False: none, or
+ * some. */
+bool os_drop(void *pages, size_t bytes);
+
+/*
+ * Bytes that the host keeps once for all who map them. They are written through `writable` until they are
+ * sealed, and from then on never change; NULL where the host has no such pages, or no memory. `bytes` is a
+ * multiple of OS_SHARED_BYTES, as is every offset below. Any thread. destroy(NULL) is fine; mappings stay.
+ */
+typedef struct os_shared os_shared;
+#define OS_SHARED_BYTES (UINT64_C(1) << 16)
+os_shared *os_shared_create(size_t bytes);
+unsigned char *os_shared_writable(const os_shared *shared);
+void os_shared_seal(os_shared *shared);
+const unsigned char *os_shared_bytes(const os_shared *shared);
+void os_shared_destroy(os_shared *shared);
+
+/*
+ * The space at `place`, whole pages of a reservation, has these bytes, or zeros, and `perm`; what is written
+ * to it later is its own. False, and the space is what it was: the host refuses.
+ */
+bool os_shared_map(const os_shared *shared, size_t offset, void *place, size_t bytes, mf_perm perm);
+bool os_map_zero(void *place, size_t bytes, mf_perm perm);
+
+/*
+ * Copies pages of guests: those that hold more than zeros, for a place that reads as zero; all; or those that
+ * the place has not yet.
+ */
+typedef enum os_copy_mode { OS_COPY_NONZERO, OS_COPY_ALL, OS_COPY_CHANGED } os_copy_mode;
+void os_copy(void *to, const void *from, size_t bytes, os_copy_mode mode);
 
 /*
  * Calls `visit` for runs of pages in ascending order that hold every page of the space that has been written,
- * until it returns false; then so does this. Offsets and sizes are multiples of the host's page size, except
- * that the last run ends with the space.
+ * pages of an os_shared included, until it returns false; then so does this. `is_certain` says that these
+ * have been written; if not they may be as they were mapped. Offsets and sizes are multiples of the host's
+ * page size, except that the last run ends with the space.
  */
-typedef bool os_visit(void *context, size_t offset, size_t bytes);
+typedef bool os_visit(void *context, size_t offset, size_t bytes, bool is_certain);
 bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *context);
 
-/* Copies what has been written; the space is readable, and `to` reads as zero before. */
-void os_copy_written(void *to, const void *from, size_t bytes);
+/* While it is retained, asking for written pages takes no time to prepare. Any thread. */
+void os_page_map_retain(void);
+void os_page_map_release(void);
+
+/* The number of the CPU that this thread is on, or was on a moment ago. */
+unsigned os_cpu(void);
 
 /* Lets other threads go on. `attempt` counts how often in a row: after some the thread sleeps. */
 void os_wait(unsigned attempt);

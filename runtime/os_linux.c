@@ -2,6 +2,7 @@
 #include "os.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -71,6 +72,12 @@ void os_release(void *space, size_t bytes) {
 
 void os_allow_huge_pages(void *space, size_t bytes) {
     madvise(space, bytes, MADV_HUGEPAGE);
+}
+
+/* Without a system call, where the C library or the kernel offers that. */
+unsigned os_cpu(void) {
+    int cpu = sched_getcpu();
+    return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
 /*

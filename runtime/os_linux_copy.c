@@ -13,8 +13,8 @@
  * that were never written; a kernel without that page commits what is read.
  */
 #include "os.h"
+#include "os_linux_page_map.h"
 
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,7 +36,9 @@ typedef struct host_run {
 
 /* A walk over the written runs of [at, end). */
 typedef struct page_walk {
-    int page_map;         /* -1: cannot be opened */
+    int page_map; /* -1: cannot be opened */
+    bool owns_page_map;
+    bool is_certain;      /* of the runs below */
     unsigned next_source; /* the sources before it do not answer */
     uint64_t page_bytes;
     uint64_t at;
@@ -62,19 +64,28 @@ typedef struct scan_request {
 } scan_request;
 
 #define SCAN_REQUEST _IOWR('f', 16, scan_request)
+#define SCAN_FILE (UINT64_C(1) << 2)
 #define SCAN_PRESENT (UINT64_C(1) << 3)
 #define SCAN_SWAPPED (UINT64_C(1) << 4)
+#define SCAN_ZERO (UINT64_C(1) << 5)
 
+#define PAGE_MAP_FILE (UINT64_C(1) << 61)
 #define PAGE_MAP_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_MAP_PRESENT (UINT64_C(1) << 63)
 
-static bool step_by_runs(page_walk *walk) {
+/*
+ * Pages that are present or swapped, and neither a file's nor the page of zeros. A run of both kinds comes in
+ * parts.
+ */
+static bool scan(page_walk *walk) {
     scan_request request = {
         .size = sizeof request,
         .start = walk->at,
         .end = walk->end,
         .runs = (uint64_t)(uintptr_t)walk->runs,
         .run_capacity = RUNS_PER_STEP,
+        .category_inverted = SCAN_FILE | SCAN_ZERO,
+        .category_mask = SCAN_FILE | SCAN_ZERO,
         .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
         .return_mask = SCAN_PRESENT | SCAN_SWAPPED,
     };
@@ -84,7 +95,19 @@ static bool step_by_runs(page_walk *walk) {
         return false;
     walk->run_count = (size_t)count;
     walk->at = request.walk_end;
+    walk->is_certain = true;
     return true;
+}
+
+/* What was shared may have been closed by others. */
+static bool step_by_runs(page_walk *walk) {
+    if (scan(walk))
+        return true;
+    if (walk->page_map < 0 || walk->owns_page_map || !page_map_is_lost())
+        return false;
+    walk->page_map = page_map_open();
+    walk->owns_page_map = true;
+    return scan(walk);
 }
 
 static void append_page(page_walk *walk, uint64_t page) {
@@ -116,8 +139,9 @@ static bool step_by_words(page_walk *walk) {
         return false;
     }
     walk->run_count = 0;
+    walk->is_certain = false; /* the page of zeros cannot be told from others */
     for (size_t i = 0; i < wanted && walk->run_count < RUNS_PER_STEP; i++) {
-        if ((entries[i] & (PAGE_MAP_PRESENT | PAGE_MAP_SWAPPED)) != 0)
+        if ((entries[i] & (PAGE_MAP_PRESENT | PAGE_MAP_SWAPPED)) != 0 && (entries[i] & PAGE_MAP_FILE) == 0)
             append_page(walk, walk->at);
         walk->at += walk->page_bytes;
     }
@@ -147,6 +171,7 @@ static bool step_by_residency(page_walk *walk) {
         return false;
     }
     walk->run_count = 0;
+    walk->is_certain = false;
     for (size_t i = 0; i < wanted && walk->run_count < RUNS_PER_STEP; i++) {
         if ((resident[i] & 1) != 0)
             append_page(walk, walk->at);
@@ -158,6 +183,7 @@ static bool step_by_residency(page_walk *walk) {
 static bool step_over_the_rest(page_walk *walk) {
     walk->runs[0] = (host_run){walk->at, walk->end, 0};
     walk->run_count = 1;
+    walk->is_certain = false;
     walk->at = walk->end;
     return true;
 }
@@ -180,51 +206,45 @@ bool os_visit_written(const void *space, size_t bytes, os_visit *visit, void *co
     uint64_t start = (uint64_t)(uintptr_t)space;
     uint64_t page_bytes = os_page_bytes();
     page_walk walk = {
-        .page_map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+        .page_map = page_map_borrow(),
         .page_bytes = page_bytes,
         .at = start,
         .end = start + (bytes + page_bytes - 1) / page_bytes * page_bytes,
     };
     bool goes_on = true;
+    walk.owns_page_map = walk.page_map < 0;
+    if (walk.owns_page_map)
+        walk.page_map = page_map_open();
     while (goes_on && walk.at < walk.end) {
         step(&walk);
         for (size_t i = 0; goes_on && i < walk.run_count; i++) {
             uint64_t offset = walk.runs[i].start - start;
             uint64_t end = walk.runs[i].end - start < bytes ? walk.runs[i].end - start : bytes;
-            goes_on = visit(context, offset, end - offset);
+            goes_on = visit(context, offset, end - offset, walk.is_certain);
         }
     }
-    if (walk.page_map >= 0)
+    if (walk.owns_page_map && walk.page_map >= 0)
         close(walk.page_map);
     return goes_on;
 }
 
 /* ---- Copying ------------------------------------------------------------------------------- */
 
-void os_copy_nonzero(void *to, const void *from, size_t bytes) {
+static void copy_pages(unsigned char *to, const unsigned char *from, size_t bytes, os_copy_mode mode) {
     static const unsigned char zeros[MF_PAGE_SIZE];
     for (size_t done = 0; done < bytes; done += MF_PAGE_SIZE) {
-        unsigned char *page = (unsigned char *)to + done;
-        const unsigned char *source = (const unsigned char *)from + done;
+        const unsigned char *there = mode == OS_COPY_NONZERO ? zeros : to + done;
         size_t count = bytes - done < MF_PAGE_SIZE ? bytes - done : MF_PAGE_SIZE;
-        if (memcmp(source, zeros, count) != 0)
-            memcpy(page, source, count);
+        if (memcmp(from + done, there, count) != 0)
+            memcpy(to + done, from + done, count);
     }
 }
 
-typedef struct copy_job {
-    unsigned char *to;
-    const unsigned char *from;
-} copy_job;
-
-static bool copy_run(void *context, size_t offset, size_t bytes) {
-    const copy_job *job = context;
-    os_copy_nonzero(job->to + offset, job->from + offset, bytes);
-    return true;
-}
-
-void os_copy_written(void *to, const void *from, size_t bytes) {
-    os_visit_written(from, bytes, copy_run, &(copy_job){to, from});
+void os_copy(void *to, const void *from, size_t bytes, os_copy_mode mode) {
+    if (mode == OS_COPY_ALL)
+        memcpy(to, from, bytes);
+    else
+        copy_pages(to, from, bytes, mode);
 }
 
 /* ---- Zeroing ------------------------------------------------------------------------------- */
@@ -250,13 +270,17 @@ static size_t droppable_bytes(uintptr_t start, uintptr_t end) {
 }
 
 /* The first advice fails for locked pages, the second on old kernels. A failed one may have dropped some. */
-static bool drop(void *pages, size_t bytes) {
+static bool drop_whole(void *pages, size_t bytes) {
     return madvise(pages, bytes, MADV_DONTNEED) == 0 || madvise(pages, bytes, DROP_LOCKED) == 0;
 }
 
-/* What is zero already is only read, so that the kernel need not find memory for it. */
-static void overwrite(unsigned char *at, size_t bytes) {
+bool os_drop(void *pages, size_t bytes) {
+    return bytes == 0 || drop_whole(pages, bytes);
+}
+
+void os_overwrite(void *space, size_t bytes) {
     static const unsigned char zeros[MF_PAGE_SIZE];
+    unsigned char *at = space;
     unsigned char *end = at + bytes;
     while (at < end) {
         size_t count = MF_PAGE_SIZE - (uintptr_t)at % MF_PAGE_SIZE;
@@ -268,8 +292,9 @@ static void overwrite(unsigned char *at, size_t bytes) {
     }
 }
 
-static bool overwrite_run(void *context, size_t offset, size_t bytes) {
-    overwrite((unsigned char *)context + offset, bytes);
+static bool overwrite_run(void *context, size_t offset, size_t bytes, bool is_certain) {
+    (void)is_certain;
+    os_overwrite((unsigned char *)context + offset, bytes);
     return true;
 }
 
@@ -285,8 +310,8 @@ void os_zero(void *space, size_t bytes) {
         head_bytes = bytes;
     size_t whole_bytes = (bytes - head_bytes) / page_bytes * page_bytes;
     unsigned char *whole = at + head_bytes;
-    overwrite(at, head_bytes);
-    if (whole_bytes > 0 && !drop(whole, whole_bytes))
+    os_overwrite(at, head_bytes);
+    if (whole_bytes > 0 && !drop_whole(whole, whole_bytes))
         os_visit_written(whole, whole_bytes, overwrite_run, whole);
-    overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
+    os_overwrite(whole + whole_bytes, bytes - head_bytes - whole_bytes);
 }

@@ -1,6 +1,13 @@
 /* Rules for arguments: which ranges are whole pages of the guest space, and what may be done with them. */
 #include "pages.h"
 
+#include <string.h>
+
+bool page_is_zero(const unsigned char *bytes) {
+    static const unsigned char zeros[MF_PAGE_SIZE];
+    return memcmp(bytes, zeros, MF_PAGE_SIZE) == 0;
+}
+
 mf_status access_check(mf_access access, mf_diag *diag) {
     if (access == MF_READ_ONLY || access == MF_READ_WRITE)
         return MF_OK;

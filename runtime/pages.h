@@ -35,6 +35,9 @@ static inline page_run page_run_of(uint64_t start, uint64_t size) {
     return (page_run){(uint32_t)(start >> MF_PAGE_LOG2), (uint32_t)((start + size) >> MF_PAGE_LOG2)};
 }
 
+/* Whether the MF_PAGE_SIZE bytes are all zero. */
+bool page_is_zero(const unsigned char *bytes);
+
 /* MF_INVALID_ARGUMENT with the value if `access`, or `perm`, is none of its enumerators. */
 mf_status access_check(mf_access access, mf_diag *diag);
 mf_status perm_check(mf_perm perm, mf_diag *diag);

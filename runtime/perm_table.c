@@ -94,12 +94,26 @@ static uint32_t find_top(const unsigned char *perms, uint32_t end) {
 /* ---- The live table ------------------------------------------------------------------------ */
 
 bool perm_table_open(perm_table *table) {
-    table->perms = os_reserve(MF_PERM_TABLE_PAGES, 0);
-    return table->perms != NULL && os_commit(table->perms, MF_PERM_TABLE_PAGES);
+    if (!perm_space_take(&table->space))
+        return false;
+    table->perms = table->space.bytes;
+    return true;
 }
 
+/* A short table stays resident for the next memory; what a long one has written goes back to the host. */
 void perm_table_close(perm_table *table) {
-    os_release(table->perms, MF_PERM_TABLE_PAGES);
+    if (table->perms == NULL)
+        return;
+    if (table->high_pages <= SHORT_TABLE_PAGES)
+        memset(table->perms, MF_PERM_NONE, table->len_pages);
+    else
+        os_zero(table->perms, MF_PERM_TABLE_PAGES);
+    perm_space_give(table->space);
+}
+
+static void note_high(perm_table *table) {
+    if (table->len_pages > table->high_pages)
+        table->high_pages = table->len_pages;
 }
 
 /* The table is NONE from len_pages on, so only what lies below is written when pages become NONE. */
@@ -112,6 +126,7 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm) {
         table->len_pages = end > len ? end : len;
     else if (run.first < len && end == len)
         table->len_pages = find_top(table->perms, run.first);
+    note_high(table);
 }
 
 void perm_table_grow(perm_table *table, page_run run) {
@@ -127,17 +142,19 @@ void perm_table_grow(perm_table *table, page_run run) {
     }
     if (run.end > table->len_pages)
         __atomic_store_n(&table->len_pages, run.end, __ATOMIC_RELEASE);
+    note_high(table);
 }
 
-void perm_table_clear(perm_table *table) {
-    if (table->len_pages <= SHORT_TABLE_PAGES)
-        memset(table->perms, MF_PERM_NONE, table->len_pages);
-    else
-        os_zero(table->perms, MF_PERM_TABLE_PAGES);
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages) {
+    uint32_t end = run.end < table->len_pages ? run.end : table->len_pages;
+    if (run.first < end)
+        memset(table->perms + run.first, MF_PERM_NONE, end - run.first);
+    table->len_pages = len_pages;
+}
+
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout) {
+    for (size_t i = 0; i < layout->run_count; i++)
+        memset(table->perms + layout->runs[i].first, MF_PERM_NONE,
+               layout->runs[i].end - layout->runs[i].first);
     table->len_pages = 0;
-}
-
-void perm_table_clone(perm_table *to, const perm_table *from) {
-    os_copy_written(to->perms, from->perms, from->len_pages);
-    to->len_pages = from->len_pages;
 }

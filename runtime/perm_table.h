@@ -8,7 +8,9 @@
 #ifndef MEMFOLD_RUNTIME_PERM_TABLE_H
 #define MEMFOLD_RUNTIME_PERM_TABLE_H
 
+#include "layout_impl.h"
 #include "pages.h"
+#include "perm_space.h"
 
 /* The permission of one page. */
 static inline mf_perm perms_at(const unsigned char *perms, uint64_t page) {
@@ -42,6 +44,8 @@ static inline page_run perms_next_run(const unsigned char *perms, page_run *rest
 typedef struct perm_table {
     unsigned char *perms; /* of MF_PERM_TABLE_PAGES pages; NULL: not open */
     uint32_t len_pages;   /* end of the highest page that is not NONE: the table is zero from here on */
+    uint32_t high_pages;  /* the most that len_pages has been: from here on nothing was ever written */
+    perm_space space;     /* where `perms` lies */
 } perm_table;
 
 /* All pages are NONE. False without memory or address space; close is fine either way. */
@@ -62,10 +66,13 @@ void perm_table_set(perm_table *table, page_run run, mf_perm perm);
  */
 void perm_table_grow(perm_table *table, page_run run);
 
-/* All pages are NONE again. */
-void perm_table_clear(perm_table *table);
+/*
+ * The pages are NONE, and those from `len_pages` on are so after it. Unlike set it does not look for the end
+ * of the table.
+ */
+void perm_table_cut(perm_table *table, page_run run, uint32_t len_pages);
 
-/* `to`, just opened, is as `from`. */
-void perm_table_clone(perm_table *to, const perm_table *from);
+/* All pages are NONE again; those of the layout are the only ones that are not. */
+void perm_table_clear_layout(perm_table *table, const mf_layout *layout);
 
 #endif

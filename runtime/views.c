@@ -62,6 +62,8 @@ void views_publish_stamp(mf_memory *memory, uint64_t stamp) {
     for (mf_view *view = &memory->view; view != NULL; view = view->next) {
         check_is_of(view, memory);
         view->layout_stamp = stamp;
+        if (memory->config.index == MF_MEMORY_U33)
+            view->u33_stamp = stamp;
     }
 }
 

@@ -22,6 +22,7 @@ Substitutions for RUN lines:
   %refuse-calls links a program whose calls of the host go through abuse/lib/refuse_calls.c
   %refuse-llvm  the same for LLVM and abuse/lib/refuse_llvm.c
   %llvm-include the headers of LLVM
+  %major-of-llvm its major version; `clang`, `llvm-nm` and so on are that LLVM's
   %fuzz-cc      a clang that makes fuzzers, with the include paths of what is fuzzed
   %fuzz         what is fuzzed
   %bare-cc      the C compiler for a kernel, with the files of the kernel around a test
@@ -56,7 +57,13 @@ if config.memfold_sanitize:
 if config.memfold_build_type == "Debug":
     config.available_features.add("debug")
 
+# What LLVM prints differs by its version: --check-prefixes=CHECK,%if llvm-22 %{SINCE22%} %else %{BEFORE22%}
+for major in range(20, int(config.llvm_major) + 1):
+    config.available_features.add(f"llvm-{major}")
+
 compiler_directory, compiler_name = os.path.split(config.memfold_cc)
+if "gcc" in compiler_name:
+    config.available_features.add("gcc")  # for what one build of several shows well enough
 cxx_name = compiler_name.replace("gcc", "g++").replace("clang", "clang++")
 cxx = cc.replace(config.memfold_cc, os.path.join(compiler_directory, cxx_name)).replace("-std=c11", "-std=c++17")
 
@@ -68,7 +75,7 @@ layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
 rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "note", "maker", "embed", "emit", "ir"))
 jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "inline", "stencil", "host", "plan")) + f" {runtime}"
 verify = f"{build}/gen/libmemfold_verify.a {build}/gen/libmemfold_note.a {plan} -lz3 -lcapstone"
-gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-19"
+gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-{config.llvm_major}"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
 
@@ -115,6 +122,7 @@ config.substitutions += [
     ("%fuzz", f"{build}/test/abuse/libfuzz.a -lyaml -lelf -lpthread"),
     ("%refuse-calls", wrap(refused_calls)),
     ("%refuse-llvm", wrap(refused_llvm)),
+    ("%major-of-llvm", config.llvm_major),
     ("%llvm-include", os.path.join(config.llvm_root, "include")),
     ("%reference", reference),
     ("%bare-cc", bare_cc),

@@ -46,3 +46,11 @@ mf_status(mf_embed_define)(LLVMModuleRef module, const mf_layout *layout, const 
         memcpy(functions, defined, sizeof defined);
     return MF_OK;
 }
+
+mf_status mf_embed_define_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, const char *prefix,
+                                  LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
+    mf_status status = mf_embed_check_llvm(version_major, get_global_context, diag);
+    return status != MF_OK ? status : (mf_embed_define)(module, layout, options, prefix, functions, diag);
+}

@@ -83,6 +83,13 @@ mf_status(mf_embed_create)(LLVMModuleRef module, const mf_layout *layout, const 
     return MF_OK;
 }
 
+mf_status mf_embed_create_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, mf_embed **embed, mf_diag *diag) {
+    mf_status status = mf_embed_check_llvm(version_major, get_global_context, diag);
+    return status != MF_OK ? status : (mf_embed_create)(module, layout, options, embed, diag);
+}
+
 void mf_embed_destroy(mf_embed *embed) {
     if (embed == NULL)
         return;

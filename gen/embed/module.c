@@ -17,8 +17,11 @@
 
 /*
  * Each copy of LLVM has one global context. The addresses of its functions say less: a program that is not
- * position-independent may see another address of a function than a library that it loads.
+ * position-independent may see another address of a function than a library that it loads. Since 22 LLVM
+ * deprecates the global context, but nothing else tells its copies apart.
  */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 mf_status mf_embed_check_llvm(unsigned version_major, LLVMContextRef (*get_global_context)(void),
                               mf_diag *diag) {
     if (version_major != LLVM_VERSION_MAJOR)
@@ -32,6 +35,7 @@ mf_status mf_embed_check_llvm(unsigned version_major, LLVMContextRef (*get_globa
                            "same libLLVM");
     return MF_OK;
 }
+#pragma GCC diagnostic pop
 
 /* ---- The module ---------------------------------------------------------------------------- */
 

@@ -17,11 +17,10 @@
 /* The first step that is about the access; layout or backend is compared before. */
 static uint32_t emit_layout_step(const ir *ir, const emit_site *site) {
     const mf_plan_step *step = &site->plan->steps[0];
-    uint64_t bits = step->kind == MF_STEP_SAME_BACKEND ? MF_LAYOUT_STAMP_BACKEND : UINT64_MAX;
     if (step->kind != MF_STEP_SAME_LAYOUT && step->kind != MF_STEP_SAME_BACKEND)
         return 0;
     assert(step->on_pass == MF_EXIT_NEXT && step->on_fail == MF_EXIT_PANIC);
-    emit_same_stamp(ir, site, step, bits);
+    emit_same_stamp(ir, site, step);
     return 1;
 }
 

@@ -61,24 +61,37 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold) 
     LLVMBuildUnreachable(ir->builder);
 }
 
-/* The backend is one of two stencils; of the layout each plan has a number of its own. */
+/*
+ * The backend is one of two stencils, and the panic is told of no layout; of the layout each plan has a
+ * number of its own.
+ */
 static LLVMValueRef emit_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step) {
     if (step->kind == MF_STEP_SAME_BACKEND)
-        return ir_const(ir->t_i64, step->start);
+        return ir_const(ir->t_i64, MF_LAYOUT_STAMP(0, step->start));
     return emit_number(ir, site, ir->t_i64, step, PLAN_NUMBER_START);
 }
 
-void emit_same_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step, uint64_t bits) {
+/* stamp == wanted, or of the backend's bit: (stamp & bit) == 0. */
+static LLVMValueRef emit_fresh(const ir *ir, const emit_site *site, const mf_plan_step *step,
+                               LLVMValueRef v_wanted) {
+    bool is_wide = site->plan->index == MF_INDEX_U33;
+    LLVMValueRef v_actual =
+        ir_load_view_field(ir, site->v_view, is_wide ? IR_VIEW_U33_STAMP : IR_VIEW_LAYOUT_STAMP);
+    if (step->kind != MF_STEP_SAME_BACKEND)
+        return LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
+    LLVMValueRef v_bit = ir_const(ir->t_i64, MF_LAYOUT_STAMP_REFUSES(step->start));
+    LLVMValueRef v_refuses = LLVMBuildAnd(ir->builder, v_actual, v_bit, "stamp.refuses");
+    return LLVMBuildICmp(ir->builder, LLVMIntEQ, v_refuses, ir_const(ir->t_i64, 0), "fresh");
+}
+
+void emit_same_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step) {
     LLVMBasicBlockRef b_here = LLVMGetInsertBlock(ir->builder);
     LLVMValueRef f = LLVMGetBasicBlockParent(b_here);
     LLVMBasicBlockRef b_stale = ir_block_append(ir, f, "stale.panic");
     LLVMBasicBlockRef b_fresh = ir_block_append(ir, f, "stale.fresh");
     LLVMValueRef v_wanted = emit_stamp(ir, site, step);
 
-    LLVMValueRef v_actual = ir_load_view_field(ir, site->v_view, IR_VIEW_LAYOUT_STAMP);
-    if (bits != UINT64_MAX)
-        v_actual = LLVMBuildAnd(ir->builder, v_actual, ir_const(ir->t_i64, bits), "stamp.bits");
-    LLVMValueRef v_fresh = LLVMBuildICmp(ir->builder, LLVMIntEQ, v_actual, v_wanted, "fresh");
+    LLVMValueRef v_fresh = emit_fresh(ir, site, step, v_wanted);
     ir_branch_likely(ir, v_fresh, b_fresh, b_stale);
 
     ir_block_enter(ir, b_stale);

@@ -20,9 +20,9 @@ void emit_cold_trap(const ir *ir, const emit_site *site, const emit_cold *cold);
 LLVMValueRef emit_range_call(const ir *ir, LLVMValueRef v_view, LLVMValueRef v_index, LLVMValueRef v_access);
 
 /*
- * Emits blocks that panic unless these bits of the view's stamp are the start of `step`; the builder is left
- * where they are.
+ * Emits blocks that panic unless the view's stamp is that of `step`, or does not refuse its backend; the
+ * builder is left where it is.
  */
-void emit_same_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step, uint64_t bits);
+void emit_same_stamp(const ir *ir, const emit_site *site, const mf_plan_step *step);
 
 #endif

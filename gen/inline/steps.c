@@ -347,16 +347,21 @@ static void write_in_granule(inline_writer *w, uint32_t number) {
 
 /* ---- Stamps ---- */
 
+static int32_t stamp_offset(const inline_writer *w) {
+    return w->plan->index == MF_INDEX_U33 ? MF_VIEW_U33_STAMP_OFFSET : MF_VIEW_LAYOUT_STAMP_OFFSET;
+}
+
 static void write_same_layout(inline_writer *w, uint32_t number) {
     x86_register stamp = inline_temp(w);
     x86_move_constant(&w->code, stamp, step_at(w, number)->start);
-    x86_compare_memory(&w->code, stamp, inline_view_field(w, MF_VIEW_LAYOUT_STAMP_OFFSET));
+    x86_compare_memory(&w->code, stamp, inline_view_field(w, stamp_offset(w)));
     inline_decide(w, number, X86_EQUAL);
 }
 
 static void write_same_backend(inline_writer *w, uint32_t number) {
-    x86_test_byte(&w->code, inline_view_field(w, MF_VIEW_LAYOUT_STAMP_OFFSET), MF_LAYOUT_STAMP_BACKEND);
-    inline_decide(w, number, step_at(w, number)->start != 0 ? X86_NOT_EQUAL : X86_EQUAL);
+    int8_t bit = (int8_t)MF_LAYOUT_STAMP_REFUSES(step_at(w, number)->start);
+    x86_test_byte(&w->code, inline_view_field(w, stamp_offset(w)), bit);
+    inline_decide(w, number, X86_EQUAL);
 }
 
 /* ---- Steps ---- */

@@ -136,12 +136,17 @@ static uint32_t label_of(const inline_writer *w, uint32_t number, mf_exit exit) 
     return exit == MF_EXIT_ALLOWED || is_last ? INLINE_LABEL_ACCESS : number + 1;
 }
 
+/* What the panic is told: a step that asks for the backend alone knows no layout. */
+static uint64_t stamp_of(const mf_plan_step *step) {
+    return step->kind == MF_STEP_SAME_BACKEND ? MF_LAYOUT_STAMP(0, step->start) : step->start;
+}
+
 static void jump(inline_writer *w, uint32_t condition, uint32_t number, mf_exit exit) {
     if (exit == MF_EXIT_FAULT) {
         jump_to_fault(w, condition);
     } else if (exit == MF_EXIT_PANIC) {
         w->result.stale_field = jump_by_field(w, condition);
-        w->result.stale_stamp = w->plan->steps[number].start;
+        w->result.stale_stamp = stamp_of(&w->plan->steps[number]);
     } else {
         jump_to_label(w, condition, label_of(w, number, exit));
     }

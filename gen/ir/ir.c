@@ -20,6 +20,7 @@ static const struct {
     [IR_VIEW_PERMS] = {"perms", MF_VIEW_PERMS_OFFSET, true, false},
     [IR_VIEW_HEAP_END] = {"heap_end", MF_VIEW_HEAP_END_OFFSET, false, true},
     [IR_VIEW_LAYOUT_STAMP] = {"layout_stamp", MF_VIEW_LAYOUT_STAMP_OFFSET, false, false},
+    [IR_VIEW_U33_STAMP] = {"u33_stamp", MF_VIEW_U33_STAMP_OFFSET, false, false},
 };
 
 /* ---- Session ---- */
@@ -51,11 +52,11 @@ static void init_types(ir *ir) {
     ir->t_ptr = LLVMPointerTypeInContext(ir->context, 0);
     ir->t_void = LLVMVoidTypeInContext(ir->context);
 
-    LLVMTypeRef t_fields[IR_VIEW_FIELD_COUNT] = {ir->t_ptr, ir->t_ptr, ir->t_i64, ir->t_i64};
+    LLVMTypeRef t_fields[IR_VIEW_LEADING_COUNT] = {ir->t_ptr, ir->t_ptr, ir->t_i64, ir->t_i64};
     ir->t_view = LLVMGetTypeByName2(ir->context, "mf_view");
     if (ir->t_view == NULL) {
         ir->t_view = LLVMStructCreateNamed(ir->context, "mf_view");
-        LLVMStructSetBody(ir->t_view, t_fields, IR_VIEW_FIELD_COUNT, false);
+        LLVMStructSetBody(ir->t_view, t_fields, IR_VIEW_LEADING_COUNT, false);
     }
     LLVMTypeRef t_result_fields[] = {ir->t_i64, ir->t_i32};
     ir->t_load_result = LLVMStructTypeInContext(ir->context, t_result_fields, 2, false);
@@ -88,7 +89,7 @@ static void init_metadata(ir *ir) {
 
 static mf_status check_view_offsets(const ir *ir, mf_diag *diag) {
     LLVMTargetDataRef data = LLVMGetModuleDataLayout(ir->module);
-    for (unsigned field = 0; field < IR_VIEW_FIELD_COUNT; field++) {
+    for (unsigned field = 0; field < IR_VIEW_LEADING_COUNT; field++) {
         uint64_t offset = LLVMOffsetOfElement(data, ir->t_view, field);
         if (offset != VIEW_FIELDS[field].offset_bytes)
             return mf_diag_set(diag, MF_LLVM, offset,
@@ -165,9 +166,17 @@ void ir_branch_weighted(const ir *ir, LLVMValueRef v_condition, LLVMBasicBlockRe
 
 /* ---- Memory ---- */
 
+static LLVMValueRef view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field) {
+    if (field < IR_VIEW_LEADING_COUNT)
+        return LLVMBuildStructGEP2(ir->builder, ir->t_view, v_view, field, "");
+    LLVMValueRef v_offset = ir_const(ir->t_i64, VIEW_FIELDS[field].offset_bytes);
+    return LLVMBuildInBoundsGEP2(ir->builder, ir->t_i8, v_view, &v_offset, 1, "");
+}
+
 LLVMValueRef ir_load_view_field(const ir *ir, LLVMValueRef v_view, ir_view_field field) {
-    LLVMTypeRef t_field = LLVMStructGetTypeAtIndex(ir->t_view, field);
-    LLVMValueRef v_pointer = LLVMBuildStructGEP2(ir->builder, ir->t_view, v_view, field, "");
+    bool leads = field < IR_VIEW_LEADING_COUNT;
+    LLVMTypeRef t_field = leads ? LLVMStructGetTypeAtIndex(ir->t_view, field) : ir->t_i64;
+    LLVMValueRef v_pointer = view_field(ir, v_view, field);
     LLVMValueRef v_value = LLVMBuildLoad2(ir->builder, t_field, v_pointer, VIEW_FIELDS[field].name);
     LLVMSetMetadata(v_value, ir->kind_tbaa, ir->v_tbaa[IR_BYTES_VIEW]);
     if (VIEW_FIELDS[field].invariant)

@@ -22,12 +22,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The fields of %mf_view that generated code reads, by their index in the struct. */
+/* The fields of %mf_view that generated code reads, the leading ones by their index in the struct. */
 typedef enum ir_view_field {
     IR_VIEW_BASE = 0,
     IR_VIEW_PERMS = 1,
     IR_VIEW_HEAP_END = 2,
     IR_VIEW_LAYOUT_STAMP = 3,
+    IR_VIEW_LEADING_COUNT,
+    IR_VIEW_U33_STAMP = IR_VIEW_LEADING_COUNT, /* stands apart, found by its offset */
     IR_VIEW_FIELD_COUNT
 } ir_view_field;
 

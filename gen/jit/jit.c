@@ -281,6 +281,10 @@ mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_optio
     if (wanted != mf_memory_backend(memory))
         return mf_diag_set(diag, MF_INVALID_ARGUMENT, (uint64_t)wanted,
                            "accessors for the other backend would not be exact for this memory");
+    if (options != NULL && options->index == MF_INDEX_U33 && mf_memory_index_of(memory) == MF_MEMORY_U32)
+        return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_INDEX_U33,
+                           "accessors for 33-bit indices would reach beyond this memory, which was made for "
+                           "32-bit ones");
     mf_status status = mf_memory_layout(memory, &layout, diag);
     if (status != MF_OK)
         return status;

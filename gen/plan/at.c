@@ -39,6 +39,14 @@ static mf_exit exit_at(const mf_layout *layout, const mf_plan *plan, uint64_t in
     return exit_by_perms(layout, plan, index);
 }
 
+/* Of a step that compares the stamp; one of a layout refuses the other backend. */
+static mf_backend backend_of(const mf_plan_step *step) {
+    if (step->kind == MF_STEP_SAME_BACKEND)
+        return (mf_backend)step->start;
+    bool is_copy = (step->start & MF_LAYOUT_STAMP_REFUSES(MF_BACKEND_COPY)) == 0;
+    return is_copy ? MF_BACKEND_COPY : MF_BACKEND_X86_PAGED;
+}
+
 void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t index, mf_plan *decided) {
     mf_exit exit = exit_at(layout, plan, index);
     mf_step_kind kind = (mf_step_kind)plan->steps[0].kind;
@@ -53,9 +61,7 @@ void mf_plan_make_at(const mf_layout *layout, const mf_plan *plan, uint64_t inde
                     .index = plan->index,
                     .limit = plan->limit};
     plan_add_always(&made, exit);
-    if (kind == MF_STEP_SAME_LAYOUT)
-        plan_begin_with_stamp(&made, plan->steps[0].start);
-    else if (kind == MF_STEP_SAME_BACKEND)
-        plan_begin_with_stamp(&made, MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), plan->steps[0].start));
+    if (kind == MF_STEP_SAME_LAYOUT || kind == MF_STEP_SAME_BACKEND)
+        plan_begin_with_stamp(&made, layout, backend_of(&plan->steps[0]));
     *decided = made;
 }

@@ -18,7 +18,10 @@ plan_fit plan_fit_make(const mf_layout *layout, const mf_accessor_options *optio
     bool asks_nothing = options->policy == MF_POLICY_NONE && options->stale == MF_STALE_TRUST;
     bool any = asks_nothing || is_for_any_layout(plans);
     uint64_t stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), options->backend);
-    return (plan_fit){any ? 0 : stamp, UINT32_C(1) << options->backend, options->policy};
+    uint32_t backends = MF_ACCESSORS_SERVE(options->backend);
+    if (options->index == MF_INDEX_U32)
+        backends |= MF_ACCESSORS_SERVE_U32(options->backend);
+    return (plan_fit){any ? 0 : stamp, backends, options->policy};
 }
 
 /* Equal plans give equal answers, whatever else the layouts differ in. */
@@ -55,7 +58,8 @@ mf_status mf_accessors_cover(const mf_layout *layout, const mf_accessor_options 
     mf_status status = mf_accessor_options_validate(options, diag);
     if (status != MF_OK)
         return status;
-    if (options->backend != mf_memory_backend(memory)) {
+    bool is_refused = options->index == MF_INDEX_U33 && mf_memory_index_of(memory) == MF_MEMORY_U32;
+    if (options->backend != mf_memory_backend(memory) || is_refused) {
         *cover = false;
         return MF_OK;
     }

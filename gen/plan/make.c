@@ -249,7 +249,7 @@ static mf_status make_steps(maker *m, const subject *s, mf_plan *plan, mf_diag *
     else
         plan_add_always(plan, MF_EXIT_ALLOWED);
     if (m->options->stale == MF_STALE_CHECK)
-        plan_begin_with_stamp(plan, MF_LAYOUT_STAMP(mf_layout_fingerprint(m->layout), m->options->backend));
+        plan_begin_with_stamp(plan, m->layout, m->options->backend);
     return MF_OK;
 }
 

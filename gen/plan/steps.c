@@ -41,10 +41,10 @@ bool plan_asks_memory_only(const mf_plan *plan) {
     return true;
 }
 
-void plan_begin_with_stamp(mf_plan *plan, uint64_t stamp) {
+void plan_begin_with_stamp(mf_plan *plan, const mf_layout *layout, mf_backend backend) {
     bool any_layout = plan_asks_memory_only(plan);
     mf_plan_step *step = add(plan, any_layout ? MF_STEP_SAME_BACKEND : MF_STEP_SAME_LAYOUT, MF_AT_FIRST);
-    step->start = any_layout ? stamp & MF_LAYOUT_STAMP_BACKEND : stamp;
+    step->start = any_layout ? (uint64_t)backend : MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), backend);
     step->on_fail = MF_EXIT_PANIC;
     mf_plan_step first = *step;
     memmove(&plan->steps[1], &plan->steps[0], (plan->step_count - 1) * sizeof first);

@@ -17,9 +17,9 @@ void plan_allow(mf_plan *plan);
 
 /*
  * Puts a question before all steps: whether the memory has the layout that the code was made for, or where
- * the steps ask nothing that a layout says, its backend. `stamp` is that of the layout.
+ * the steps ask nothing that a layout says, its backend.
  */
-void plan_begin_with_stamp(mf_plan *plan, uint64_t stamp);
+void plan_begin_with_stamp(mf_plan *plan, const mf_layout *layout, mf_backend backend);
 
 /* The steps ask the memory itself, its MMU or its permission table, and nothing that only one layout says. */
 bool plan_asks_memory_only(const mf_plan *plan);

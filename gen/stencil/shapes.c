@@ -110,6 +110,8 @@ shape_way shape_way_of(const mf_accessor_options *options) {
                        .has_base = options->base == MF_BASE_ARGUMENT};
 }
 
-uint32_t shape_stamp(const mf_plan_step *step) {
-    return step->kind == MF_STEP_SAME_LAYOUT ? 0 : 1 + (uint32_t)step->start;
+uint32_t shape_stamp(const mf_plan *plan) {
+    const mf_plan_step *step = &plan->steps[0];
+    uint32_t place = step->kind == MF_STEP_SAME_LAYOUT ? 0 : 1 + (uint32_t)step->start;
+    return place * 2 + (plan->index == MF_INDEX_U33);
 }

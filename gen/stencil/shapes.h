@@ -56,7 +56,7 @@ typedef enum shape_base {
 typedef enum shape_mmu { SHAPE_MMU_RETURN, SHAPE_MMU_TRAP, SHAPE_MMU_TRAP_GUEST, SHAPE_MMU_COUNT } shape_mmu;
 
 /* A stencil for each, in this order: stamps, plain accesses, paged accesses, faults. */
-#define SHAPE_STAMP_COUNT 3
+#define SHAPE_STAMP_COUNT (2 * 3)
 #define SHAPE_PLAIN_COUNT (MF_ACCESSOR_COUNT * 2 * 2 * SHAPE_BASE_COUNT * 2)
 #define SHAPE_PAGED_COUNT (MF_ACCESSOR_COUNT * 2 * SHAPE_MMU_COUNT * SHAPE_BASE_COUNT * 2)
 #define SHAPE_FAULT_COUNT (MF_ACCESSOR_COUNT * 2 * 2 * 2 * 2)
@@ -75,7 +75,7 @@ typedef struct shape_way {
 shape_way shape_way_of(const mf_accessor_options *options);
 
 /* The numbers of the parts. */
-uint32_t shape_stamp(const mf_plan_step *step);
+uint32_t shape_stamp(const mf_plan *plan);
 
 /* `is_u33`: the index that the access is handed has 64 bits, as it has behind a mask. */
 static inline uint32_t shape_plain(mf_accessor_id id, const shape_way *way, uint32_t is_u33) {

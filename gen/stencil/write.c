@@ -69,7 +69,7 @@ static bool choose(const mf_plan *plan, const mf_accessor_options *options, cons
     p->check = STENCIL_PIECES_MAX;
     p->first_step = (uint8_t)shape_first_step(plan);
     if (p->first_step > 0)
-        add_part(p, shape_stamp(&plan->steps[0]));
+        add_part(p, shape_stamp(plan));
     const mf_plan_step *step = &plan->steps[p->first_step];
     if (step->kind == MF_STEP_MMU)
         add_part(p, shape_paged(id, way));

@@ -46,7 +46,10 @@ static mf_status check_set(const object *o) {
         return object_refuse(o, OBJECT_SET, set.layout_stamp,
                              "layout_stamp of the set is 0x%llx, that of the note's layout 0x%llx",
                              (unsigned long long)set.layout_stamp, (unsigned long long)stamp);
-    if (set.backends != UINT32_C(1) << o->note.options.backend)
+    uint32_t backends = MF_ACCESSORS_SERVE(o->note.options.backend);
+    if (o->note.options.index == MF_INDEX_U32)
+        backends |= MF_ACCESSORS_SERVE_U32(o->note.options.backend);
+    if (set.backends != backends)
         return object_refuse(o, OBJECT_SET, set.backends, "backends of the set is 0x%x, not the note's one",
                              set.backends);
     if (set.policy != (uint32_t)o->note.options.policy)

@@ -169,13 +169,16 @@ static void take_arguments(contract *c, terms *t, const path_inputs *in) {
     c->host = term_add(t, c->base, c->index);
 }
 
+/* The stamp of the layout and the backend, or one that does not refuse the backend; each index has its own.
+ */
 static void make_stamp(contract *c, terms *t, const path_inputs *in, const attempt *a) {
-    bool backend_alone = a->memory_alone;
-    term actual = in->layout_stamp;
-    c->stamp = backend_alone ? c->spec->stamp & MF_LAYOUT_STAMP_BACKEND : c->spec->stamp;
-    if (backend_alone)
-        actual = term_and(t, actual, term_const(t, 64, MF_LAYOUT_STAMP_BACKEND));
-    c->is_fresh = term_eq(t, actual, term_const(t, 64, c->stamp));
+    const mf_accessor_options *options = &c->spec->options;
+    c->actual_stamp = options->index == MF_INDEX_U33 ? in->u33_stamp : in->layout_stamp;
+    c->stamp = a->memory_alone ? MF_LAYOUT_STAMP(0, options->backend) : c->spec->stamp;
+    term refuses = term_const(t, 64, MF_LAYOUT_STAMP_REFUSES(options->backend));
+    term refused = term_and(t, c->actual_stamp, refuses);
+    c->is_fresh = a->memory_alone ? term_eq(t, refused, term_const(t, 64, 0))
+                                  : term_eq(t, c->actual_stamp, term_const(t, 64, c->stamp));
 }
 
 contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_accessor_id id, const attempt *a) {

@@ -39,6 +39,7 @@ typedef struct contract {
     bool trusts_mmu;    /* what goes on after the access was allowed: the MMU has said so */
     term is_fresh;      /* the layout stamp is what it has to be */
     uint64_t stamp;
+    term actual_stamp; /* the view's, for the index */
     uint64_t limit;
     term conditions; /* what every state at an entry fulfils */
 } contract;

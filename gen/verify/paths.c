@@ -189,7 +189,8 @@ static term read_view(search *s, uint64_t offset, uint32_t count) {
     } FIELDS[] = {{MF_VIEW_BASE_OFFSET, in->base},
                   {MF_VIEW_PERMS_OFFSET, in->perms},
                   {MF_VIEW_HEAP_END_OFFSET, in->heap_end},
-                  {MF_VIEW_LAYOUT_STAMP_OFFSET, in->layout_stamp}};
+                  {MF_VIEW_LAYOUT_STAMP_OFFSET, in->layout_stamp},
+                  {MF_VIEW_U33_STAMP_OFFSET, in->u33_stamp}};
     for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++)
         if (offset >= FIELDS[i].offset && offset + count <= FIELDS[i].offset + 8) {
             bool is_heap_end = FIELDS[i].offset == MF_VIEW_HEAP_END_OFFSET;
@@ -647,6 +648,7 @@ static path_inputs make_inputs(terms *t) {
     in.heap_end = term_var(t, 64);
     in.heap_end_later = term_var(t, 64);
     in.layout_stamp = term_var(t, 64);
+    in.u33_stamp = term_var(t, 64);
     in.fault_kind = term_var(t, 32);
     return in;
 }

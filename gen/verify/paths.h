@@ -18,7 +18,8 @@ typedef struct path_inputs {
     term perms;
     term heap_end;       /* as it is read first */
     term heap_end_later; /* and once more: it may have grown in between */
-    term layout_stamp;
+    term layout_stamp;   /* what code compares that has 32-bit indices, and what code with 33-bit ones does */
+    term u33_stamp;
     term fault_kind; /* 32 bits: MF_PAGE_FAULT or MF_WRITE_PROTECTED */
 } path_inputs;
 

@@ -114,7 +114,7 @@ void counterexample_make(mf_counterexample *e, const terms *t, const paths *all,
                              .index = at->values[c->index],
                              .value = c->value == 0 ? 0 : at->values[c->value],
                              .heap_end = at->values[in->heap_end],
-                             .layout_stamp = at->values[in->layout_stamp],
+                             .layout_stamp = at->values[c->actual_stamp],
                              .is_allowed = at->values[c->allowed] != 0,
                              .is_speculative = f->is_speculative};
     for (size_t i = 0; i < MF_VERIFY_REGISTERS; i++)
@@ -216,6 +216,7 @@ static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stam
     set(r, in->heap_end, heap_end);
     set(r, in->heap_end_later, heap_end);
     set(r, in->layout_stamp, stamp);
+    set(r, in->u33_stamp, stamp);
     set(r, in->fault_kind, MF_PAGE_FAULT);
     set(r, index_register(r), index_argument(r, index));
     if (r->t->nodes[r->c->allowed].op == TERM_VAR)

@@ -30,7 +30,8 @@ static uint64_t find_bounds(const mf_layout *layout) {
 
 spec spec_make(const mf_layout *layout, const mf_accessor_options *options) {
     if (layout == NULL)
-        return (spec){.options = *options, .growth_end = MF_SPACE_BYTES, .stamp = (uint64_t)options->backend};
+        return (spec){
+            .options = *options, .growth_end = MF_SPACE_BYTES, .stamp = MF_LAYOUT_STAMP(0, options->backend)};
     return (spec){.layout = layout,
                   .options = *options,
                   .growth_start = mf_layout_heap(layout).base,

@@ -127,6 +127,8 @@ typedef struct mf_view {
     struct mf_guard *guard;     /* innermost guard frame, or NULL */
     struct mf_memory *memory;   /* the memory this is a view of */
     struct mf_view *next;       /* further views of the same memory */
+    uint64_t u33_stamp; /* what code with 33-bit indices compares with: the same, or MF_LAYOUT_STAMP_REFUSED
+                         * where the memory takes none */
 } mf_view;
 
 /* Where generated code finds the fields, in bytes from the start of the view. It reads no others. */
@@ -136,17 +138,22 @@ typedef struct mf_view {
 #define MF_VIEW_LAYOUT_STAMP_OFFSET 24
 #define MF_VIEW_FAULT_OFFSET 32
 #define MF_VIEW_GUARD_OFFSET 64
-#define MF_VIEW_BYTES 88
+#define MF_VIEW_U33_STAMP_OFFSET 88
+#define MF_VIEW_BYTES 96
 
 /*
  * What accessors made for a layout and a backend compare with (stale = check, mf_accessors_fit): the layout's
- * fingerprint, its lowest bit replaced by the backend. So accessors of one backend never pass for those of
- * the other, and those that are exact for every layout compare that bit. The fingerprint 0 stands for no
- * layout.
+ * fingerprint, but bit n of it is 1 if code for mf_backend n is refused. So accessors of one backend never
+ * pass for those of the other, and those that are exact for every layout ask for the bit of their backend
+ * alone. The fingerprint 0 stands for no layout. MF_LAYOUT_STAMP_REFUSED refuses all: it is what code for
+ * index = u33 finds on a memory that was made for u32.
  */
-#define MF_LAYOUT_STAMP_BACKEND UINT64_C(1)
+#define MF_LAYOUT_STAMP_BACKENDS UINT64_C(3)
+#define MF_LAYOUT_STAMP_REFUSES(backend) (UINT64_C(1) << (backend))
 #define MF_LAYOUT_STAMP(layout_fingerprint, backend)                                                         \
-    (((uint64_t)(layout_fingerprint) & ~MF_LAYOUT_STAMP_BACKEND) | (uint64_t)(backend))
+    (((uint64_t)(layout_fingerprint) & ~MF_LAYOUT_STAMP_BACKENDS) |                                          \
+     (MF_LAYOUT_STAMP_BACKENDS ^ MF_LAYOUT_STAMP_REFUSES(backend)))
+#define MF_LAYOUT_STAMP_REFUSED MF_LAYOUT_STAMP_BACKENDS
 
 MF_STATIC_ASSERT(sizeof(void *) == 8, "memfold hosts are 64-bit");
 MF_STATIC_ASSERT(sizeof(mf_fault) == 32, "mf_fault");
@@ -156,6 +163,7 @@ MF_STATIC_ASSERT(offsetof(mf_view, heap_end) == MF_VIEW_HEAP_END_OFFSET, "mf_vie
 MF_STATIC_ASSERT(offsetof(mf_view, layout_stamp) == MF_VIEW_LAYOUT_STAMP_OFFSET, "mf_view.layout_stamp");
 MF_STATIC_ASSERT(offsetof(mf_view, fault) == MF_VIEW_FAULT_OFFSET, "mf_view.fault");
 MF_STATIC_ASSERT(offsetof(mf_view, guard) == MF_VIEW_GUARD_OFFSET, "mf_view.guard");
+MF_STATIC_ASSERT(offsetof(mf_view, u33_stamp) == MF_VIEW_U33_STAMP_OFFSET, "mf_view.u33_stamp");
 MF_STATIC_ASSERT(sizeof(mf_view) == MF_VIEW_BYTES, "mf_view");
 
 /*

@@ -120,9 +120,13 @@ typedef struct mf_accessors {
 #undef MF_X
     uint64_t
         layout_stamp;  /* of the layout and backend they are exact for, MF_LAYOUT_STAMP; 0: every layout */
-    uint32_t backends; /* bit n: they serve memories of mf_backend n */
+    uint32_t backends; /* bit n: they serve memories of mf_backend n; bit 8 + n: also those made for u32 */
     uint32_t policy;   /* mf_policy */
 } mf_accessors;
+
+/* The bits of `backends`: code for 33-bit indices serves no memory that was made for 32-bit ones. */
+#define MF_ACCESSORS_SERVE(backend) (UINT32_C(1) << (backend))
+#define MF_ACCESSORS_SERVE_U32(backend) (UINT32_C(0x100) << (backend))
 
 MF_STATIC_ASSERT(sizeof(mf_accessors) == MF_ACCESSOR_COUNT * sizeof(void (*)(void)) + 16, "mf_accessors");
 

@@ -37,6 +37,7 @@
 #include <memfold/options.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 MF_PUBLIC_BEGIN
 
@@ -76,6 +77,10 @@ mf_status mf_aot_emit(const mf_layout *layout, const mf_aot_options *options, mf
 
 /* The bytes are gone. NULL does nothing. Any thread. */
 void mf_aot_free(char *bytes);
+
+/* Borrows the sizes of all structs that aot.h, layout_file.h and embed.h define, as mf_abi_sizes (version.h).
+ */
+const mf_abi_size *mf_gen_abi_sizes(void);
 
 MF_PUBLIC_END
 

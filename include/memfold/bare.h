@@ -16,8 +16,10 @@
 
 #include <memfold/abi.h>
 #include <memfold/guard.h>
+#include <memfold/memory.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,9 +32,26 @@ MF_PUBLIC_BEGIN
 /* No frame has this physical address. */
 #define MF_BARE_NO_FRAME UINT64_MAX
 
-/* How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. */
+/*
+ * How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. The
+ * kernel chooses; a memory whose config says MF_MEMORY_U32 (memory.h) needs the first alone, if no access of
+ * embed.h adds an offset to its address.
+ */
 #define MF_BARE_RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
 #define MF_BARE_RESERVATION_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
+
+/*
+ * When a memory takes its frames.
+ *
+ * At map: every page that can be accessed has its frame, so accesses never need one.
+ *
+ * At touch: tables and frames follow what is touched. The first access to a page takes its frame, and those
+ * of an image's bytes are taken once: memories share them until they store to a page, which then is copied.
+ * The image keeps these frames until its last reference is gone. A page fault takes frames then, and may find
+ * none: see take_frame, shootdown and out_of_frames below. Whoever wants frames for a range beforehand calls
+ * mf_bare_populate.
+ */
+typedef enum mf_bare_frames { MF_BARE_FRAMES_AT_MAP = 0, MF_BARE_FRAMES_AT_TOUCH = 1 } mf_bare_frames;
 
 /*
  * The range of virtual addresses where one memory lies. It is the memory's alone: nothing else is mapped in
@@ -45,6 +64,7 @@ typedef struct mf_bare_reservation {
     uint64_t bytes; /* one of the two lengths above */
     uint64_t root;  /* physical address of the level-4 table */
     bool is_user;   /* ring 3 may access what the permissions allow, while CR3 names `root` */
+    mf_bare_frames frames;
 } mf_bare_reservation;
 
 /*
@@ -66,8 +86,10 @@ MF_STATIC_ASSERT(offsetof(mf_bare_registers, rsp) == 152, "mf_bare_registers.rsp
 
 /*
  * Functions of the kernel; each gets `context`. Those marked optional may be NULL. They run on the thread
- * that called the library, on several CPUs at once if several do, and do not call it themselves. None of them
- * is called by the fault path, except thread_guard and foreign_fault.
+ * that called the library, on several CPUs at once if several do, and do not call it themselves. The fault
+ * path calls thread_guard and foreign_fault; and for memories with frames at touch take_frame,
+ * take_huge_frame, give_frame, shootdown and out_of_frames, too. Interrupts are off then, so a lock that
+ * these take is held with interrupts off everywhere, and they wait for no other CPU with it.
  */
 typedef struct mf_bare_host {
     void *context;
@@ -108,6 +130,12 @@ typedef struct mf_bare_host {
      * `pages` pages from `address` on (INVLPG for each page, or a whole flush), and page fault handlers that
      * other CPUs were in have returned; where an interrupt brings the request, they have. Asked for when
      * rights were taken and before a frame is given back, once for pages that follow each other.
+     *
+     * With frames at touch it is asked for in page faults, too, when a page that has been read is copied for
+     * a store: interrupts are off there, and two CPUs may ask each other. So while it waits with interrupts
+     * off it does what other CPUs ask of this one; for them this handler has returned. Another CPU that
+     * accesses such a page meanwhile tries again and again, with interrupts as they were; so memories with
+     * frames at touch are accessed with interrupts on, unless this is NULL.
      */
     void (*shootdown)(void *context, uint64_t address, uint64_t pages);
 
@@ -124,6 +152,16 @@ typedef struct mf_bare_host {
      * fault panics.
      */
     void (*foreign_fault)(void *context, mf_bare_registers *registers, uint64_t address);
+
+    /*
+     * Optional, for memories with frames at touch: take_frame had none for the page of `address`, which the
+     * guest may access: no guest's mistake, so no fault record says it. The thread goes on with `registers`
+     * as they are when this returns: unchanged, if frames have been found meanwhile, and then the access is
+     * tried again; or by mf_bare_guard_leave, if the guest is to end. It may turn interrupts on. It runs for
+     * ring 0 also in the middle of read, write, fill and copy, which have done a part then, and of accessors.
+     * Without it such an access panics.
+     */
+    void (*out_of_frames)(void *context, mf_bare_registers *registers, uint64_t address);
 } mf_bare_host;
 
 /*
@@ -132,6 +170,16 @@ typedef struct mf_bare_host {
  * or this is the second call.
  */
 mf_status mf_bare_start(const mf_bare_host *host, mf_diag *diag);
+
+/* ---- Frames at touch ----------------------------------------------------------------------- */
+
+/*
+ * Every page of [start, start + size) has a frame of its own, with the bytes and the permission that it had:
+ * accesses to these pages need none until the next reset or unmap. MF_UNALIGNED_START, MF_UNALIGNED_SIZE and
+ * MF_OVERFLOW as mf_memory_map_region; MF_OUT_OF_MEMORY, and then nothing has changed. Counts as a change of
+ * the memory for the thread rule. With frames at map all pages that can be accessed are so already.
+ */
+mf_status mf_bare_populate(mf_memory *memory, uint64_t start, uint64_t size, mf_diag *diag);
 
 /* ---- Page faults --------------------------------------------------------------------------- */
 
@@ -151,9 +199,18 @@ void mf_bare_page_fault_entry(void);
  * A guest's is a data access in the reservation of a memory (from ring 3: in one that is_user), by an
  * instruction of the exception table or on a thread with a guard frame of that memory. An access that the
  * page tables permit is nobody's fault: it is tried again if another CPU's change made it fail, and left to
- * the kernel if the ring may not do it (SMAP, or a reservation without is_user).
+ * the kernel if the ring may not do it (SMAP, or a reservation without is_user). One that only lacks a frame
+ * is given it and tried again, or is out_of_frames' to answer.
  */
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address);
+
+/*
+ * For out_of_frames and foreign_fault: true if this thread is inside a guard frame of a memory whose
+ * reservation has `address`. Then `registers` say to leave the innermost one: its mf_guard_run returns false,
+ * with a record whose kind is MF_FAULT_NONE and whose page and address are those of the access. False changes
+ * nothing.
+ */
+bool mf_bare_guard_leave(mf_bare_registers *registers, uint64_t address);
 
 /* A gate of the IDT (Intel SDM volume 3A, figure 6-8). */
 typedef struct mf_bare_gate {
@@ -175,6 +232,9 @@ MF_STATIC_ASSERT(offsetof(mf_bare_gate, offset_high) == 8, "mf_bare_gate.offset_
 
 /* The gate to mf_bare_page_fault_entry for this code segment, on stack `stack` of the TSS (0: none). */
 mf_bare_gate mf_bare_page_fault_gate(uint16_t code_selector, uint8_t stack);
+
+/* Borrows the sizes of all structs that this header defines, as mf_abi_sizes (version.h). */
+const mf_abi_size *mf_bare_abi_sizes(void);
 
 MF_PUBLIC_END
 

@@ -52,8 +52,9 @@
  * Thread rule: as LLVM's, one thread at a time for everything in one LLVMContext.
  *
  * What a module must have. The data layout of its target machine, one of a 64-bit little-endian host
- * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: memfold
- * calls the libLLVM that it was built for, and the client hands its modules to no other. All this is checked
+ * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: client and
+ * memfold share the libLLVM that memfold was built for, or, with LLVM's static libraries (CMake's option
+ * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked
  * by the first calls below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the
  * same calls register the one for x86-64, so a client need not.
  *
@@ -121,21 +122,27 @@ mf_status mf_embed_create(LLVMModuleRef module, const mf_layout *layout, const m
                           mf_embed **embed, mf_diag *diag);
 void mf_embed_destroy(mf_embed *embed);
 
-/* The same, after mf_embed_check_llvm for the translation unit that calls them, through the macros below. */
-static inline mf_status mf_embed_define_checked(LLVMModuleRef module, const mf_layout *layout,
-                                                const mf_accessor_options *options, const char *prefix,
-                                                LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag) {
-    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
-    return status != MF_OK ? status : mf_embed_define(module, layout, options, prefix, functions, diag);
+/* The same two, after mf_embed_check_llvm with the first two arguments; the macros below fill them in. */
+mf_status mf_embed_define_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, const char *prefix,
+                                  LLVMValueRef functions[MF_ACCESSOR_COUNT], mf_diag *diag);
+mf_status mf_embed_create_checked(unsigned version_major, LLVMContextRef (*get_global_context)(void),
+                                  LLVMModuleRef module, const mf_layout *layout,
+                                  const mf_accessor_options *options, mf_embed **embed, mf_diag *diag);
+#define mf_embed_define(...) mf_embed_define_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+#define mf_embed_create(...) mf_embed_create_checked(LLVM_VERSION_MAJOR, mf_embed_own_context, __VA_ARGS__)
+
+/*
+ * The global context of the LLVM that the translation unit calls, and so the only function here that is no
+ * symbol. LLVM deprecates that context since 22; it tells copies of LLVM apart and serves nothing else.
+ */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static inline LLVMContextRef mf_embed_own_context(void) {
+    return LLVMGetGlobalContext();
 }
-static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_layout *layout,
-                                                const mf_accessor_options *options, mf_embed **embed,
-                                                mf_diag *diag) {
-    mf_status status = mf_embed_check_llvm(LLVM_VERSION_MAJOR, LLVMGetGlobalContext, diag);
-    return status != MF_OK ? status : mf_embed_create(module, layout, options, embed, diag);
-}
-#define mf_embed_define(...) mf_embed_define_checked(__VA_ARGS__)
-#define mf_embed_create(...) mf_embed_create_checked(__VA_ARGS__)
+#pragma GCC diagnostic pop
 
 /*
  * One access of the guest. All zero but `view`, `address`, with base = argument `base`, and unless it traps
@@ -149,10 +156,12 @@ static inline mf_status mf_embed_create_checked(LLVMModuleRef module, const mf_l
  * phi with a single entry stands at the fault edge of a paged access.
  */
 typedef struct mf_embed_access {
-    LLVMValueRef view;             /* ptr to the mf_view */
-    LLVMValueRef base;             /* ptr to guest address 0; NULL: from the view, or the constant */
-    LLVMValueRef address;          /* i32, or i64 for an index that is a 33-bit sum already */
-    uint32_t offset;               /* added without wrapping; the sum is at most that of two 32-bit numbers */
+    LLVMValueRef view;    /* ptr to the mf_view */
+    LLVMValueRef base;    /* ptr to guest address 0; NULL: from the view, or the constant */
+    LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
+    uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers, and
+                           * for memories made for u32 (memory.h) `address` is an i32 and this at most
+                           * MF_MEMORY_U32_OFFSET_MAX: nobody can check it here */
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */

@@ -67,6 +67,7 @@
 #include <memfold/options.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 #include <stdbool.h>
 
@@ -114,7 +115,8 @@ mf_status mf_jit_get(mf_jit *jit, const mf_layout *layout, const mf_accessor_opt
 
 /*
  * The same for the layout that `memory` has now. Ask again after map_region, protect, unmap or reset; sbrk
- * needs no new accessors. `options` name the memory's backend themselves. Counts as a change of the memory
+ * needs no new accessors. `options` name the memory's backend themselves. MF_INVALID_ARGUMENT also for
+ * another backend, and for index = u33 on a memory that was made for u32. Counts as a change of the memory
  * for its thread rule.
  */
 mf_status mf_jit_get_for(mf_jit *jit, mf_memory *memory, const mf_accessor_options *options, mf_code **code,
@@ -130,6 +132,10 @@ void mf_code_release(mf_code *code);
 /* Borrow the accessors and the layout they are for, as long as the reference is held. They never fail. */
 const mf_accessors *mf_code_accessors(const mf_code *code);
 const mf_layout *mf_code_layout(const mf_code *code);
+
+/* Borrows the sizes of all structs that jit.h, plan.h, inline.h and stencil.h define, as mf_abi_sizes
+ * (version.h). */
+const mf_abi_size *mf_jit_abi_sizes(void);
 
 MF_PUBLIC_END
 

@@ -106,6 +106,16 @@ mf_status mf_layout_builder_set_bytes(mf_layout_builder *builder, uint64_t start
 mf_status mf_layout_builder_set_heap(mf_layout_builder *builder, uint64_t base, uint64_t max_pages,
                                      mf_diag *diag);
 
+/*
+ * The pages of `layout` have its permissions and the bytes that `image` (NULL: none) gives them, and if it
+ * has a heap the builder has the same: for layouts that are begun by another, such as that of a file, which
+ * gets a stack and a heap. It comes before all other calls: where bytes have been given before, those of the
+ * image may replace them by zeros, since it is made of whole pages. MF_OUT_OF_MEMORY, and then nothing is
+ * added.
+ */
+mf_status mf_layout_builder_add(mf_layout_builder *builder, const mf_layout *layout, const mf_image *image,
+                                mf_diag *diag);
+
 /* Returns the permission that the page of `address` has so far. Never fails. */
 mf_perm mf_layout_builder_perm_of(const mf_layout_builder *builder, uint32_t address);
 

@@ -24,12 +24,13 @@
  * need LLVM's headers and are not included here; with an assembler of your own inline.h;
  * - to prove accessors of this process or of an object from their machine code: verify.h and object.h, and
  *   sweep.h to run them at addresses;
- * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here.
+ * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here;
+ * - from C++: memfold.hpp, owners and exceptions around all of this; from other languages: version.h.
  *
  * When you need it: options.h (byte order, check policy, trap or status, ...), guard.h (where trapping
  * accessors go), fault_handler.h and exception_table.h (how the backend x86_paged turns faults of the CPU
- * into records), plan.h (which check, as a value), panic.h (mistakes of the program), version.h. public.h is
- * for the other headers.
+ * into records), pool.h (memories that are used again), plan.h (which check, as a value), panic.h (mistakes
+ * of the program), version.h. public.h is for the other headers.
  *
  * This header belongs to the installation of the runtime, so that every program can include it. An
  * installation without the jit, proofs or the generator lacks their headers: what is not there is left out,
@@ -73,6 +74,7 @@
 #include <memfold/guard.h>
 #include <memfold/fault_handler.h>
 #include <memfold/exception_table.h>
+#include <memfold/pool.h>
 #include <memfold/panic.h>
 #include <memfold/version.h>
 

@@ -77,6 +77,17 @@ typedef struct mf_memory mf_memory;
 typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 } mf_huge_pages;
 
 /*
+ * Which indices accessors of the memory may have. U33: sums of a 32-bit address and a 32-bit offset, for
+ * which 8 GiB of host addresses stand behind the base (x86_paged). U32: 32-bit addresses alone, and in
+ * embedded code offsets of at most MF_MEMORY_U32_OFFSET_MAX to them; 4 GiB are enough then, so that twice as
+ * many memories fit into a process. Code for index = u33 is refused: mf_accessors_fit is false,
+ * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check panics. Any other use of it is
+ * undefined, as it may reach what lies behind the memory. What the guest sees is the same.
+ */
+typedef enum mf_memory_index { MF_MEMORY_U33 = 0, MF_MEMORY_U32 = 1 } mf_memory_index;
+#define MF_MEMORY_U32_OFFSET_MAX (UINT32_C(1) << 20)
+
+/*
  * How a memory is made. All zero is the default: the copy backend, huge pages where the host allows them, and
  * empty ranges that always pass.
  */
@@ -85,20 +96,44 @@ typedef struct mf_memory_config {
     mf_huge_pages huge_pages; /* faster accesses to large regions, but the host may commit 2 MiB at a time */
     mf_empty_range empty_range; /* which ranges of length 0 pass in read, write, fill, copy, span and
                                  * is_accessible; a clone has the same */
+    mf_memory_index index;      /* which accessors may be used; a clone takes the same */
+    uint64_t max_bytes;         /* no page at or above ever has a permission or a byte; 0: 2^32. Rounded up to
+                                 * whole pages. A clone has the same */
 } mf_memory_config;
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
 /*
+ * How many fit into a process on x86-64 Linux. There are 2^47 bytes of host addresses, and vm.max_map_count
+ * mappings (65,530 unless it was changed). Measured with these, one region each:
+ *
+ *                     host addresses     mappings                              at most
+ *   copy              4 GiB + 2 MiB      2: what may be written, the rest       32,734
+ *   copy, max_bytes   max_bytes, to      1, and of neighbours that touch        more than 60,000
+ *                     64 KiB             one for all
+ *   x86_paged         8 GiB + 4 MiB      1 for each run of pages with one       16,370
+ *   x86_paged, U32    4 GiB + 4 MiB      permission, and 1 for each hole        32,260
+ *                                        behind one: 2 with one region
+ *
+ * and in each case 2 MiB + 64 KiB of addresses for the permissions, of which 64 memories share one or two
+ * mappings. So of x86_paged with two regions that do not touch about 16,300 fit, whatever the index. A part
+ * of an image that memories share is a mapping of its own, on both backends. A bound on copy counts as
+ * writable from the start, also against RLIMIT_DATA, and takes away the pages that no access reaches: what
+ * the CPU touches while it has predicted a check wrongly may be another memory's (options.h, spectre = mask).
+ * On x86_paged it refuses the same and saves nothing.
+ *
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap) and the bytes of `image` (NULL:
  * all zero), of which it keeps references. Bytes that the image gives to pages without permission are
  * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
- * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages or
- * empty_range, MF_IO if the fault handler of x86_paged cannot be installed. Any thread.
+ * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, empty_range
+ * or index, MF_OVERFLOW if a region, an image's byte or the heap's maximum lies past max_bytes (the
+ * diagnostic's value is where it ends), MF_IO if the fault handler of x86_paged cannot be installed. Any
+ * thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
- * (bare.h) frames are taken for every page that can be accessed. Clone, reset, unmap and sbrk follow what was
- * touched too, also in locked memory and where the host takes no pages back. What hosts do beyond that:
+ * (bare.h) frames are taken for every page that can be accessed, or at first touch, as it says. Clone, reset,
+ * unmap and sbrk follow what was touched too, also in locked memory and where the host takes no pages back.
+ * What hosts do beyond that:
  *
  *   - Where madvise is refused, written pages are overwritten instead. A reset of x86_paged after map_region,
  *     protect or unmap does not, and is MF_OUT_OF_MEMORY there.
@@ -134,6 +169,17 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
  */
 mf_status mf_memory_reset(mf_memory *memory, mf_diag *diag);
 
+/*
+ * Writes an image of what the memory is now: bytes, permissions and heap top. The caller owns one reference.
+ * A memory that is created from it, with NULL for its layout, begins there, and a reset brings it back there;
+ * created with a layout it has the bytes of the image only. What was written since creation, or since the
+ * last freeze, moves into the image, so that the host keeps it once for this memory, its clones and all who
+ * begin with the image; the memory itself is as it was, its base too, and its reset goes where it went
+ * before. Counts as a change for the thread rule, and ends what mf_memory_span has lent. MF_OUT_OF_MEMORY,
+ * and then nothing has changed.
+ */
+mf_status mf_memory_freeze(mf_memory *memory, mf_image **image, mf_diag *diag);
+
 /* ---- Views --------------------------------------------------------------------------------- */
 
 /*
@@ -164,8 +210,8 @@ void mf_view_detach(mf_view *view);
  * The pages of [start, start + size) have `access` and keep their bytes, except that those from `start`
  * on become `init` (at most `size` of its `init_bytes`; NULL for none). Size 0 is legal and does nothing.
  * MF_INVALID_ARGUMENT for another access; MF_UNALIGNED_START (the diagnostic's value is the start),
- * MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past 2^32 (start + size, saturated); MF_OUT_OF_MEMORY, also for
- * the kernel's limit of mappings. After a failure nothing has changed.
+ * MF_UNALIGNED_SIZE (the size), MF_OVERFLOW past 2^32 or the memory's max_bytes (start + size, saturated);
+ * MF_OUT_OF_MEMORY, also for the kernel's limit of mappings. After a failure nothing has changed.
  *
  * This, protect and unmap give the memory another layout if they change any permission: accessors made before
  * are for the old one, and are asked for again (mf_jit_get_for, or mf_memory_layout). Using the old ones is a
@@ -175,7 +221,10 @@ void mf_view_detach(mf_view *view);
 mf_status mf_memory_map_region(mf_memory *memory, uint64_t start, uint64_t size, mf_access access,
                                const void *init, size_t init_bytes, mf_diag *diag);
 
-/* The pages have `perm` and keep their bytes, also to and from MF_PERM_NONE. Errors as map_region. */
+/*
+ * The pages have `perm` and keep their bytes, also to and from MF_PERM_NONE. Errors as map_region; NONE and
+ * unmap pass past max_bytes, where nothing is.
+ */
 mf_status mf_memory_protect(mf_memory *memory, uint64_t start, uint64_t size, mf_perm perm, mf_diag *diag);
 
 /* The pages are MF_PERM_NONE and their bytes zero, also when they come back. Errors as map_region. */
@@ -200,7 +249,7 @@ mf_perm mf_memory_perm_of(const mf_memory *memory, uint32_t address);
 uint64_t mf_memory_len(const mf_memory *memory);
 
 /* True if `address` lies below mf_memory_len, mapped or not. */
-static inline bool mf_memory_is_in_bounds(const mf_memory *memory, uint32_t address) {
+inline bool mf_memory_is_in_bounds(const mf_memory *memory, uint32_t address) {
     return address < mf_memory_len(memory);
 }
 
@@ -215,6 +264,9 @@ uint32_t mf_memory_max_heap_pages(const mf_memory *memory);
 /* The backend that the memory was made with. */
 mf_backend mf_memory_backend(const mf_memory *memory);
 
+/* The indices that it was made for. */
+mf_memory_index mf_memory_index_of(const mf_memory *memory);
+
 /*
  * Writes the layout that the memory has now; the caller owns one reference. The pages that sbrk has added
  * are the heap's, not regions: after sbrk this is still the same layout. If a page below the heap's top
@@ -224,11 +276,11 @@ mf_backend mf_memory_backend(const mf_memory *memory);
 mf_status mf_memory_layout(mf_memory *memory, mf_layout **layout, mf_diag *diag);
 
 /*
- * True if `accessors` answer exactly for the memory as it is now: they are for its backend, and for its
- * layout or for every one. sbrk changes nothing of that; after map_region, protect, unmap or reset ask again.
- * What cannot be seen is the policy none, whose accessors ask nothing: of them only the backend is compared.
- * Emitted headers have <prefix>_accessors_for, which asks this. False as well if there is no host memory for
- * the live layout. Counts as a change of the memory for the thread rule.
+ * True if `accessors` answer exactly for the memory as it is now: they are for its backend and its indices,
+ * and for its layout or for every one. sbrk changes nothing of that; after map_region, protect, unmap or
+ * reset ask again. What cannot be seen is the policy none, whose accessors ask nothing: of them only the
+ * backend is compared. Emitted headers have <prefix>_accessors_for, which asks this. False as well if there
+ * is no host memory for the live layout. Counts as a change of the memory for the thread rule.
  */
 bool mf_accessors_fit(const mf_accessors *accessors, mf_memory *memory);
 
@@ -267,29 +319,28 @@ void *mf_view_span(mf_view *view, uint32_t address, uint64_t length, mf_operatio
 bool mf_view_is_accessible(const mf_view *view, uint32_t address, uint64_t length, mf_operation operation);
 
 /* The same six through the memory's own view, and so on the thread that it belongs to. */
-static inline bool mf_memory_read(mf_memory *memory, uint32_t address, void *to, size_t length) {
+inline bool mf_memory_read(mf_memory *memory, uint32_t address, void *to, size_t length) {
     return mf_view_read(mf_memory_view(memory), address, to, length);
 }
-static inline bool mf_memory_write(mf_memory *memory, uint32_t address, const void *from, size_t length) {
+inline bool mf_memory_write(mf_memory *memory, uint32_t address, const void *from, size_t length) {
     return mf_view_write(mf_memory_view(memory), address, from, length);
 }
-static inline bool mf_memory_fill(mf_memory *memory, uint32_t address, uint8_t byte, uint64_t length) {
+inline bool mf_memory_fill(mf_memory *memory, uint32_t address, uint8_t byte, uint64_t length) {
     return mf_view_fill(mf_memory_view(memory), address, byte, length);
 }
-static inline bool mf_memory_copy(mf_memory *memory, uint32_t to, uint32_t from, uint64_t length) {
+inline bool mf_memory_copy(mf_memory *memory, uint32_t to, uint32_t from, uint64_t length) {
     return mf_view_copy(mf_memory_view(memory), to, from, length);
 }
-static inline void *mf_memory_span(mf_memory *memory, uint32_t address, uint64_t length,
-                                   mf_operation operation) {
+inline void *mf_memory_span(mf_memory *memory, uint32_t address, uint64_t length, mf_operation operation) {
     return mf_view_span(mf_memory_view(memory), address, length, operation);
 }
-static inline bool mf_memory_is_accessible(mf_memory *memory, uint32_t address, uint64_t length,
-                                           mf_operation operation) {
+inline bool mf_memory_is_accessible(mf_memory *memory, uint32_t address, uint64_t length,
+                                    mf_operation operation) {
     return mf_view_is_accessible(mf_memory_view(memory), address, length, operation);
 }
 
 /* The last fault through the memory's own view; kind 0 if there was none since creation or reset. */
-static inline mf_fault mf_memory_last_fault(mf_memory *memory) {
+inline mf_fault mf_memory_last_fault(mf_memory *memory) {
     return mf_memory_view(memory)->fault;
 }
 

@@ -68,7 +68,8 @@ typedef enum mf_base {
 /*
  * The type of the address argument. U33 takes a uint64_t that is the sum of a 32-bit address and a
  * 32-bit offset; an index of 2^32 or more is inaccessible and reported as it is. Larger values than
- * such a sum are a programmer's mistake.
+ * such a sum are a programmer's mistake. Code for U32 serves every memory, code for U33 those that were made
+ * for it (mf_memory_index in memory.h).
  */
 typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
 
@@ -76,7 +77,8 @@ typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
  * What the CPU may touch while it follows a check that it has predicted wrongly. Faults are reported alike.
  *
  * NONE: the access itself, at base + index for the index that was asked for. With 32-bit addresses it ends
- * less than 2^32 + 64 bytes from the base, which the copy backend reserves for this memory alone: the guest
+ * less than 2^32 + 64 bytes from the base, which the copy backend reserves for this memory alone, unless the
+ * memory has a bound (max_bytes): the guest
  * may meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends
  * less than 2^33 + 64 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
  *

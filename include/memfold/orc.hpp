@@ -45,7 +45,7 @@
  *             return error;
  *         auto context = std::make_unique<llvm::LLVMContext>();
  *         auto module = std::make_unique<llvm::Module>("client", *context);
- *         module->setTargetTriple((*jit)->getTargetTriple().str());
+ *         LLVMSetTarget(wrap(module.get()), (*jit)->getTargetTriple().str().c_str());
  *         module->setDataLayout((*jit)->getDataLayout());
  *         mf_accessor_options options = {};
  *         options.backend = MF_BACKEND_X86_PAGED;
@@ -150,7 +150,6 @@ class exception_table_plugin : public llvm::orc::ObjectLinkingLayer::Plugin {
 
   private:
     using range = llvm::orc::ExecutorAddrRange;
-    using result = llvm::orc::shared::CWrapperFunctionResult;
     template <typename T>
     using function = llvm::orc::shared::WrapperFunction<T(llvm::orc::shared::SPSExecutorAddrRange)>;
 
@@ -160,6 +159,28 @@ class exception_table_plugin : public llvm::orc::ObjectLinkingLayer::Plugin {
             for (llvm::jitlink::Block *block : section->blocks())
                 graph.addAnonymousSymbol(*block, 0, block->getSize(), false, true);
         return llvm::Error::success();
+    }
+
+    /* The actions. What they return has another name in each LLVM. */
+    static auto put_in_force(const char *arguments, std::size_t bytes) {
+        auto act = [](range entries) -> llvm::Error {
+            mf_diag diag;
+            mf_status status =
+                mf_exception_table_register(entries.Start.toPtr<mf_exception_entry *>(),
+                                            entries.size() / sizeof(mf_exception_entry), &diag);
+            if (status == MF_OK)
+                return llvm::Error::success();
+            return llvm::createStringError(llvm::errc::not_enough_memory, diag.message);
+        };
+        return function<llvm::orc::shared::SPSError>::handle(arguments, bytes, act).release();
+    }
+
+    static auto take_out_of_force(const char *arguments, std::size_t bytes) {
+        auto act = [](range entries) -> llvm::Error {
+            mf_exception_table_unregister(entries.Start.toPtr<mf_exception_entry *>());
+            return llvm::Error::success();
+        };
+        return function<llvm::orc::shared::SPSError>::handle(arguments, bytes, act).release();
     }
 
     /* Entries are relative to themselves, and read when they are registered: after their relocations. */
@@ -184,27 +205,6 @@ class exception_table_plugin : public llvm::orc::ObjectLinkingLayer::Plugin {
         }
         return llvm::Error::success();
     }
-
-    static result put_in_force(const char *arguments, std::size_t bytes) {
-        auto act = [](range entries) -> llvm::Error {
-            mf_diag diag;
-            mf_status status =
-                mf_exception_table_register(entries.Start.toPtr<mf_exception_entry *>(),
-                                            entries.size() / sizeof(mf_exception_entry), &diag);
-            if (status == MF_OK)
-                return llvm::Error::success();
-            return llvm::createStringError(llvm::errc::not_enough_memory, diag.message);
-        };
-        return function<llvm::orc::shared::SPSError>::handle(arguments, bytes, act).release();
-    }
-
-    static result take_out_of_force(const char *arguments, std::size_t bytes) {
-        auto act = [](range entries) -> llvm::Error {
-            mf_exception_table_unregister(entries.Start.toPtr<mf_exception_entry *>());
-            return llvm::Error::success();
-        };
-        return function<llvm::orc::shared::SPSError>::handle(arguments, bytes, act).release();
-    }
 };
 
 /*
@@ -228,9 +228,10 @@ inline llvm::Error add_exception_tables(llvm::orc::ObjectLayer &layer) {
  * object, or for MCJIT. Entries are registered when memory is finalised, and unregistered when the manager is
  * destroyed. Example, for LLJITBuilder::setObjectLinkingLayerCreator:
  *
- *     [](llvm::orc::ExecutionSession &session, const llvm::Triple &) {
- *         return std::make_unique<llvm::orc::RTDyldObjectLinkingLayer>(
- *             session, [] { return std::make_unique<memfold::exception_table_memory_manager>(); });
+ *     [](llvm::orc::ExecutionSession &session, auto &&...) { // the rest is another's in each LLVM
+ *         return std::make_unique<llvm::orc::RTDyldObjectLinkingLayer>(session, [](auto &&...) {
+ *             return std::make_unique<memfold::exception_table_memory_manager>();
+ *         });
  *     }
  */
 class exception_table_memory_manager : public llvm::SectionMemoryManager {

@@ -54,8 +54,8 @@ typedef enum mf_check {
  */
 #define MF_STEPS(X)                                                                                          \
     X(ALWAYS, "always")                      /* nothing: it passes */                                        \
-    X(SAME_LAYOUT, "same-layout")            /* the view's layout_stamp is `start` */                        \
-    X(SAME_BACKEND, "same-backend")          /* its bit for the backend is `start`; the layout may be any */ \
+    X(SAME_LAYOUT, "same-layout")            /* the view's stamp for the index is `start` */                 \
+    X(SAME_BACKEND, "same-backend")          /* it does not refuse mf_backend `start`; any layout */         \
     X(MMU, "mmu")                            /* nothing: the access itself faults if it is not allowed */    \
     X(IN_WINDOW, "in-window")                /* at - start <= last */                                        \
     X(NOT_IN_HOLE, "not-in-hole")            /* at - start > last */                                         \

@@ -43,6 +43,7 @@
 #include <memfold/options.h>
 #include <memfold/public.h>
 #include <memfold/status.h>
+#include <memfold/version.h>
 
 #include <stdbool.h>
 
@@ -86,7 +87,7 @@ typedef struct mf_counterexample {
     uint64_t index;        /* the first index of the access */
     uint64_t value;        /* what a store is to write */
     uint64_t heap_end;     /* of the view */
-    uint64_t layout_stamp; /* of the view */
+    uint64_t layout_stamp; /* of the view: for index = u33 its u33_stamp */
     mf_verify_page pages[MF_VERIFY_PAGES_MAX];
     uint32_t page_count;
     uint8_t bytes[8]; /* the guest's at the index */
@@ -146,6 +147,10 @@ size_t mf_verify_print(const mf_verify_result *result, char *text, size_t text_b
 
 /* The name of a verdict: "proved", ... Static storage. */
 const char *mf_verdict_name(mf_verdict verdict);
+
+/* Borrows the sizes of all structs that verify.h, object.h and sweep.h define, as mf_abi_sizes (version.h).
+ */
+const mf_abi_size *mf_verify_abi_sizes(void);
 
 MF_PUBLIC_END
 

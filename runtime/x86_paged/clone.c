@@ -1,69 +1,64 @@
-/* Clone: the pages that the host says have been written are copied, and then permissions are the source's. */
+/* Clone: permissions are the source's; then pages that have other bytes are copied. */
+#include "live_layout.h"
+#include "cloning.h"
 #include "x86_paged/host_pages.h"
 #include "x86_paged/map.h"
 #include "x86_paged/operations.h"
 
-typedef struct clone_job {
-    const mf_memory *to;
-    const mf_memory *from;
-} clone_job;
+static void copy_pages(const clone_job *job, page_run run, os_copy_mode mode) {
+    map_copy(job->to->paged.map, job->from->paged.map, run, mode);
+}
 
-/* Pages without permission may have bytes too. They are readable in both memories for as long as the copy
- * takes. */
+/* The pages cannot be written by the guest. They are writable in the clone for as long as the copy takes. */
+static bool copy_closed_part(const clone_job *job, page_run part, mf_perm perm) {
+    bool is_writable = host_pages_try(job->to, part, MF_PERM_RW);
+    if (is_writable)
+        clone_bytes(job, part);
+    return is_writable && host_pages_try(job->to, part, perm);
+}
+
+/* Pages without permission may have bytes too: they are opened in both memories. */
 static bool copy_hidden_part(const clone_job *job, page_run part) {
     if (!host_pages_set(job->from, part, MF_PERM_RO))
         return false;
-    bool is_writable = host_pages_try(job->to, part, MF_PERM_RW);
-    if (is_writable)
-        map_copy(job->to->paged.map, job->from->paged.map, part);
+    bool is_done = copy_closed_part(job, part, MF_PERM_NONE);
     host_pages_restore(job->from, part);
-    return is_writable && host_pages_try(job->to, part, MF_PERM_NONE);
+    return is_done;
 }
 
-static bool copy_written(void *context, size_t offset, size_t bytes) {
+static bool clone_part(const clone_job *job, page_run part, mf_perm perm) {
+    if (perm == MF_PERM_NONE)
+        return copy_hidden_part(job, part);
+    if (perm == MF_PERM_RO)
+        return copy_closed_part(job, part, perm);
+    clone_bytes(job, part);
+    return true;
+}
+
+static bool clone_parts(void *context, page_run rest) {
     const clone_job *job = context;
     const unsigned char *perms = job->from->table.perms;
-    page_run rest = page_run_of(offset, bytes);
     while (rest.first < rest.end) {
         page_run part = perms_next_run(perms, &rest);
-        if (perms[part.first] != MF_PERM_NONE)
-            map_copy(job->to->paged.map, job->from->paged.map, part);
-        else if (!copy_hidden_part(job, part))
+        if (!clone_part(job, part, (mf_perm)perms[part.first]))
             return false;
     }
     return true;
 }
 
-/* The pages that `from` lets be accessed are writable in `memory`. */
-static bool open_accessible(const mf_memory *memory, const mf_memory *from) {
-    page_run rest = {0, from->table.len_pages};
-    while (rest.first < rest.end) {
-        page_run open = {rest.first, perms_find_below(from->table.perms, rest, MF_PERM_RO)};
-        if (!host_pages_try(memory, open, MF_PERM_RW))
+static bool set_perms(const mf_memory *memory, const mf_memory *from) {
+    live_walk walk = live_walk_begin(from);
+    layout_run run;
+    while (live_walk_next(&walk, &run))
+        if (!host_pages_try(memory, (page_run){run.first, run.end}, (mf_perm)run.perm))
             return false;
-        rest.first = open.end;
-        if (rest.first < rest.end)
-            perms_next_run(from->table.perms, &rest);
-    }
     return true;
 }
 
-static bool close_read_only(const mf_memory *memory, const mf_memory *from) {
-    page_run rest = {0, from->table.len_pages};
-    while (rest.first < rest.end) {
-        page_run part = perms_next_run(from->table.perms, &rest);
-        if (from->table.perms[part.first] == MF_PERM_RO && !host_pages_try(memory, part, MF_PERM_RO))
-            return false;
-    }
-    return true;
-}
-
-/* The permissions of `memory` are not its table's yet when this fails, but then it is good for close only. */
-bool paged_clone(mf_memory *memory, const mf_memory *from) {
-    clone_job job = {memory, from};
+bool paged_clone(mf_memory *memory, mf_memory *from) {
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
     paged_extend(memory, from->paged.end_bytes);
     memory->paged.only_grown = from->paged.only_grown;
-    return open_accessible(memory, from) &&
-           map_visit_written(from->paged.map, from->paged.end_bytes, copy_written, &job) &&
-           close_read_only(memory, from);
+    sharing_clone(memory, from);
+    return set_perms(memory, from) && clone_visit(&job, clone_parts);
 }

@@ -4,8 +4,6 @@
 #include "panic_impl.h"
 #include "x86_paged/map.h"
 
-#include <string.h>
-
 /* About 70 ms. Only other threads that take mappings at the same time can make it come to that. */
 #define INSIST_ATTEMPTS 1000
 
@@ -55,13 +53,4 @@ bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm
     }
     os_zero(memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first));
     return host_pages_insist(memory, run, perm);
-}
-
-void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites) {
-    unsigned char *start = memory->view.base + page_bytes(run.first);
-    size_t bytes = page_bytes(run.end - run.first);
-    if (overwrites)
-        memset(start, 0, bytes);
-    else if (!map_drop(memory->paged.map, run))
-        os_zero(start, bytes);
 }

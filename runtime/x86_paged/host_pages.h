@@ -40,7 +40,4 @@ bool host_pages_insist(const mf_memory *memory, page_run run, mf_perm perm);
  */
 bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm);
 
-/* The pages, which are read-write on the host, are zero: overwritten, or given back where the host can. */
-void host_pages_zero(const mf_memory *memory, page_run run, bool overwrites);
-
 #endif

@@ -9,10 +9,10 @@
 typedef struct map map;
 
 /*
- * `perms` are the live permissions of its pages. NULL if there is no memory or address space. close(NULL) is
- * fine.
+ * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, which a kernel
+ * decides by itself. NULL if there is no memory or address space. close(NULL) is fine.
  */
-map *map_open(const unsigned char *perms, bool allow_huge_pages);
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages);
 void map_close(map *map);
 
 /* The host address of guest address 0, which may be 0. */
@@ -31,6 +31,12 @@ unsigned long map_changes(const map *map);
 bool map_reserve(map *map, page_run run);
 void map_unreserve(map *map, page_run run);
 
+/*
+ * The pages, which are read-write, can be written without the host having to find anything for them. False,
+ * and nothing has changed, if it has not.
+ */
+bool map_populate(map *map, page_run run);
+
 /* Whether the CPU lets all of these pages be accessed by exactly `perm` now. Slow; false if unknown. */
 bool map_has(map *map, page_run run, mf_perm perm);
 
@@ -43,8 +49,15 @@ bool map_drop(map *map, page_run run);
  */
 bool map_renew(map *map, page_run run);
 
-/* Copies pages that may be read in `from` and written in `to`, where they are zero. */
-void map_copy(map *to, map *from, page_run run);
+/* As os_copy, of pages that may be read in `from` and written in `to`. */
+void map_copy(map *to, map *from, page_run run, os_copy_mode mode);
+
+/*
+ * The pages are a mapping of these bytes (os.h), or zero and as before any permission, with `perm`. False:
+ * they are as they were, or, if the host has neither old nor new ones to give, zero.
+ */
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
+bool map_zero(map *map, page_run run, mf_perm perm);
 
 /* As os_visit_written, for the first `bytes` of the reservation; offsets are guest addresses. */
 bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context);

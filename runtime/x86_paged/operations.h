@@ -6,18 +6,12 @@
 
 bool paged_build(mf_memory *memory);
 bool paged_rebuild(mf_memory *memory);
-bool paged_clone(mf_memory *memory, const mf_memory *from);
+bool paged_clone(mf_memory *memory, mf_memory *from);
 
 /* Pages below `end_bytes` may have permissions or bytes from now on. */
 static inline void paged_extend(mf_memory *memory, uint64_t end_bytes) {
     if (end_bytes > memory->paged.end_bytes)
         memory->paged.end_bytes = end_bytes;
-}
-
-/* The pages that a chunk of the image has bytes in. */
-static inline page_run chunk_pages(const chunk *c) {
-    return (page_run){(uint32_t)(c->start >> MF_PAGE_LOG2),
-                      (uint32_t)(page_ceil(c->start + c->count) >> MF_PAGE_LOG2)};
 }
 
 #endif

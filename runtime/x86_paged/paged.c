@@ -7,10 +7,13 @@
  * it is; what follows only returns to permissions that the host has granted a moment before, and insists
  * (host_pages.h).
  */
+#include "layout_walk.h"
 #include "memory_impl.h"
+#include "sharing.h"
 #include "x86_paged/host_pages.h"
 #include "x86_paged/map.h"
 #include "x86_paged/operations.h"
+#include "x86_paged/reservations.h"
 
 #include <memfold/fault_handler.h>
 
@@ -28,7 +31,9 @@ static mf_status paged_open(mf_memory *memory, mf_diag *diag) {
     mf_status status = mf_fault_handler_install(diag);
     if (status != MF_OK)
         return status;
-    memory->paged.map = map_open(memory->table.perms, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
+    uint64_t bytes = memory->config.index == MF_MEMORY_U32 ? RESERVATION_U32_BYTES : RESERVATION_BYTES;
+    memory->paged.map =
+        map_open(memory->table.perms, bytes, memory->config.huge_pages == MF_HUGE_PAGES_ALLOWED);
     if (memory->paged.map == NULL) {
         mf_fault_handler_uninstall();
         return memory_exhausted(diag);
@@ -49,8 +54,10 @@ static void paged_close(mf_memory *memory) {
 static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count) {
     bool opens = count > 0 && perm != MF_PERM_RW;
     unsigned long changes = map_changes(memory->paged.map);
-    if (!host_pages_try(memory, run, perm) || (opens && !host_pages_try(memory, run, MF_PERM_RW))) {
+    if (!host_pages_try(memory, run, perm) || (opens && !host_pages_try(memory, run, MF_PERM_RW)) ||
+        !map_populate(memory->paged.map, page_run_of(page_bytes(run.first), page_ceil(count)))) {
         host_pages_restore_since(memory, run, changes);
+        map_unreserve(memory->paged.map, run);
         return false;
     }
     if (count > 0)
@@ -62,30 +69,72 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
     return true;
 }
 
-static bool image_reaches(const mf_memory *memory, page_run run) {
-    for (size_t i = 0; i < memory_chunk_count(memory); i++) {
-        page_run pages = chunk_pages(memory->image->chunks[i]);
-        if (pages.first < run.end && run.first < pages.end)
-            return true;
-    }
-    return false;
-}
-
 /*
  * New pages of the heap. Other threads access the memory, and the MMU lets them as soon as the permission is
  * there; so the pages are zero before. They are so already if nothing but stores and sbrk has happened, and
  * the image has no bytes there.
  */
 static bool grow(mf_memory *memory, page_run run) {
-    bool is_zero = memory->paged.only_grown && !image_reaches(memory, run);
-    memory->paged.only_grown = is_zero;
-    return is_zero ? host_pages_set(memory, run, MF_PERM_RW) : map_renew(memory->paged.map, run);
+    bool is_zero = memory->paged.only_grown && !sharing_has_image(memory, run) &&
+                   !backed_has_any(&memory->backed, run);
+    if (is_zero)
+        return host_pages_set(memory, run, MF_PERM_RW);
+    if (!backed_reserve(&memory->backed, 1) || !map_renew(memory->paged.map, run))
+        return false;
+    backed_remove(&memory->backed, run);
+    memory->paged.only_grown = false;
+    return true;
+}
+
+/* Pages without permission, which can be opened: the host has let them be a moment before. */
+static void overwrite_hidden(const mf_memory *memory, page_run run) {
+    host_pages_insist(memory, run, MF_PERM_RW);
+    os_overwrite(memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first));
+    host_pages_insist(memory, run, MF_PERM_NONE);
+}
+
+static void hide_backed(mf_memory *memory, page_run run) {
+    if (backed_reserve(&memory->backed, 1) && map_zero(memory->paged.map, run, MF_PERM_NONE))
+        backed_remove(&memory->backed, run);
+    else
+        overwrite_hidden(memory, run);
+}
+
+static void hide_plain(mf_memory *memory, page_run run) {
+    if (!run_is_empty(run) && !map_drop(memory->paged.map, run))
+        overwrite_hidden(memory, run);
+}
+
+/*
+ * Pages of which some are mappings of images. What the host does not take back is overwritten, and by then
+ * some bytes are lost; so it is asked before whether it would let that be.
+ */
+static bool hide_with_backed(mf_memory *memory, page_run run) {
+    if (!host_pages_try(memory, run, MF_PERM_RW) || !host_pages_try(memory, run, MF_PERM_NONE)) {
+        host_pages_restore(memory, run);
+        return false;
+    }
+    while (!run_is_empty(run)) {
+        size_t at = backed_find(&memory->backed, run.first);
+        page_run next = at < memory->backed.count ? memory->backed.runs[at].pages : run;
+        page_run backed = at < memory->backed.count ? run_common(next, run) : (page_run){run.end, run.end};
+        if (run_is_empty(backed))
+            backed = (page_run){run.end, run.end};
+        hide_plain(memory, (page_run){run.first, backed.first});
+        if (!run_is_empty(backed))
+            hide_backed(memory, backed);
+        run.first = backed.end;
+    }
+    return true;
 }
 
 static bool hide(mf_memory *memory, page_run run) {
     if (!host_pages_set(memory, run, MF_PERM_NONE))
         return false;
-    if (!map_drop(memory->paged.map, run) && !host_pages_zero_by_hand(memory, run, MF_PERM_NONE)) {
+    if (backed_has_any(&memory->backed, run)) {
+        if (!hide_with_backed(memory, run))
+            return false;
+    } else if (!map_drop(memory->paged.map, run) && !host_pages_zero_by_hand(memory, run, MF_PERM_NONE)) {
         host_pages_restore(memory, run);
         return false;
     }
@@ -100,12 +149,66 @@ static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     return true;
 }
 
+/* Only pages with another permission than before are asked for. */
+static bool paged_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    layout_walk walk = layout_walk_begin(start, (page_run){0, MF_SPACE_PAGES});
+    page_run part;
+    mf_perm perm;
+    (void)heap;
+    while (layout_walk_next(&walk, &part, &perm)) {
+        layout_walk old = layout_walk_begin(memory->start, part);
+        page_run same;
+        mf_perm before;
+        while (layout_walk_next(&old, &same, &before))
+            if (before != perm && !host_pages_try(memory, same, perm))
+                return false;
+    }
+    paged_extend(memory, mf_layout_len(start));
+    return true;
+}
+
+/* ---- For images ---------------------------------------------------------------------------- */
+
+static bool paged_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
+                            size_t offset) {
+    return map_image(memory->paged.map, run, perm, shared, offset);
+}
+
+static bool paged_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
+    return map_zero(memory->paged.map, run, perm);
+}
+
+static bool paged_visit_written(mf_memory *memory, os_visit *visit, void *context) {
+    return map_visit_written(memory->paged.map, memory->paged.end_bytes, visit, context);
+}
+
+/* Pages without permission are readable for as long as it takes. */
+static bool paged_read(mf_memory *memory, page_run rest, unsigned char *to) {
+    while (!run_is_empty(rest)) {
+        page_run part = perms_next_run(memory->table.perms, &rest);
+        bool is_hidden = memory->table.perms[part.first] == MF_PERM_NONE;
+        size_t bytes = page_bytes(part.end - part.first);
+        if (is_hidden && !host_pages_set(memory, part, MF_PERM_RO))
+            return false;
+        memcpy(to, memory->view.base + page_bytes(part.first), bytes);
+        if (is_hidden)
+            host_pages_restore(memory, part);
+        to += bytes;
+    }
+    return true;
+}
+
 static const backend_ops ops = {
     .open = paged_open,
     .close = paged_close,
     .build = paged_build,
     .clone = paged_clone,
     .rebuild = paged_rebuild,
+    .reuse = paged_reuse,
+    .map_image = paged_map_image,
+    .map_zero = paged_map_zero,
+    .visit_written = paged_visit_written,
+    .read = paged_read,
     .change = paged_change,
     .clear = paged_clear,
 };

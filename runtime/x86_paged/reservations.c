@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #define BUCKET_LOG2 33
-#define CHAIN_COUNT 1024
+#define CHAIN_COUNT 4096
 
 MF_STATIC_ASSERT(RESERVATION_BYTES <= (UINT64_C(1) << BUCKET_LOG2) + MF_PAGE_SIZE,
                  "a reservation begins with a page, so it ends in the next bucket at most");

@@ -7,18 +7,19 @@
  *  guard pages                                                       guard pages
  *
  * A reservation is the host addresses of every byte that an access at a 33-bit index can touch; the
- * permission table has an entry for each of its pages. Where no access has such an index it may end behind
- * the page above 4 GiB.
+ * permission table has an entry for each of its pages. Where no access has such an index it ends behind
+ * the page above 4 GiB, or behind the largest offset that embedded code may add.
  */
 #ifndef MEMFOLD_RUNTIME_X86_PAGED_RESERVATIONS_H
 #define MEMFOLD_RUNTIME_X86_PAGED_RESERVATIONS_H
 
-#include <memfold/abi.h>
+#include <memfold/memory.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define RESERVATION_BYTES ((uint64_t)MF_PERM_TABLE_PAGES * MF_PAGE_SIZE)
+#define RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_MEMORY_U32_OFFSET_MAX + MF_PAGE_SIZE)
 
 typedef struct reservation {
     uintptr_t start;

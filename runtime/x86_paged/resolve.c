@@ -59,3 +59,16 @@ bool page_fault_resolve(const page_fault *fault, page_fault_fixup *fixup) {
     }
     return true;
 }
+
+struct mf_guard *page_fault_leave(const page_fault *fault) {
+    struct mf_guard *frame = find_frame(fault->host_address);
+    if (frame != NULL) {
+        mf_view *view = guard_frame_view(frame);
+        uint64_t index = fault->host_address - base_of(view);
+        view->fault = (mf_fault){.kind = MF_FAULT_NONE,
+                                 .operation = fault->operation,
+                                 .page = index & ~(uint64_t)(MF_PAGE_SIZE - 1),
+                                 .address = index};
+    }
+    return frame;
+}

@@ -30,4 +30,11 @@ typedef struct page_fault_fixup {
  */
 bool page_fault_resolve(const page_fault *fault, page_fault_fixup *fixup);
 
+/*
+ * For an access that the guest may do and the host cannot let it: the innermost guard frame of this thread
+ * that is of a memory there, in whose view a record of no fault says where it was. NULL, and nothing is
+ * recorded, if there is none.
+ */
+struct mf_guard *page_fault_leave(const page_fault *fault);
+
 #endif

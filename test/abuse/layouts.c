@@ -11,6 +11,7 @@
  * UNSUPPORTED: sanitize-thread
  *
  * CHECK: builder: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: another builder: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: YAML file: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: ELF file: {{[1-9][0-9]*}} calls
  */
@@ -44,6 +45,21 @@ static mf_status build(const void *context, result *r, mf_diag *diag) {
     if (status == MF_OK)
         status = mf_layout_builder_finish(builder, &r->layout, &r->image, diag);
     mf_layout_builder_destroy(builder);
+    return status;
+}
+
+static mf_status begin_another(const void *context, result *r, mf_diag *diag) {
+    result first = {0};
+    mf_status status = build(context, &first, diag);
+    mf_layout_builder *builder = status == MF_OK ? mf_layout_builder_create() : NULL;
+    if (status == MF_OK && builder == NULL)
+        status = mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no builder");
+    if (status == MF_OK)
+        status = mf_layout_builder_add(builder, first.layout, first.image, diag);
+    if (status == MF_OK)
+        status = mf_layout_builder_finish(builder, &r->layout, &r->image, diag);
+    mf_layout_builder_destroy(builder);
+    release(&first);
     return status;
 }
 
@@ -87,6 +103,7 @@ static void refuse(const char *name, const scenario *s) {
 
 int main(void) {
     refuse("builder", &(scenario){build, NULL});
+    refuse("another builder", &(scenario){begin_another, NULL});
     refuse("YAML file", &(scenario){read_file, DIRECTORY "/layout.yaml"});
     refuse("ELF file", &(scenario){read_file, ELF});
     return 0;

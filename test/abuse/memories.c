@@ -42,7 +42,7 @@
 
 #include <memfold/memory.h>
 
-#define PAGES 24
+#define PAGES 168
 #define HEAP_PAGE 8
 #define HIDDEN_HEAP_PAGE 11
 
@@ -70,7 +70,10 @@ static void both_map(mf_layout_builder *builder, reference *r, uint32_t page, ui
                                 &unused) == MF_OK);
 }
 
-/* Pages 0 and 1 read-only, 2 and 5 read-write, a byte of the image in page 4 without permission, a heap. */
+/*
+ * Pages 0 and 1 read-only, 2 and 5 read-write, a byte of the image in page 4 without permission, a heap. So
+ * many pages above it that a reset does not look at all of them.
+ */
 static void describe(scene *s) {
     const mf_heap heap = {HEAP_PAGE * PAGE, 8};
     mf_layout_builder *builder = mf_layout_builder_create();
@@ -78,6 +81,7 @@ static void describe(scene *s) {
     both_map(builder, s->reference, 0, 2, MF_READ_ONLY, "abc");
     both_map(builder, s->reference, 2, 1, MF_READ_WRITE, "xyz");
     both_map(builder, s->reference, 5, 1, MF_READ_WRITE, "");
+    both_map(builder, s->reference, 64, 100, MF_READ_WRITE, "");
     expect_ok(mf_layout_builder_set_bytes(builder, 4 * PAGE, "h", 1, NULL));
     reference_poke(s->reference, 4 * PAGE, 'h');
     expect_ok(mf_layout_builder_set_heap(builder, heap.base, heap.max_pages, NULL));

@@ -1,5 +1,7 @@
 #include "jit.h"
 
+#include "llvm_api.h"
+
 #include <memfold/exception_table.h>
 
 #include <llvm-c/Error.h>
@@ -167,15 +169,15 @@ static guest_code *compile(jit *j, const region *r) {
     char entries[40];
     snprintf(name, sizeof name, "guest_%08x", r->blocks[0].pc);
     snprintf(entries, sizeof entries, "%s_entries", name);
-    LLVMOrcThreadSafeContextRef context = LLVMOrcCreateNewThreadSafeContext();
-    LLVMModuleRef module =
-        LLVMModuleCreateWithNameInContext(name, LLVMOrcThreadSafeContextGetContext(context));
+    LLVMContextRef context;
+    LLVMOrcThreadSafeContextRef owner = llvm_api_create_context(&context);
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext(name, context);
     double start = jit_clock_seconds();
     make_module(j, module, r, name, entries);
     double translated = jit_clock_seconds();
     optimise(j, module);
-    LLVMOrcThreadSafeModuleRef taken = LLVMOrcCreateNewThreadSafeModule(module, context);
-    LLVMOrcDisposeThreadSafeContext(context);
+    LLVMOrcThreadSafeModuleRef taken = LLVMOrcCreateNewThreadSafeModule(module, owner);
+    LLVMOrcDisposeThreadSafeContext(owner);
     must(LLVMOrcLLJITAddLLVMIRModule(j->lljit, LLVMOrcLLJITGetMainJITDylib(j->lljit), taken));
     guest_code *code = (guest_code *)find_symbol(j, name);
     if (has_table(j))

@@ -11,10 +11,16 @@
 // RUN: %bare-cc -DACCESSES_DEFAULT=1000000 %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
 //
+// And with frames at touch:
+//
+// RUN: echo -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH -DACCESSES_DEFAULT=100000 > %t.at_touch
+// RUN: %bare-cc @%t.at_touch %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.touch
+// RUN: %boot %t.touch | FileCheck %s --check-prefix=BARE
+//
 // BARE-DAG: bare/generic: {{[1-9][0-9]*}} accesses
 // BARE-DAG: bare/aot: {{[1-9][0-9]*}} accesses
 // BARE-DAG: changes: {{[1-9][0-9]*}}, refused: {{[1-9][0-9]*}}, clones: {{[1-9][0-9]*}}
-// BARE: accesses: {{1......}}, faults: {{[1-9][0-9]*}}
+// BARE: accesses: {{10....+}}, faults: {{[1-9][0-9]*}}
 // BARE-NEXT: all engines agree
 //
 // There is one thread; the thread sanitizer only makes every 4 GiB reservation slow.
@@ -682,6 +688,7 @@ static void round_open(round_state *w, uint64_t seed) {
     choose_options(w);
     build_layout(w, &layout, &image);
     bool use_further_view = random_one_in(&w->random, 2);
+    bool is_narrow = w->options.index == MF_INDEX_U32 && random_one_in(&w->random, 2);
     w->reference->empty_range = (mf_empty_range)random_below(&w->random, 2);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
         mf_memory *memory;
@@ -690,7 +697,8 @@ static void round_open(round_state *w, uint64_t seed) {
         /* Accesses are spread over all edges: a huge page for each would be gigabytes. */
         mf_memory_config config = {.backend = ENGINES[i].backend,
                                    .huge_pages = MF_HUGE_PAGES_NEVER,
-                                   .empty_range = w->reference->empty_range};
+                                   .empty_range = w->reference->empty_range,
+                                   .index = is_narrow ? MF_MEMORY_U32 : MF_MEMORY_U33};
         mf_status status = mf_memory_create_with(layout, image, &config, &memory, &diag);
         engines_must(status, &diag, "mf_memory_create");
         subject_init(&w->subjects[w->subject_count++], &ENGINES[i], memory, &w->options, use_further_view);

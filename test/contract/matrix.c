@@ -9,6 +9,8 @@
 // RUN: %bare-sets %t.sets
 // RUN: %bare-cc %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.kernel
 // RUN: %boot %t.kernel | FileCheck %s --check-prefix=BARE
+// RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %reference %bare-lib/engines_bare.c %t.sets/*.o -o %t.touch
+// RUN: %boot %t.touch | FileCheck %s --check-prefix=BARE
 //
 // BARE: pairs of permissions: 9 layouts, [[#]] accesses, [[#]] faults
 // BARE-NEXT: permissions of the last page: 3 layouts, [[#]] accesses, [[#]] faults
@@ -346,7 +348,11 @@ static mf_memory *make_memory(const stage *t, const engine *engine) {
     mf_memory *memory;
     mf_diag diag;
     uint64_t old_top;
-    engines_must(mf_memory_create(t->layout, t->image, engine->backend, &memory, &diag), &diag, "create");
+    /* Code for 32-bit indices serves memories for both kinds. */
+    bool is_narrow = t->options.index == MF_INDEX_U32 && t->options.spectre == MF_SPECTRE_NONE;
+    const mf_memory_config config = {.backend = engine->backend,
+                                     .index = is_narrow ? MF_MEMORY_U32 : MF_MEMORY_U33};
+    engines_must(mf_memory_create_with(t->layout, t->image, &config, &memory, &diag), &diag, "create");
     engines_must(mf_memory_sbrk(memory, t->scene->sbrk_bytes, &old_top, &diag), &diag, "sbrk");
     return memory;
 }

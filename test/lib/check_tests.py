@@ -41,8 +41,9 @@ class Test:
         self.findings.append(f"{self.path}:{number + 1}: {message}")
 
     def run_lines(self):
-        """The commands, with continued ones joined."""
+        """The commands, with continued ones joined; of prefixes that hang on a feature of lit's, both."""
         commands = "\n".join(re.findall(r"\bRUN:(.*)", "\n".join(self.lines))).replace("\\\n", " ")
+        commands = re.sub(r"%if \S+ %\{(\w+)%\}\s*%else\s*%\{(\w+)%\}", r"\1,\2", commands)
         return commands.split("\n") if commands else []
 
     def find_prefixes(self):

@@ -11,7 +11,8 @@ def blocks(text):
 
 def main():
     readme, *sources = sys.argv[1:]
-    code = [textwrap.dedent(open(path, encoding="utf-8").read().replace("\n    ", "\n")) for path in sources]
+    texts = [open(path, encoding="utf-8").read() for path in sources]
+    code = texts + [text.replace("\n    ", "\n") for text in texts]  # functions, and what stands in one
     shown = blocks(open(readme, encoding="utf-8").read())
     missing = [b for b in shown if not any(textwrap.dedent(b) in text for text in code)]
     for block in missing:

@@ -14,6 +14,7 @@
  * CHECK-NEXT: fingerprints_are_stable
  * CHECK-NEXT: four_thousand_regions
  * CHECK-NEXT: the_builder_goes_on
+ * CHECK-NEXT: a_layout_begins_another
  * CHECK-NEXT: random_regions_against_a_page_array
  * CHECK-NEXT: on copy
  * CHECK-NEXT: on x86_paged
@@ -286,6 +287,51 @@ static void expect_canonical(const mf_layout *layout, const uint8_t *pages, uint
     expect(mapped == 0);
 }
 
+/* Pages of the second's own, before, between and after those of the first, and the heap of either. */
+static void a_layout_begins_another(void) {
+    static unsigned char code[20 * PAGE], read[20 * PAGE];
+    mf_layout_builder *first = mf_layout_builder_create(), *second = mf_layout_builder_create();
+    mf_layout *program, *guest;
+    mf_image *program_bytes, *guest_bytes;
+    mf_memory *memory;
+    for (size_t i = 0; i < sizeof code; i++)
+        code[i] = (unsigned char)(i * 7 + 1);
+    expect_ok(
+        mf_layout_builder_map_region(first, 16 * PAGE, 20 * PAGE, MF_READ_ONLY, code, sizeof code, NULL));
+    expect_ok(mf_layout_builder_map_region(first, 40 * PAGE, PAGE, MF_READ_WRITE, "data", 5, NULL));
+    expect_ok(mf_layout_builder_set_bytes(first, 60 * PAGE, "of no page", 11, NULL));
+    expect_ok(mf_layout_builder_set_heap(first, 50 * PAGE, 4, NULL));
+    expect_ok(mf_layout_builder_finish(first, &program, &program_bytes, NULL));
+    expect_ok(mf_layout_builder_add(second, program, program_bytes, NULL));
+    map(second, 60 * PAGE, PAGE, MF_READ_WRITE);
+    expect_ok(mf_layout_builder_map_region(second, 41 * PAGE, PAGE, MF_READ_WRITE, "stack", 6, NULL));
+    expect_ok(mf_layout_builder_finish(second, &guest, &guest_bytes, NULL));
+    expect(mf_layout_region_count(guest) == 3 && region_is(guest, 1, 40 * PAGE, 2 * PAGE, MF_READ_WRITE));
+    expect(mf_layout_heap(guest).base == 50 * PAGE && mf_layout_heap(guest).max_pages == 4);
+    expect_ok(mf_memory_create(guest, guest_bytes, MF_BACKEND_COPY, &memory, NULL));
+    expect(mf_memory_read(memory, 16 * PAGE, read, sizeof read) && memcmp(read, code, sizeof code) == 0);
+    expect(mf_memory_read(memory, 40 * PAGE, read, PAGE + 6) && strcmp((char *)read, "data") == 0 &&
+           strcmp((char *)read + PAGE, "stack") == 0);
+    expect(mf_memory_read(memory, 60 * PAGE, read, 11) && read[0] == 0);
+    mf_memory_destroy(memory);
+
+    expect_ok(mf_layout_builder_set_heap(second, 48 * PAGE, 9, NULL));
+    mf_layout_release(program);
+    mf_layout_builder *empty = mf_layout_builder_create();
+    program = finished(empty);
+    mf_layout_builder_destroy(empty);
+    expect_ok(mf_layout_builder_add(second, program, NULL, NULL));
+    mf_layout_release(guest);
+    guest = finished(second);
+    expect(mf_layout_region_count(guest) == 3 && mf_layout_heap(guest).base == 48 * PAGE);
+    mf_layout_builder_destroy(first);
+    mf_layout_builder_destroy(second);
+    mf_layout_release(program);
+    mf_layout_release(guest);
+    mf_image_release(program_bytes);
+    mf_image_release(guest_bytes);
+}
+
 static void random_regions_against_a_page_array(void) {
     enum { PAGES = 300 };
     uint64_t random = 99;
@@ -323,6 +369,7 @@ static const test tests[] = {
     TEST(fingerprints_are_stable),
     TEST(four_thousand_regions),
     TEST(the_builder_goes_on),
+    TEST(a_layout_begins_another),
     TEST(random_regions_against_a_page_array),
 };
 

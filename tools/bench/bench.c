@@ -8,8 +8,11 @@
  *     report, headline   what was measured, its tables, and what they come to
  *     measure      a cell: engines are compared, then timed in turn
  *     parallel     the same by one and by two threads
- *     specialise, faults, lives, sizes   what is not an access
+ *     specialise, faults, sizes   what is not an access
  *     costs        their list
+ *     life_report  tables, JSON and picture of the lives of memories
+ *     lives        rows of lives, in turn
+ *     crowd, life_peers   many memories at once; what the host itself takes for the like
  *     program_report   tables, JSON and picture of the programs
  *     programs     whole programs: engines are compared, then timed in turn
  *     program_code, program_scene, program_engines   their machine code, their memories, their engines
@@ -84,7 +87,8 @@ static const struct argp_option bench_options[] = {
     {"json", KEY_JSON, "FILE", 0,
      "Also write everything as JSON; '-' is standard output, and then JSON alone", 0},
     {"plot", KEY_PLOT, "FILE", 0,
-     "Also draw ns per access against regions, or else the programs, as SVG (needs gnuplot)", 0},
+     "Also draw ns per access against regions, or else the programs, or else lives, as SVG (needs gnuplot)",
+     0},
     {0}};
 
 /* The bits of the words in "a,b" by their places in `choices`. */

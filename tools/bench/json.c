@@ -1,6 +1,7 @@
 /* The report for programs. */
 #include "bench/json.h"
 
+#include "bench/life_report.h"
 #include "bench/program_report.h"
 
 #include <string.h>
@@ -80,6 +81,8 @@ void bench_json_print(const bench_report *report, FILE *to) {
     }
     fputs("],\n \"programs\": ", to);
     program_report_print_json(&report->programs, to);
+    fputs(",\n \"lives\": ", to);
+    life_report_print_json(&report->lives, to);
     fputs(",\n \"costs\": [", to);
     for (size_t i = 0; i < report->costs.count; i++) {
         fputs(i == 0 ? "\n  " : ",\n  ", to);

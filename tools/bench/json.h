@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Prints cells, programs and costs as one JSON object. */
+/* Prints cells, programs, lives and costs as one JSON object. */
 void bench_json_print(const bench_report *report, FILE *to);
 
 #endif

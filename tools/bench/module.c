@@ -1,6 +1,8 @@
 /* Modules: parsed, linked, optimised as a whole, and given to LLVM's JIT. */
 #include "bench/module.h"
 
+#include "llvm_api.h"
+
 #include <memfold/embed.h>
 
 #include <llvm-c/BitReader.h>
@@ -112,8 +114,8 @@ static mf_status parse(LLVMContextRef context, bench_bitcode bitcode, LLVMModule
 }
 
 mf_status bench_module_begin(bench_jit *jit, bench_module *module, bench_bitcode bitcode, mf_diag *diag) {
-    *module = (bench_module){.owner = LLVMOrcCreateNewThreadSafeContext(), .number = jit->modules++};
-    module->context = LLVMOrcThreadSafeContextGetContext(module->owner);
+    *module = (bench_module){.number = jit->modules++};
+    module->owner = llvm_api_create_context(&module->context);
     mf_status status = parse(module->context, bitcode, &module->module, diag);
     if (status != MF_OK)
         return status;

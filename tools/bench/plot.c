@@ -1,10 +1,12 @@
 /*
  * The picture, drawn by gnuplot: ns per access against the number of regions, one line per engine. Each line
  * is named at its end, in its own colour, with a leader to names that were moved apart; memfold's are thick.
- * Where no accesses were measured it is the programs' own (program_report.h).
+ * Where no accesses were measured it is the programs' own (program_report.h), and without these that of lives
+ * (life_report.h).
  */
 #include "bench/plot.h"
 
+#include "bench/life_report.h"
 #include "bench/program_report.h"
 #include "command.h"
 #include "output.h"
@@ -52,7 +54,8 @@ typedef struct plot_view {
     const bench_report *report;
     bench_pattern pattern;
     bench_set set;
-    bool of_programs; /* the picture of programs, which have neither of these */
+    bool of_programs; /* the picture of programs, which have neither of these; */
+    bool of_lives;    /* or that of lives */
 } plot_view;
 
 static bool shown(const plot_view *plot, const bench_cell *cell) {
@@ -209,12 +212,17 @@ static bool choose(plot_view *plot) {
             return true;
     }
     plot->of_programs = plot->report->programs.there;
-    return plot->of_programs;
+    plot->of_lives = !plot->of_programs && plot->report->lives.there;
+    return plot->of_programs || plot->of_lives;
 }
 
 static void print_script(const plot_view *plot, FILE *to) {
     if (plot->of_programs) {
         program_report_print_plot(&plot->report->programs, to);
+        return;
+    }
+    if (plot->of_lives) {
+        life_report_print_plot(&plot->report->lives, to);
         return;
     }
     print_frame(plot, to);
@@ -290,7 +298,7 @@ bool bench_plot_write(const bench_report *report, const char *path) {
     plot_view plot = {.report = report};
     output_file output;
     if (!choose(&plot)) {
-        fail_print(NULL, 0, "bench: --plot needs layouts of --regions, or programs");
+        fail_print(NULL, 0, "bench: --plot needs layouts of --regions, or programs, or lives");
         return false;
     }
     FILE *picture = tmpfile();

@@ -2,6 +2,7 @@
 #include "bench/report.h"
 
 #include "bench/headline.h"
+#include "bench/life_report.h"
 #include "bench/program_report.h"
 
 #include <stdlib.h>
@@ -137,6 +138,7 @@ static void print_costs(const bench_costs *costs, FILE *to) {
 void bench_report_fini(bench_report *report) {
     free(report->cells);
     free(report->costs.all);
+    bench_lives_fini(&report->lives);
     *report = (bench_report){0};
 }
 
@@ -152,5 +154,6 @@ void bench_report_print(const bench_report *report, FILE *to) {
         for (int pattern = 0; pattern < PATTERN_COUNT; pattern++)
             print_group(&(report_group){report, (bench_pattern)pattern, (bench_set)set}, to);
     program_report_print(&report->programs, to);
+    life_report_print(&report->lives, to);
     print_costs(&report->costs, to);
 }

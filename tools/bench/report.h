@@ -5,6 +5,7 @@
 #include "bench/costs.h"
 #include "bench/engines.h"
 #include "bench/layouts.h"
+#include "bench/lives.h"
 #include "bench/measure.h"
 #include "bench/programs.h"
 
@@ -17,6 +18,7 @@ typedef struct bench_report {
     bench_cell *cells;
     size_t cell_count;
     bench_programs programs;
+    bench_lives lives;
     bench_costs costs;
     unsigned rounds;
     bool quick;
@@ -26,7 +28,10 @@ typedef struct bench_report {
 
 void bench_report_fini(bench_report *report);
 
-/* Prints what it comes to, then a table for each pattern and working set, then the programs and the costs. */
+/*
+ * Prints what it comes to, then a table for each pattern and working set, then the programs, the lives and
+ * the costs.
+ */
 void bench_report_print(const bench_report *report, FILE *to);
 
 #endif

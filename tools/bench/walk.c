@@ -150,14 +150,15 @@ static bool section_begin(const bench_request *request, bench_section section, c
     return true;
 }
 
-static mf_status measure_costs(bench_costs *costs, const bench_request *request, mf_diag *diag) {
+static mf_status measure_costs(bench_report *report, const bench_request *request, mf_diag *diag) {
+    bench_costs *costs = &report->costs;
     mf_status status = MF_OK;
     if (section_begin(request, SECTION_SPECIALISE, "specialising"))
         status = bench_specialise_measure(costs, request->quick, diag);
     if (status == MF_OK && section_begin(request, SECTION_FAULT, "faults"))
         status = bench_faults_measure(costs, diag);
     if (status == MF_OK && section_begin(request, SECTION_LIFE, "lives of memories"))
-        status = bench_lives_measure(costs, request->quick, diag);
+        status = bench_lives_measure(&report->lives, request->rounds, request->quick, diag);
     if (status == MF_OK && section_begin(request, SECTION_SIZE, "sizes"))
         status = bench_sizes_measure(costs, diag);
     return status;
@@ -185,7 +186,7 @@ static void expect_all(const bench_request *request, const bench_layouts *layout
         if (request->sections & costs[i])
             bench_pace_expect(PACE_COSTS);
     if (request->sections & SECTION_PROGRAMS)
-        bench_pace_expect(bench_programs_pace(request->rounds) * PROGRAM_COUNT);
+        bench_pace_expect(bench_programs_pace(request->rounds) * (double)PROGRAM_COUNT);
 }
 
 static int measure_all(walk_state *state, const bench_layouts *layouts) {
@@ -209,7 +210,7 @@ static int measure_all(walk_state *state, const bench_layouts *layouts) {
     }
     if (code == 0 && (request->sections & SECTION_PROGRAMS) && request->programs.count > 0)
         code = measure_programs(state->report, request);
-    if (code == 0 && measure_costs(costs, request, &diag) != MF_OK)
+    if (code == 0 && measure_costs(state->report, request, &diag) != MF_OK)
         code = fail_diag(&diag, NULL);
     progress_clear();
     return code;

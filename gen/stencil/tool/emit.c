@@ -58,8 +58,7 @@ static void emit_stamp(const ir *ir, const listed *entry, const char *symbol) {
     emit_site site = {
         .plan = &entry->plan, .options = &entry->options, .holes = &HOLES, .v_view = arguments[0]};
     const mf_plan_step *step = &entry->plan.steps[0];
-    uint64_t bits = step->kind == MF_STEP_SAME_BACKEND ? MF_LAYOUT_STAMP_BACKEND : UINT64_MAX;
-    emit_same_stamp(ir, &site, step, bits);
+    emit_same_stamp(ir, &site, step);
     build_jump(ir, STENCIL_PLACE_REST, arguments, 4);
 }
 

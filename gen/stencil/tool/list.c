@@ -54,17 +54,17 @@ static mf_status add_part(list *l, uint32_t number, listed entry, mf_diag *diag)
 }
 
 static mf_status add_stamps(list *l, mf_diag *diag) {
-    mf_plan_step steps[SHAPE_STAMP_COUNT] = {
+    mf_plan_step steps[] = {
         {.kind = MF_STEP_SAME_LAYOUT, .start = 1},
         {.kind = MF_STEP_SAME_BACKEND, .start = MF_BACKEND_COPY},
         {.kind = MF_STEP_SAME_BACKEND, .start = MF_BACKEND_X86_PAGED},
     };
     mf_status status = MF_OK;
     for (size_t i = 0; status == MF_OK && i < SHAPE_STAMP_COUNT; i++) {
-        listed entry = {.kind = LISTED_STAMP};
-        steps[i].on_fail = MF_EXIT_PANIC;
-        entry.plan = plan_of_one_step(MF_LOAD_U8, &entry.options, steps[i]);
-        status = add_part(l, shape_stamp(&steps[i]), entry, diag);
+        listed entry = {.kind = LISTED_STAMP, .options = {.index = (mf_index)(i % 2)}};
+        steps[i / 2].on_fail = MF_EXIT_PANIC;
+        entry.plan = plan_of_one_step(MF_LOAD_U8, &entry.options, steps[i / 2]);
+        status = add_part(l, shape_stamp(&entry.plan), entry, diag);
     }
     return status;
 }

@@ -4,7 +4,7 @@
 #include "panic_impl.h"
 #include "x86_paged/bare/cpu.h"
 #include "x86_paged/bare/host.h"
-#include "x86_paged/bare/tables.h"
+#include "x86_paged/bare/touch.h"
 #include "x86_paged/reservations.h"
 #include "x86_paged/resolve.h"
 
@@ -61,6 +61,41 @@ static bool is_in_reservation(const mf_bare_registers *registers, uint64_t addre
                                    : reservation_contains(address);
 }
 
+static void resume(mf_bare_registers *registers, const page_fault_fixup *fixup) {
+    if (fixup->host_pc != 0)
+        registers->rip = fixup->host_pc;
+    else
+        call_leave_guard_frame(registers, fixup->frame);
+}
+
+static void report_no_frame(const mf_bare_host *host, mf_bare_registers *registers, uint64_t address) {
+    if (host->out_of_frames == NULL) {
+        panic_values("the kernel has no frame for the page at ", address,
+                     ", which the guest may access, by the instruction at ", registers->rip,
+                     ", and no out_of_frames");
+    }
+    host->out_of_frames(host->context, registers, address);
+}
+
+static frame_source frames_of(const mf_bare_host *host) {
+    return (frame_source){
+        .direct_map = host->direct_map,
+        .context = host->context,
+        .take = host->take_frame,
+        .take_huge = host->take_huge_frame,
+        .give = host->give_frame,
+        .shootdown = host->shootdown,
+    };
+}
+
+/* The guest may do it, and so may the ring: what is missing is the kernel's. */
+static void keep_promise(const mf_bare_host *host, mf_bare_registers *registers, uint64_t address,
+                         mf_operation operation) {
+    frame_source frames = frames_of(host);
+    if (!page_touch(&frames, cpu_cr3(), address, operation))
+        report_no_frame(host, registers, address);
+}
+
 bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) {
     const mf_bare_host *host = bare_host_get();
     mf_operation operation = operation_of(registers);
@@ -68,16 +103,28 @@ bool mf_bare_page_fault_resolve(mf_bare_registers *registers, uint64_t address) 
     page_fault_fixup fixup;
     if (host == NULL || !is_data_fault(registers) || !is_in_reservation(registers, address))
         return false;
-    bool is_user_page;
-    if (page_tables_allow(host->direct_map, cpu_cr3(), address, operation, &is_user_page))
-        return ring_may_access(registers, is_user_page);
+    bool is_user_page = false;
+    touch_answer answer = page_touch_ask(host->direct_map, cpu_cr3(), address, operation, &is_user_page);
+    if (answer != TOUCH_REFUSED && !ring_may_access(registers, is_user_page))
+        return false;
+    if (answer == TOUCH_WANTS_FRAME)
+        keep_promise(host, registers, address, operation);
+    else if (answer == TOUCH_WAITS)
+        cpu_pause();
+    if (answer != TOUCH_REFUSED)
+        return true;
     if (!page_fault_resolve(&fault, &fixup))
         return false;
-    if (fixup.host_pc != 0)
-        registers->rip = fixup.host_pc;
-    else
-        call_leave_guard_frame(registers, fixup.frame);
+    resume(registers, &fixup);
     return true;
+}
+
+bool mf_bare_guard_leave(mf_bare_registers *registers, uint64_t address) {
+    page_fault fault = {.host_address = address, .operation = operation_of(registers)};
+    struct mf_guard *frame = bare_host_get() != NULL ? page_fault_leave(&fault) : NULL;
+    if (frame != NULL)
+        call_leave_guard_frame(registers, frame);
+    return frame != NULL;
 }
 
 void bare_page_fault(mf_bare_registers *registers, uint64_t address) {

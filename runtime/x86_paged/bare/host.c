@@ -101,12 +101,40 @@ void os_zero(void *space, size_t bytes) {
     memset(space, 0, bytes);
 }
 
-void os_copy_nonzero(void *to, const void *from, size_t bytes) {
-    memcpy(to, from, bytes);
+void os_overwrite(void *space, size_t bytes) {
+    memset(space, 0, bytes);
 }
 
-void os_copy_written(void *to, const void *from, size_t bytes) {
-    memcpy(to, from, bytes);
+/* What a page of guests costs is known without a list. */
+void os_page_map_retain(void) {
+}
+
+void os_page_map_release(void) {
+}
+
+/* ---- Bytes that memories share: none, so each has its own ------------------------------------ */
+
+os_shared *os_shared_create(size_t bytes) {
+    (void)bytes;
+    return NULL;
+}
+
+unsigned char *os_shared_writable(const os_shared *shared) {
+    (void)shared;
+    return NULL;
+}
+
+void os_shared_seal(os_shared *shared) {
+    (void)shared;
+}
+
+const unsigned char *os_shared_bytes(const os_shared *shared) {
+    (void)shared;
+    return NULL;
+}
+
+void os_shared_destroy(os_shared *shared) {
+    (void)shared;
 }
 
 /* ---- Threads and text ---------------------------------------------------------------------- */

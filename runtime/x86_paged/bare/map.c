@@ -1,22 +1,10 @@
 /* The verbs of map.h without an operating system: page tables in the reservation that the kernel has made. */
 #include "x86_paged/map.h"
 #include "x86_paged/bare/host.h"
-#include "x86_paged/bare/tables.h"
+#include "x86_paged/bare/map_impl.h"
 #include "panic_impl.h"
-#include "x86_paged/reservations.h"
-
-#include <memfold/bare.h>
 
 #include <stdatomic.h>
-#include <string.h>
-
-struct map {
-    reservation reservation;
-    unsigned long changes;
-    mf_bare_reservation place;
-    frame_source frames;
-    page_tables tables;
-};
 
 MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES, "the longest reservation");
 MF_STATIC_ASSERT(MF_BARE_NO_FRAME == NO_FRAME, "one word for no frame");
@@ -33,11 +21,8 @@ static bool is_inside_one_half(const mf_bare_reservation *place) {
 static bool is_sound(const mf_bare_reservation *place) {
     return place->base % MF_PAGE_SIZE == 0 && place->root % MF_PAGE_SIZE == 0 &&
            (place->bytes == MF_BARE_RESERVATION_U32_BYTES || place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
+           (place->frames == MF_BARE_FRAMES_AT_MAP || place->frames == MF_BARE_FRAMES_AT_TOUCH) &&
            is_inside_one_half(place);
-}
-
-static virtual_run run_of(const map *map, page_run run) {
-    return (virtual_run){map->place.base + page_bytes(run.first), run.end - run.first};
 }
 
 static virtual_run whole_reservation(const map *map) {
@@ -58,23 +43,23 @@ static atomic_uint *lock_of(const map *map) {
     return &locks[map->place.root / MF_PAGE_SIZE % LOCK_COUNT];
 }
 
-static void lock(const map *map) {
+void map_lock(const map *map) {
     for (unsigned attempt = 0; atomic_exchange_explicit(lock_of(map), 1, memory_order_acquire) != 0;
          attempt++) {
         os_wait(attempt);
     }
 }
 
-static void unlock(const map *map) {
+void map_unlock(const map *map) {
     atomic_store_explicit(lock_of(map), 0, memory_order_release);
 }
 
 /* ---- Reservations ----------------------------------------------------------------------------- */
 
 static bool is_empty(const map *map) {
-    lock(map);
+    map_lock(map);
     bool is_so = page_tables_are_empty(&map->tables, whole_reservation(map));
-    unlock(map);
+    map_unlock(map);
     return is_so;
 }
 
@@ -104,10 +89,17 @@ static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
         .give = host->give_frame,
         .shootdown = host->shootdown,
     };
-    map->tables = (page_tables){&map->frames, map->place.root, map->place.is_user};
+    map->tables = (page_tables){
+        .frames = &map->frames,
+        .root = map->place.root,
+        .is_user = map->place.is_user,
+        .at_touch = map->place.frames == MF_BARE_FRAMES_AT_TOUCH,
+        .whole = whole_reservation(map),
+    };
 }
 
-map *map_open(const unsigned char *perms, bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
+    (void)bytes;
     const mf_bare_host *host = bare_host_get();
     map *map = os_allocate(sizeof *map);
     if (map == NULL || !host->reserve(host->context, &map->place)) {
@@ -127,9 +119,9 @@ void map_close(map *map) {
     const mf_bare_host *host = bare_host_get();
     if (map != NULL) {
         reservation_remove(&map->reservation);
-        lock(map);
+        map_lock(map);
         page_tables_clear(&map->tables, whole_reservation(map));
-        unlock(map);
+        map_unlock(map);
         host->release(host->context, &map->place);
         os_free(map);
     }
@@ -142,10 +134,10 @@ unsigned char *map_base(const map *map) {
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 bool map_protect(map *map, page_run run, mf_perm perm) {
-    lock(map);
-    bool is_done = page_tables_protect(&map->tables, run_of(map, run), perm);
+    map_lock(map);
+    bool is_done = page_tables_protect(&map->tables, map_run(map, run), perm);
     map->changes++;
-    unlock(map);
+    map_unlock(map);
     return is_done;
 }
 
@@ -154,73 +146,81 @@ unsigned long map_changes(const map *map) {
 }
 
 bool map_reserve(map *map, page_run run) {
-    lock(map);
-    bool is_done = page_tables_reserve(&map->tables, run_of(map, run));
-    unlock(map);
+    map_lock(map);
+    bool is_done = page_tables_reserve(&map->tables, map_run(map, run));
+    map_unlock(map);
     return is_done;
 }
 
 void map_unreserve(map *map, page_run run) {
-    lock(map);
-    page_tables_unreserve(&map->tables, run_of(map, run));
-    unlock(map);
+    map_lock(map);
+    page_tables_unreserve(&map->tables, map_run(map, run));
+    map_unlock(map);
 }
 
 bool map_has(map *map, page_run run, mf_perm perm) {
-    lock(map);
-    bool is_so = page_tables_have(&map->tables, run_of(map, run), perm);
-    unlock(map);
+    map_lock(map);
+    bool is_so = page_tables_have(&map->tables, map_run(map, run), perm);
+    map_unlock(map);
     return is_so;
 }
 
 bool map_drop(map *map, page_run run) {
-    lock(map);
-    page_tables_zero(&map->tables, run_of(map, run));
-    unlock(map);
+    map_lock(map);
+    page_tables_zero(&map->tables, map_run(map, run), false);
+    map_unlock(map);
     return true;
 }
 
-static void *bytes_of_page(map *map, uint32_t page) {
-    lock(map);
-    uint64_t frame = page_tables_frame(&map->tables, map->place.base + page_bytes(page));
-    unlock(map);
-    return map->frames.direct_map + frame;
+bool map_populate(map *map, page_run run) {
+    map_lock(map);
+    bool is_done = page_tables_populate(&map->tables, map_run(map, run));
+    map_unlock(map);
+    return is_done;
 }
 
-/* What is reserved cannot fail afterwards, and no CPU can access the frames before they are zero. */
 bool map_renew(map *map, page_run run) {
-    if (!map_reserve(map, run))
-        return false;
-    for (uint32_t page = run.first; page < run.end; page++)
-        memset(bytes_of_page(map, page), 0, MF_PAGE_SIZE);
-    return map_protect(map, run, MF_PERM_RW);
+    map_lock(map);
+    bool is_done = page_tables_renew(&map->tables, map_run(map, run));
+    map_unlock(map);
+    return is_done;
 }
 
-/* By the direct map, so that the two may be in different address spaces. Both pages have frames. */
-void map_copy(map *to, map *from, page_run run) {
-    for (uint32_t page = run.first; page < run.end; page++) {
-        const void *source = bytes_of_page(from, page);
-        memcpy(bytes_of_page(to, page), source, MF_PAGE_SIZE);
-    }
-}
-
-static bool find(map *map, virtual_run run, virtual_run *part) {
-    lock(map);
-    bool is_found = page_tables_find(&map->tables, run, part);
-    unlock(map);
+static bool find_frames(map *map, virtual_run run, frame_run *part) {
+    map_lock(map);
+    bool is_found = page_tables_find(&map->tables, run, FRAME_ANY, part);
+    map_unlock(map);
     return is_found;
 }
 
-/* The visitor changes permissions, so the tables are free meanwhile. */
+/* What has a frame may have bytes. The visitor changes permissions, so the tables are free meanwhile. */
 bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {
     virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
-    virtual_run part;
-    while (find(map, rest, &part)) {
-        if (!visit(context, part.start - map->place.base, part.pages * MF_PAGE_SIZE))
+    frame_run part;
+    while (find_frames(map, rest, &part)) {
+        virtual_run pages = part.pages;
+        if (!visit(context, pages.start - map->place.base, pages.pages * MF_PAGE_SIZE, false))
             return false;
-        uint64_t part_end = part.start + part.pages * MF_PAGE_SIZE;
+        uint64_t part_end = pages.start + pages.pages * MF_PAGE_SIZE;
         rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;
         rest.start = part_end;
     }
     return true;
+}
+
+/* There are no bytes to share by mappings (host.c), so nobody asks. */
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    (void)shared;
+    (void)offset;
+    return false;
+}
+
+bool map_zero(map *map, page_run run, mf_perm perm) {
+    (void)map;
+    (void)run;
+    (void)perm;
+    return false;
 }

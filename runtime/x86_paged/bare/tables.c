@@ -1,124 +1,86 @@
 /*
- * Page tables. A change has two halves. First it populates: frames are taken, tables linked and huge leaves
- * split, which may fail and changes no permission. Then it sweeps over the leaves and sets their rights,
- * which cannot fail.
+ * Page tables. A change has two halves. First it populates: frames are taken, tables linked and leaves that
+ * are too large split, which may fail and changes no permission. Then it sweeps over the leaves and sets
+ * their rights, which cannot fail.
  *
  * TLBs and paging-structure caches know nothing of changes to memory. So a PTE that loses rights, moves or is
  * unlinked is followed by INVLPG on this CPU and by a shootdown on the others, and a frame is given back only
  * after that.
+ *
+ * Fault handlers keep promises meanwhile (touch.h), but none of pages that a change is about: those that sbrk
+ * adds have no permission yet, and other changes exclude accesses.
  */
 #include "x86_paged/bare/tables.h"
 #include "x86_paged/bare/cpu.h"
+#include "x86_paged/bare/pte.h"
 
-#include <stddef.h>
 #include <string.h>
 
-#define LEVELS 4
-#define LEVEL_BITS 9
-#define TABLE_ENTRIES (1u << LEVEL_BITS)
-#define HUGE_LEVEL 2
-
-/*
- * Intel SDM volume 3A, tables 4-15 to 4-20. The CPU ignores bits 9 to 11, and in a PTE that is not present
- * all bits but bit 0: that is where a page without permission keeps its frame.
- */
-#define PTE_PRESENT UINT64_C(0x1)
-#define PTE_WRITE UINT64_C(0x2)
-#define PTE_USER UINT64_C(0x4)
-#define PTE_ACCESSED UINT64_C(0x20)
-#define PTE_DIRTY UINT64_C(0x40)
-#define PTE_HUGE UINT64_C(0x80) /* PS: at level 2, a leaf */
-#define PTE_FRAME UINT64_C(0x000ffffffffff000)
-#define PTE_NX (UINT64_C(1) << 63)
-#define PTE_HAS_FRAME UINT64_C(0x200) /* a leaf with a frame, present or not */
-#define PTE_NEW UINT64_C(0x400)       /* its frame was taken by the change that is under way */
-#define PTE_OURS UINT64_C(0x800)      /* leads to a table made here, not by the kernel */
-
-/* An entry of a table of any level. The manual keeps the word PTE for level 1. */
-typedef struct pte {
-    uint64_t bits;
-} pte;
-
-typedef struct table {
-    pte entries[TABLE_ENTRIES];
-} table;
-
-MF_STATIC_ASSERT(sizeof(pte) == 8, "a PTE is 8 bytes");
-MF_STATIC_ASSERT(sizeof(table) == MF_PAGE_SIZE, "a table fills a frame");
 MF_STATIC_ASSERT(HUGE_LEAF_PAGES == TABLE_ENTRIES, "a huge leaf is as large as a table of leaves");
 
 static unsigned char *bytes_at(const page_tables *tables, uint64_t frame) {
     return tables->frames->direct_map + frame;
 }
 
-static table *table_at(unsigned char *direct_map, uint64_t frame) {
-    return (table *)(void *)(direct_map + frame);
-}
-
 static table *table_of(const page_tables *tables, pte e) {
-    return table_at(tables->frames->direct_map, e.bits & PTE_FRAME);
-}
-
-static uint64_t frame_of(pte e) {
-    return e.bits & PTE_FRAME;
-}
-
-static bool is_table(pte e, unsigned level) {
-    return level > 1 && (e.bits & PTE_PRESENT) != 0 && (e.bits & PTE_HUGE) == 0;
-}
-
-static bool has_frame(pte e) {
-    return (e.bits & PTE_HAS_FRAME) != 0;
-}
-
-/* Bytes that a PTE of this level spans. */
-static uint64_t span_of(unsigned level) {
-    return UINT64_C(1) << (MF_PAGE_LOG2 + LEVEL_BITS * (level - 1));
-}
-
-static size_t index_of(uint64_t address, unsigned level) {
-    return (size_t)(address >> (MF_PAGE_LOG2 + LEVEL_BITS * (level - 1))) & (TABLE_ENTRIES - 1);
+    return table_at(tables->frames->direct_map, frame_of(e));
 }
 
 static uint64_t last_byte(virtual_run run) {
     return run.start + run.pages * MF_PAGE_SIZE - 1;
 }
 
-/*
- * The walk (4.5.4):
- *
- *  63        48 47       39 38       30 29       21 20       12 11         0
- * | sign       | level 4   | level 3   | level 2   | level 1   | in the page |   4 KiB leaf
- * | sign       | level 4   | level 3   | level 2   | in the huge page        |   2 MiB leaf
- */
-typedef struct walk_end {
-    pte *pte; /* the last one of the walk: a leaf, or one that leads no further */
-    unsigned level;
-    uint64_t granted; /* the bits that all PTEs of the walk have: a right counts if each grants it (4.6.1) */
-} walk_end;
-
-static walk_end walk(unsigned char *direct_map, uint64_t root, uint64_t address) {
-    walk_end at = {.granted = ~UINT64_C(0)};
-    uint64_t frame = root;
-    for (at.level = LEVELS;; at.level--) {
-        at.pte = &table_at(direct_map, frame)->entries[index_of(address, at.level)];
-        at.granted &= at.pte->bits;
-        if (!is_table(*at.pte, at.level))
-            return at;
-        frame = frame_of(*at.pte);
-    }
-}
-
 static walk_end walk_to(const page_tables *tables, uint64_t address) {
     return walk(tables->frames->direct_map, tables->root, address);
 }
 
-/* ---- Populating ------------------------------------------------------------------------------ */
-
-/* Leaves decide about rights, so a PTE that leads to a table grants all that they may. */
-static uint64_t table_bits(const page_tables *tables) {
-    return PTE_PRESENT | PTE_WRITE | PTE_OURS | (tables->is_user ? PTE_USER : 0);
+static uint64_t user_bit(const page_tables *tables) {
+    return tables->is_user ? PTE_USER : 0;
 }
+
+static bool covers_entry(virtual_run run, uint64_t address, unsigned level) {
+    uint64_t first = address & ~(span_of(level) - 1);
+    return run.start <= first && first + (span_of(level) - 1) <= last_byte(run);
+}
+
+/* ---- Entries ------------------------------------------------------------------------------- */
+
+static bool is_leaf(pte e) {
+    return has_frame(e) || is_promised(e);
+}
+
+/* Whether some TLB may have it (4.10.2.3). */
+static bool is_cached(pte e) {
+    return (e.bits & (PTE_PRESENT | PTE_BUSY)) != 0;
+}
+
+static uint64_t promise(const page_tables *tables, mf_perm perm) {
+    uint64_t huge = tables->frames->take_huge != NULL ? PTE_HUGE : 0;
+    uint64_t write = perm == MF_PERM_RW ? PTE_WRITE : 0;
+    return perm == MF_PERM_NONE ? 0 : PTE_PROMISED | huge | user_bit(tables) | write;
+}
+
+/* A leaf with this frame, which is shared. */
+static uint64_t shared_leaf(const page_tables *tables, uint64_t frame, mf_perm perm) {
+    uint64_t rights = rights_of(perm, user_bit(tables));
+    uint64_t copy = perm == MF_PERM_RW ? PTE_COPY : 0;
+    return frame | PTE_HAS_FRAME | PTE_SHARED | (rights & ~PTE_WRITE) | copy;
+}
+
+/*
+ * The leaf, or the entry of 0, with another permission. What the CPU has noted stays: other CPUs may keep
+ * what they have cached when rights are added, and page_touch asks whether the page was accessed.
+ */
+static uint64_t with_perm(const page_tables *tables, pte e, mf_perm perm) {
+    uint64_t noted = e.bits & (PTE_ACCESSED | PTE_DIRTY);
+    if (!has_frame(e))
+        return promise(tables, perm);
+    if (is_shared(e))
+        return shared_leaf(tables, frame_of(e), perm) | noted;
+    return (e.bits & (PTE_FRAME | PTE_HAS_FRAME | PTE_HUGE)) | noted | rights_of(perm, user_bit(tables));
+}
+
+/* ---- Populating ------------------------------------------------------------------------------ */
 
 static uint64_t take_zeroed(const page_tables *tables) {
     uint64_t frame = tables->frames->take(tables->frames->context);
@@ -132,7 +94,7 @@ static bool make_table(const page_tables *tables, pte *e) {
     uint64_t frame = take_zeroed(tables);
     if (frame == NO_FRAME)
         return false;
-    e->bits = frame | table_bits(tables);
+    pte_write(e, frame | table_bits(user_bit(tables)));
     return true;
 }
 
@@ -140,7 +102,7 @@ static bool make_leaf(const page_tables *tables, pte *e) {
     uint64_t frame = take_zeroed(tables);
     if (frame == NO_FRAME)
         return false;
-    e->bits = frame | PTE_HAS_FRAME | PTE_NEW;
+    pte_write(e, frame | PTE_HAS_FRAME | PTE_NEW);
     return true;
 }
 
@@ -150,7 +112,7 @@ static bool make_huge_leaf(const page_tables *tables, pte *e) {
     if (frame == NO_FRAME)
         return false;
     memset(bytes_at(tables, frame), 0, (size_t)HUGE_LEAF_PAGES * MF_PAGE_SIZE);
-    e->bits = frame | PTE_HAS_FRAME | PTE_NEW | PTE_HUGE;
+    pte_write(e, frame | PTE_HAS_FRAME | PTE_NEW | PTE_HUGE);
     return true;
 }
 
@@ -161,70 +123,78 @@ static void shootdown(const page_tables *tables, virtual_run run) {
         frames->shootdown(frames->context, run.start, run.pages);
 }
 
+static void fill_with_leaves(table *t, pte huge) {
+    for (uint64_t i = 0; i < TABLE_ENTRIES; i++)
+        t->entries[i].bits = (huge.bits & ~PTE_HUGE) + i * MF_PAGE_SIZE;
+}
+
 /*
- * Instead of the huge leaf, a table of leaves of the same bytes and rights. The TLB may hold the huge
- * translation as a whole or in parts; INVLPG of any address in it invalidates all of it (4.10.4.1).
+ * Instead of the huge leaf, or of the promise, a table of leaves of the same bytes and rights. The TLB may
+ * hold the huge translation as a whole or in parts; INVLPG of any address in it invalidates all of it
+ * (4.10.4.1). True also where a fault handler has been faster; then the walk ends elsewhere.
  */
-static bool split(const page_tables *tables, pte *e, uint64_t address) {
+static bool split(const page_tables *tables, const walk_end *at, uint64_t address) {
     uint64_t frame = tables->frames->take(tables->frames->context);
     if (frame == NO_FRAME)
         return false;
-    pte *leaves = table_at(tables->frames->direct_map, frame)->entries;
-    for (uint64_t i = 0; i < TABLE_ENTRIES; i++)
-        leaves[i].bits = (e->bits & ~PTE_HUGE) + i * MF_PAGE_SIZE;
-    bool was_present = (e->bits & PTE_PRESENT) != 0;
-    e->bits = frame | table_bits(tables);
-    if (was_present) {
+    if (has_frame(at->read))
+        fill_with_leaves(table_at(tables->frames->direct_map, frame), at->read);
+    else
+        fill_with_promises(table_at(tables->frames->direct_map, frame), at->read);
+    if (!pte_replace(at->pte, at->read, frame | table_bits(user_bit(tables)))) {
+        tables->frames->give(tables->frames->context, frame);
+        return true;
+    }
+    if (is_present(at->read)) {
         cpu_invlpg(address);
         shootdown(tables, (virtual_run){address, 1});
     }
     return true;
 }
 
-static bool covers_entry(virtual_run run, uint64_t address, unsigned level) {
-    uint64_t first = address & ~(span_of(level) - 1);
-    return run.start <= first && first + (span_of(level) - 1) <= last_byte(run);
-}
-
-static uint64_t rights(const page_tables *tables, mf_perm perm) {
-    uint64_t user = tables->is_user ? PTE_USER : 0;
-    return perm == MF_PERM_NONE ? 0 : PTE_PRESENT | PTE_NX | user | (perm == MF_PERM_RW ? PTE_WRITE : 0);
-}
-
-static bool has_rights(const page_tables *tables, pte e, mf_perm perm) {
-    uint64_t mask = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_NX;
-    return (e.bits & mask) == rights(tables, perm);
-}
-
 /* What pages are populated for: one permission, or any that may come. */
 typedef struct purpose {
     bool is_any;
+    bool is_small;  /* each page has an entry of its own */
+    bool keeps_own; /* unless it has a frame of its own */
     mf_perm perm;
 } purpose;
 
 /*
- * Whether the leaf at the end of the walk can stay as it is. A huge one that reaches out of the run can only
- * if its rights do not have to change.
+ * Whether the leaf at the end of the walk can stay as it is. One that reaches out of the run can only if its
+ * rights do not have to change.
  */
-static bool suits(const page_tables *tables, virtual_run run, uint64_t address, purpose purpose,
-                  const walk_end *at) {
-    return at->level == 1 || covers_entry(run, address, at->level) ||
-           (!purpose.is_any && has_rights(tables, *at->pte, purpose.perm));
+static bool suits(virtual_run run, uint64_t address, purpose purpose, const walk_end *at) {
+    if (at->level == 1 || (purpose.keeps_own && is_own(at->read)))
+        return true;
+    return !purpose.is_small &&
+           (covers_entry(run, address, at->level) || (!purpose.is_any && perm_of(at->read) == purpose.perm));
+}
+
+/* The same for an entry of 0 that is to be a promise. */
+static bool suits_a_promise(virtual_run run, uint64_t address, purpose purpose, const walk_end *at) {
+    return at->level == 1 ||
+           (!purpose.is_small && at->level <= PROMISE_LEVEL_MAX && covers_entry(run, address, at->level));
 }
 
 /*
  * Makes the path to a leaf for `address` one level longer; `at` is where the walk ends now. The leaf gets a
- * frame, unless it is for NONE. Sets `is_there` when the path is complete. False if frames run out.
+ * frame, unless it is for NONE or for a promise. Sets `is_there` when the path is complete. False if frames
+ * run out.
  */
 static bool extend_path(const page_tables *tables, virtual_run run, uint64_t address, purpose purpose,
                         const walk_end *at, bool *is_there) {
     *is_there = true;
-    if (has_frame(*at->pte)) {
-        *is_there = suits(tables, run, address, purpose, at);
-        return *is_there || split(tables, at->pte, address);
+    if (is_leaf(at->read)) {
+        *is_there = suits(run, address, purpose, at);
+        return *is_there || split(tables, at, address);
     }
     if (!purpose.is_any && purpose.perm == MF_PERM_NONE)
         return true;
+    if (tables->at_touch) {
+        *is_there = suits_a_promise(run, address, purpose, at);
+        return *is_there || make_table(tables, at->pte);
+    }
     if (at->level == 1)
         return make_leaf(tables, at->pte);
     if (at->level == HUGE_LEVEL && covers_entry(run, address, at->level) && make_huge_leaf(tables, at->pte))
@@ -234,7 +204,7 @@ static bool extend_path(const page_tables *tables, virtual_run run, uint64_t add
 }
 
 /*
- * Afterwards every page of the run that has or needs a frame has a leaf, which lies inside the run or has the
+ * Afterwards every page of the run that has or needs a leaf has one, which lies inside the run or has the
  * right permission. False if frames run out.
  */
 static bool populate(const page_tables *tables, virtual_run run, purpose purpose) {
@@ -245,30 +215,92 @@ static bool populate(const page_tables *tables, virtual_run run, purpose purpose
         bool is_there;
         if (!extend_path(tables, run, address, purpose, &at, &is_there))
             return false;
-        uint64_t entry_last = address | (span_of(at.level) - 1);
+        /* Where frames come later, all entries of a lowest table are there with one. */
+        unsigned level = tables->at_touch && at.level == 1 ? HUGE_LEVEL : at.level;
+        uint64_t entry_last = address | (span_of(level) - 1);
         if (is_there && entry_last >= last)
             return true;
         address = is_there ? entry_last + 1 : address;
     }
 }
 
+/* ---- Chains of frames ---------------------------------------------------------------------- */
+
+/* No frame is there, and as an entry of a table it is not present, as the address of a frame is not. */
+#define CHAIN_END UINT64_C(2)
+
+/* A chain is the address of its first frame; each frame begins with that of the next one. */
+static void push_frame(const page_tables *tables, uint64_t *chain, uint64_t frame) {
+    memcpy(bytes_at(tables, frame), chain, sizeof *chain);
+    *chain = frame;
+}
+
+static uint64_t pop_frame(const page_tables *tables, uint64_t *chain) {
+    uint64_t frame = *chain;
+    memcpy(chain, bytes_at(tables, frame), sizeof *chain);
+    return frame;
+}
+
+static void give_chain(const page_tables *tables, uint64_t chain) {
+    while (chain != CHAIN_END)
+        tables->frames->give(tables->frames->context, pop_frame(tables, &chain));
+}
+
+/* All of them or none. */
+static bool take_chain(const page_tables *tables, uint64_t count, uint64_t *chain) {
+    *chain = CHAIN_END;
+    for (; count > 0; count--) {
+        uint64_t frame = tables->frames->take(tables->frames->context);
+        if (frame == NO_FRAME) {
+            give_chain(tables, *chain);
+            return false;
+        }
+        push_frame(tables, chain, frame);
+    }
+    return true;
+}
+
 /* ---- Sweeping over leaves ------------------------------------------------------------------ */
 
 /*
- * A sweep visits the leaves of a run that have a frame, in ascending order. A step is what it does with one
- * leaf, or with the pages `part` of a leaf that reaches out of the run. False ends the sweep.
+ * A sweep visits the leaves of a run, in ascending order. A step is what it does with one leaf, or with the
+ * pages `part` of a leaf that reaches out of the run. False ends the sweep.
  */
 typedef struct sweep sweep;
 typedef bool leaf_step(sweep *sweep, pte *e, unsigned level, virtual_run part);
+
+/* Which leaves: those whose bits under the mask are these; all zero: all. */
+typedef struct leaf_filter {
+    uint64_t mask;
+    uint64_t bits;
+} leaf_filter;
+
+static leaf_filter filter_of(frame_kind kind) {
+    switch (kind) {
+    case FRAME_ANY:
+        break;
+    case FRAME_OWN:
+        return (leaf_filter){PTE_HAS_FRAME | PTE_SHARED, PTE_HAS_FRAME};
+    case FRAME_DIRTY:
+        return (leaf_filter){PTE_HAS_FRAME | PTE_SHARED | PTE_DIRTY, PTE_HAS_FRAME | PTE_DIRTY};
+    }
+    return (leaf_filter){PTE_HAS_FRAME, PTE_HAS_FRAME};
+}
 
 struct sweep {
     const page_tables *tables;
     leaf_step *step;
     mf_perm perm;
     bool frees_tables;
-    virtual_run found;
+    bool visits_empty; /* entries of 0 as well, where a promise may be */
+    leaf_filter filter;
+    const page_source *source;
+    frame_run found;
+    uint64_t count;
+    uint64_t count_most;
+    uint64_t spare;      /* a chain for pages that need frames */
+    uint64_t going;      /* a chain that is given back when nobody can use it any more */
     virtual_run pending; /* invalidated on this CPU, the shootdown is still to come */
-    pte unlinked;        /* the first of a chain of tables that are to be given back */
 };
 
 /* One shootdown for all pages that follow each other, because interrupting another CPU is slow. */
@@ -296,66 +328,97 @@ static void invalidate(sweep *sweep, virtual_run part) {
     sweep->pending.pages = pages > sweep->pending.pages ? pages : sweep->pending.pages;
 }
 
-static bool is_empty(const table *t) {
-    for (size_t i = 0; i < TABLE_ENTRIES; i++)
-        if (t->entries[i].bits != 0)
+/* All entries are 0, or the same promise. */
+static bool is_uniform(const table *t) {
+    pte first = t->entries[0];
+    for (size_t i = 1; i < TABLE_ENTRIES; i++)
+        if (t->entries[i].bits != first.bits)
             return false;
-    return true;
+    return first.bits == 0 || is_promised(first);
+}
+
+/* What the entry can be instead of a table like this one: promises are made for what is all of these tables'.
+ */
+static bool can_be_folded(const sweep *sweep, const table *t, unsigned level, uint64_t address) {
+    return is_uniform(t) && (t->entries[0].bits == 0 || (level <= PROMISE_LEVEL_MAX &&
+                                                         covers_entry(sweep->tables->whole, address, level)));
 }
 
 /*
- * The table at `e`, if it was made here and is empty, is unlinked and joins the chain, whose link in it is
- * not present. Paging-structure caches may still lead through it until INVLPG and the shootdown of any
- * address below it (4.10.4.1); so it is given back behind them. A walk that comes meanwhile finds nothing
+ * The table at `e`, if it was made here and has nothing to say, is unlinked and joins the chain, whose link
+ * in it is not present. Paging-structure caches may still lead through it until INVLPG and the shootdown of
+ * any address below it (4.10.4.1); so it is given back behind them. A walk that comes meanwhile finds nothing
  * present.
  */
-static void unlink_if_empty(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+static void fold_table(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     table *t = table_of(sweep->tables, *e);
-    if (sweep->frees_tables && (e->bits & PTE_OURS) != 0 && is_empty(t)) {
-        t->entries[0] = sweep->unlinked;
-        sweep->unlinked.bits = frame_of(*e) | PTE_HAS_FRAME;
-        e->bits = 0;
-        invalidate(sweep, (virtual_run){part.start, level == HUGE_LEVEL ? part.pages : 1});
-    }
+    if (!sweep->frees_tables || (e->bits & PTE_OURS) == 0 || !can_be_folded(sweep, t, level, part.start))
+        return;
+    uint64_t frame = frame_of(*e);
+    pte_write(e, t->entries[0].bits);
+    push_frame(sweep->tables, &sweep->going, frame);
+    invalidate(sweep, (virtual_run){part.start, level == HUGE_LEVEL ? part.pages : 1});
 }
 
-static void give_unlinked(sweep *sweep) {
-    const frame_source *frames = sweep->tables->frames;
-    while (has_frame(sweep->unlinked)) {
-        pte first = sweep->unlinked;
-        sweep->unlinked = table_of(sweep->tables, first)->entries[0];
-        frames->give(frames->context, frame_of(first));
-    }
+static bool is_visited(const sweep *sweep, pte e, unsigned level) {
+    if ((e.bits & sweep->filter.mask) != sweep->filter.bits)
+        return false;
+    return is_leaf(e) || (sweep->visits_empty && e.bits == 0 && level <= PROMISE_LEVEL_MAX);
+}
+
+/*
+ * The first page from `at` on whose entry of this lowest table is visited, or what lies behind `last`. Most
+ * entries are not, where little was touched.
+ */
+static uint64_t skip_entries(const sweep *sweep, const table *t, uint64_t at, uint64_t last) {
+    const pte *first = &t->entries[index_of(at, 1)];
+    const pte *end = &t->entries[index_of(last, 1)] + 1;
+    const pte *e = first;
+    while (e < end && !is_visited(sweep, pte_read(e), 1))
+        e++;
+    return at + (uint64_t)(e - first) * MF_PAGE_SIZE;
+}
+
+static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last);
+
+/* One entry, and all below. */
+static bool sweep_entry(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    pte read = pte_read(e);
+    if (!is_table(read, level))
+        return !is_visited(sweep, read, level) || sweep->step(sweep, e, level, part);
+    if (!sweep_table(sweep, frame_of(read), level - 1, part.start, last_byte(part)))
+        return false;
+    fold_table(sweep, e, level, part);
+    return true;
 }
 
 /* The PTEs of one table for [start, last], and all below. False if a step was. */
 static bool sweep_table(sweep *sweep, uint64_t frame, unsigned level, uint64_t start, uint64_t last) {
     table *t = table_at(sweep->tables->frames->direct_map, frame);
-    for (uint64_t at = start;;) {
-        pte *e = &t->entries[index_of(at, level)];
+    for (uint64_t at = start; at - 1 != last;) {
+        at = level == 1 ? skip_entries(sweep, t, at, last) : at;
+        if (at - 1 == last)
+            break;
         uint64_t entry_last = at | (span_of(level) - 1);
         uint64_t part_last = entry_last < last ? entry_last : last;
         virtual_run part = {at, (part_last - at + 1) / MF_PAGE_SIZE};
-        if (is_table(*e, level)) {
-            if (!sweep_table(sweep, frame_of(*e), level - 1, at, part_last))
-                return false;
-            unlink_if_empty(sweep, e, level, part);
-        } else if (has_frame(*e) && !sweep->step(sweep, e, level, part)) {
+        if (!sweep_entry(sweep, &t->entries[index_of(at, level)], level, part))
             return false;
-        }
-        if (part_last == last)
-            return true;
         at = part_last + 1;
     }
+    return true;
 }
 
 static bool sweep_run(sweep *sweep, virtual_run run) {
+    sweep->going = CHAIN_END;
     bool is_done =
         run.pages == 0 || sweep_table(sweep, sweep->tables->root, LEVELS, run.start, last_byte(run));
     send_shootdown(sweep);
-    give_unlinked(sweep);
+    give_chain(sweep->tables, sweep->going);
     return is_done;
 }
+
+/* ---- Steps --------------------------------------------------------------------------------- */
 
 /*
  * A PTE that was not present is cached nowhere (4.10.2.3). One that has the rights already is left alone,
@@ -364,27 +427,36 @@ static bool sweep_run(sweep *sweep, virtual_run run) {
  * again.
  */
 static bool set_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
-    const page_tables *tables = sweep->tables;
-    bool was_present = (e->bits & PTE_PRESENT) != 0;
     (void)level;
-    if (was_present && has_rights(tables, *e, sweep->perm))
-        return true;
-    e->bits = (e->bits & (PTE_FRAME | PTE_HAS_FRAME | PTE_HUGE)) | rights(tables, sweep->perm);
-    if (was_present && sweep->perm == MF_PERM_RW)
+    pte before;
+    do {
+        before = pte_read(e);
+        if (is_present(before) && perm_of(before) == sweep->perm)
+            return true;
+    } while (!pte_replace(e, before, with_perm(sweep->tables, before, sweep->perm)));
+    if (is_cached(before) && sweep->perm == MF_PERM_RW)
         cpu_invlpg(part.start);
-    else if (was_present)
+    else if (is_cached(before))
         invalidate(sweep, part);
     return true;
+}
+
+static uint64_t pages_of_leaf(unsigned level) {
+    return span_of(level) / MF_PAGE_SIZE;
+}
+
+static bool is_part(unsigned level, virtual_run part) {
+    return part.pages < pages_of_leaf(level);
 }
 
 /* The leaf is not present, and if it ever was the shootdown is done: no TLB has it. */
 static bool give_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     const frame_source *frames = sweep->tables->frames;
-    uint64_t frame = frame_of(*e);
+    pte before = *e;
     (void)part;
-    e->bits = 0;
-    for (uint64_t i = 0; i < span_of(level) / MF_PAGE_SIZE; i++)
-        frames->give(frames->context, frame + i * MF_PAGE_SIZE);
+    pte_write(e, 0);
+    for (uint64_t i = 0; is_own(before) && i < pages_of_leaf(level); i++)
+        frames->give(frames->context, frame_of(before) + i * MF_PAGE_SIZE);
     return true;
 }
 
@@ -392,23 +464,112 @@ static bool undo_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
     return (e->bits & PTE_NEW) == 0 || give_step(sweep, e, level, part);
 }
 
-static bool is_part(unsigned level, virtual_run part) {
-    return part.pages * MF_PAGE_SIZE < span_of(level);
+static unsigned char *bytes_of_part(const sweep *sweep, pte e, unsigned level, virtual_run part) {
+    return bytes_at(sweep->tables, frame_of(e)) + (part.start & (span_of(level) - 1));
 }
 
 static bool zero_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
-    if ((e->bits & PTE_PRESENT) == 0 && !is_part(level, part))
+    pte before = pte_read(e);
+    if (is_promised(before))
+        return true;
+    if (perm_of(before) == MF_PERM_NONE && !is_part(level, part))
         return give_step(sweep, e, level, part);
-    uint64_t offset = part.start & (span_of(level) - 1);
-    memset(bytes_at(sweep->tables, frame_of(*e)) + offset, 0, part.pages * MF_PAGE_SIZE);
+    if (is_own(before)) {
+        memset(bytes_of_part(sweep, before, level, part), 0, part.pages * MF_PAGE_SIZE);
+        pte_write(e, before.bits | PTE_DIRTY);
+        return true;
+    }
+    pte_write(e, promise(sweep->tables, perm_of(before)));
+    invalidate(sweep, part);
+    return true;
+}
+
+/* The page could not be accessed, so no TLB has it. */
+static bool renew_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    pte before = *e;
+    if (is_own(before) && !sweep->tables->at_touch) {
+        memset(bytes_of_part(sweep, before, level, part), 0, part.pages * MF_PAGE_SIZE);
+        pte_write(e, with_perm(sweep->tables, before, MF_PERM_RW));
+        return true;
+    }
+    pte_write(e, promise(sweep->tables, MF_PERM_RW));
+    for (uint64_t i = 0; is_own(before) && i < pages_of_leaf(level); i++)
+        push_frame(sweep->tables, &sweep->going, frame_of(before) + i * MF_PAGE_SIZE);
+    return true;
+}
+
+static bool count_missing_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    (void)level;
+    sweep->count += is_own(*e) ? 0 : part.pages;
+    return true;
+}
+
+/* False if there are too many. */
+static bool count_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    (void)e;
+    (void)level;
+    sweep->count += part.pages;
+    return sweep->count <= sweep->count_most;
+}
+
+/* One of the frames that were taken for this. */
+static bool populate_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    const page_tables *tables = sweep->tables;
+    pte before = pte_read(e);
+    (void)level;
+    if (is_own(before))
+        return true;
+    uint64_t frame = pop_frame(tables, &sweep->spare);
+    if (is_shared(before))
+        memcpy(bytes_at(tables, frame), bytes_at(tables, frame_of(before)), MF_PAGE_SIZE);
+    else
+        memset(bytes_at(tables, frame), 0, MF_PAGE_SIZE);
+    pte_write(e, frame | PTE_HAS_FRAME | rights_of(perm_of(before), user_bit(tables)));
+    if (is_cached(before))
+        invalidate(sweep, part);
     return true;
 }
 
 static bool find_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
-    (void)e;
-    (void)level;
-    sweep->found = part;
+    uint64_t offset = part.start & (span_of(level) - 1);
+    sweep->found = (frame_run){part, frame_of(*e) + offset};
     return false;
+}
+
+/* The page as it is with no frame of its own. A huge leaf has no page that the source shares. */
+static uint64_t without_own(const sweep *sweep, pte e, unsigned level, uint64_t address) {
+    const page_source *source = sweep->source;
+    uint64_t frame = level == 1 ? source->share(source->context, address) : NO_FRAME;
+    return frame == NO_FRAME ? promise(sweep->tables, perm_of(e))
+                             : shared_leaf(sweep->tables, frame, perm_of(e));
+}
+
+static bool share_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    if (!has_frame(*e))
+        pte_write(e, without_own(sweep, *e, level, part.start));
+    return true;
+}
+
+static bool retire_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    pte before = *e;
+    pte_write(e, without_own(sweep, before, level, part.start));
+    if (is_present(before))
+        invalidate(sweep, part);
+    for (uint64_t i = 0; i < pages_of_leaf(level); i++)
+        push_frame(sweep->tables, &sweep->going, frame_of(before) + i * MF_PAGE_SIZE);
+    return true;
+}
+
+/* A CPU that had the page cached as dirty would not note the next store to it. */
+static bool refill_step(sweep *sweep, pte *e, unsigned level, virtual_run part) {
+    bool is_dirty = (e->bits & PTE_DIRTY) != 0;
+    unsigned char *bytes = bytes_of_part(sweep, *e, level, part);
+    for (uint64_t i = 0; i < part.pages; i++)
+        sweep->source->fill(sweep->source->context, part.start + i * MF_PAGE_SIZE, bytes + i * MF_PAGE_SIZE);
+    pte_write(e, e->bits & ~(PTE_NEW | (is_part(level, part) ? 0 : PTE_DIRTY)));
+    if (is_dirty && is_present(*e))
+        invalidate(sweep, part);
+    return true;
 }
 
 /* ---- The verbs ----------------------------------------------------------------------------- */
@@ -426,7 +587,8 @@ bool page_tables_protect(const page_tables *tables, virtual_run run, mf_perm per
         return true;
     if (!populate_or_undo(tables, run, (purpose){.perm = perm}))
         return false;
-    sweep set = {.tables = tables, .step = set_step, .perm = perm};
+    bool promises = tables->at_touch && perm != MF_PERM_NONE;
+    sweep set = {.tables = tables, .step = set_step, .perm = perm, .visits_empty = promises};
     return sweep_run(&set, run);
 }
 
@@ -434,16 +596,44 @@ bool page_tables_reserve(const page_tables *tables, virtual_run run) {
     return run.pages == 0 || populate_or_undo(tables, run, (purpose){.is_any = true});
 }
 
+bool page_tables_reserve_small(const page_tables *tables, virtual_run run) {
+    purpose purpose = {.is_any = true, .is_small = true};
+    return run.pages == 0 || populate_or_undo(tables, run, purpose);
+}
+
 void page_tables_unreserve(const page_tables *tables, virtual_run run) {
     sweep undo = {.tables = tables, .step = undo_step, .frees_tables = true};
     sweep_run(&undo, run);
+}
+
+/* The frames are taken before the first page changes. */
+static bool populate_small(const page_tables *tables, virtual_run run) {
+    sweep count = {.tables = tables, .step = count_missing_step, .visits_empty = true};
+    sweep_run(&count, run);
+    sweep fill = {.tables = tables, .step = populate_step, .visits_empty = true};
+    if (!take_chain(tables, count.count, &fill.spare)) {
+        page_tables_unreserve(tables, run);
+        return false;
+    }
+    return sweep_run(&fill, run);
+}
+
+bool page_tables_populate(const page_tables *tables, virtual_run run) {
+    purpose purpose = {.is_any = true, .is_small = tables->at_touch, .keeps_own = true};
+    return run.pages == 0 ||
+           (populate_or_undo(tables, run, purpose) && (!tables->at_touch || populate_small(tables, run)));
+}
+
+void page_tables_share(const page_tables *tables, virtual_run run, const page_source *source) {
+    sweep share = {.tables = tables, .step = share_step, .source = source, .visits_empty = true};
+    sweep_run(&share, run);
 }
 
 bool page_tables_have(const page_tables *tables, virtual_run run, mf_perm perm) {
     uint64_t address = run.start;
     for (uint64_t left = run.pages; left > 0;) {
         walk_end at = walk_to(tables, address);
-        if (!has_rights(tables, *at.pte, perm))
+        if (perm_of(at.read) != perm)
             return false;
         uint64_t pages = (span_of(at.level) - (address & (span_of(at.level) - 1))) / MF_PAGE_SIZE;
         left -= pages < left ? pages : left;
@@ -457,34 +647,26 @@ bool page_tables_are_empty(const page_tables *tables, virtual_run run) {
     for (uint64_t address = run.start;;) {
         walk_end at = walk_to(tables, address);
         uint64_t entry_last = address | (span_of(at.level) - 1);
-        if (at.pte->bits != 0 || entry_last >= last)
-            return at.pte->bits == 0;
+        if (at.read.bits != 0 || entry_last >= last)
+            return at.read.bits == 0;
         address = entry_last + 1;
     }
 }
 
-/*
- * Other CPUs may change the tables meanwhile, and the walk takes no lock. It never reads a frame that was
- * given back: an unlinked table is given back after a shootdown, which returns only when this CPU has left
- * its fault handler.
- */
-bool page_tables_allow(unsigned char *direct_map, uint64_t root, uint64_t address, mf_operation operation,
-                       bool *is_user_page) {
-    uint64_t needed = PTE_PRESENT | (operation == MF_STORE ? PTE_WRITE : 0);
-    walk_end at = walk(direct_map, root, address);
-    if ((at.granted & needed) != needed)
-        return false;
-    *is_user_page = (at.granted & PTE_USER) != 0;
-    return true;
-}
-
-void page_tables_zero(const page_tables *tables, virtual_run run) {
-    sweep zero = {.tables = tables, .step = zero_step, .frees_tables = true};
+void page_tables_zero(const page_tables *tables, virtual_run run, bool keeps_tables) {
+    sweep zero = {.tables = tables, .step = zero_step, .frees_tables = !keeps_tables};
     sweep_run(&zero, run);
 }
 
+bool page_tables_renew(const page_tables *tables, virtual_run run) {
+    if (!page_tables_reserve(tables, run))
+        return false;
+    sweep renew = {.tables = tables, .step = renew_step, .visits_empty = true};
+    return sweep_run(&renew, run);
+}
+
 void page_tables_clear(const page_tables *tables, virtual_run run) {
-    sweep hide = {.tables = tables, .step = set_step, .perm = MF_PERM_NONE};
+    sweep hide = {.tables = tables, .step = set_step, .perm = MF_PERM_NONE, .filter = filter_of(FRAME_ANY)};
     sweep clear = {.tables = tables, .step = give_step, .frees_tables = true};
     sweep_run(&hide, run);
     sweep_run(&clear, run);
@@ -493,12 +675,37 @@ void page_tables_clear(const page_tables *tables, virtual_run run) {
 uint64_t page_tables_frame(const page_tables *tables, uint64_t address) {
     walk_end at = walk_to(tables, address);
     uint64_t inside = address & (span_of(at.level) - 1) & ~(uint64_t)(MF_PAGE_SIZE - 1);
-    return has_frame(*at.pte) ? frame_of(*at.pte) + inside : NO_FRAME;
+    return has_frame(at.read) ? frame_of(at.read) + inside : NO_FRAME;
 }
 
-bool page_tables_find(const page_tables *tables, virtual_run run, virtual_run *part) {
-    sweep find = {.tables = tables, .step = find_step};
+bool page_tables_find(const page_tables *tables, virtual_run run, frame_kind kind, frame_run *part) {
+    sweep find = {.tables = tables, .step = find_step, .filter = filter_of(kind)};
     bool has_none = sweep_run(&find, run);
     *part = find.found;
     return !has_none;
+}
+
+bool page_tables_shares(const page_tables *tables, uint64_t address) {
+    return is_shared(walk_to(tables, address).read);
+}
+
+void page_tables_restore(const page_tables *tables, virtual_run run, const page_source *source,
+                         bool only_dirty, uint64_t keep_most) {
+    sweep count = {
+        .tables = tables, .step = count_step, .filter = filter_of(FRAME_OWN), .count_most = keep_most};
+    bool keeps_frames = source->share == NULL || sweep_run(&count, run);
+    sweep restore = {
+        .tables = tables,
+        .step = keeps_frames ? refill_step : retire_step,
+        .source = source,
+        .filter = filter_of(keeps_frames && only_dirty ? FRAME_DIRTY : FRAME_OWN),
+    };
+    sweep_run(&restore, run);
+}
+
+void page_tables_write(const page_tables *tables, uint64_t address, const void *bytes, size_t count) {
+    walk_end at = walk_to(tables, address);
+    unsigned char *to = bytes_at(tables, frame_of(at.read)) + (address & (span_of(at.level) - 1));
+    memcpy(to, bytes, count);
+    pte_write(at.pte, at.read.bits | PTE_DIRTY);
 }

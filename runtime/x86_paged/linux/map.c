@@ -14,10 +14,12 @@
  * huge page: then the kernel can lay out one after the other without gaps.
  */
 #define GUARD_PAGES_BEFORE_BYTES OS_HUGE_PAGE_BYTES
-#define MAPPING_BYTES ((RESERVATION_BYTES / OS_HUGE_PAGE_BYTES + 2) * OS_HUGE_PAGE_BYTES)
+#define MAPPING_BYTES(bytes) (((bytes) / OS_HUGE_PAGE_BYTES + 2) * OS_HUGE_PAGE_BYTES)
 
-MF_STATIC_ASSERT(MAPPING_BYTES - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >= 64 * 1024,
-                 "the guard pages behind");
+MF_STATIC_ASSERT(
+    MAPPING_BYTES(RESERVATION_BYTES) - GUARD_PAGES_BEFORE_BYTES - RESERVATION_BYTES >= 64 * 1024 &&
+        MAPPING_BYTES(RESERVATION_U32_BYTES) - GUARD_PAGES_BEFORE_BYTES - RESERVATION_U32_BYTES >= 64 * 1024,
+    "the guard pages behind");
 MF_STATIC_ASSERT(MF_PAGE_SIZE == 4096, "guest pages are the pages of the CPU");
 
 struct map {
@@ -34,25 +36,24 @@ struct map {
  * The advice is given once to everything, guard pages included, so that it splits no mapping. The kernel
  * follows it only where 2 MiB lie in one mapping, that is inside a run of pages with one permission.
  */
-static unsigned char *reserve_space(bool allow_huge_pages) {
-    unsigned char *space = os_reserve(MAPPING_BYTES, OS_HUGE_PAGE_BYTES);
+static unsigned char *reserve_space(uint64_t bytes, bool allow_huge_pages) {
+    unsigned char *space = os_reserve(MAPPING_BYTES(bytes), OS_HUGE_PAGE_BYTES);
     if (space != NULL && allow_huge_pages)
-        os_allow_huge_pages(space, MAPPING_BYTES);
+        os_allow_huge_pages(space, MAPPING_BYTES(bytes));
     return space;
 }
 
-map *map_open(const unsigned char *perms, bool allow_huge_pages) {
+map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
     map *map = os_allocate(sizeof *map);
-    unsigned char *space = map != NULL ? reserve_space(allow_huge_pages) : NULL;
+    unsigned char *space = map != NULL ? reserve_space(bytes, allow_huge_pages) : NULL;
     if (space != NULL) {
         map->base = space + GUARD_PAGES_BEFORE_BYTES;
         map->allows_huge_pages = allow_huge_pages;
-        map->reservation =
-            (reservation){.start = (uintptr_t)map->base, .bytes = RESERVATION_BYTES, .perms = perms};
+        map->reservation = (reservation){.start = (uintptr_t)map->base, .bytes = bytes, .perms = perms};
         if (reservation_add(&map->reservation))
             return map;
     }
-    os_release(space, MAPPING_BYTES);
+    os_release(space, MAPPING_BYTES(bytes));
     os_free(map);
     return NULL;
 }
@@ -60,7 +61,7 @@ map *map_open(const unsigned char *perms, bool allow_huge_pages) {
 void map_close(map *map) {
     if (map != NULL) {
         reservation_remove(&map->reservation);
-        os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES);
+        os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES(map->reservation.bytes));
         os_free(map);
     }
 }
@@ -109,6 +110,13 @@ bool map_reserve(map *map, page_run run) {
 void map_unreserve(map *map, page_run run) {
     (void)map;
     (void)run;
+}
+
+/* The kernel finds memory when it is needed, or ends the process. */
+bool map_populate(map *map, page_run run) {
+    (void)map;
+    (void)run;
+    return true;
 }
 
 bool map_has(map *map, page_run run, mf_perm perm) {
@@ -163,9 +171,24 @@ bool map_renew(map *map, page_run run) {
     return done;
 }
 
-void map_copy(map *to, map *from, page_run run) {
+void map_copy(map *to, map *from, page_run run, os_copy_mode mode) {
     uint64_t start = page_bytes(run.first);
-    os_copy_nonzero(to->base + start, from->base + start, page_bytes(run.end) - start);
+    os_copy(to->base + start, from->base + start, page_bytes(run.end) - start, mode);
+}
+
+bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset) {
+    bool done = os_shared_map(shared, offset, map->base + page_bytes(run.first),
+                              page_bytes(run.end - run.first), perm);
+    map->changes += done;
+    return done;
+}
+
+bool map_zero(map *map, page_run run, mf_perm perm) {
+    bool done = os_map_zero(map->base + page_bytes(run.first), page_bytes(run.end - run.first), perm);
+    if (done && map->allows_huge_pages)
+        os_allow_huge_pages(map->base + page_bytes(run.first), page_bytes(run.end - run.first));
+    map->changes += done;
+    return done;
 }
 
 bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, void *context) {

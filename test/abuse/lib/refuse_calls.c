@@ -119,7 +119,8 @@ void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, o
     if (is_refused("mmap", ENOMEM))
         return MAP_FAILED;
     void *start = __real_mmap(at, bytes, protection, flags, file, offset);
-    holdings.mapped_bytes += start != MAP_FAILED ? bytes : 0;
+    bool replaces = (flags & MAP_FIXED) != 0; /* what is mapped there already */
+    holdings.mapped_bytes += start != MAP_FAILED && !replaces ? bytes : 0;
     return start;
 }
 

@@ -211,7 +211,7 @@ static ThreadSafeModule make_module(LLJIT &jit, const std::string &prefix, mf_on
                                     LLVMLinkage linkage = LLVMInternalLinkage) {
     auto context = std::make_unique<LLVMContext>();
     auto module = std::make_unique<Module>(prefix, *context);
-    module->setTargetTriple(jit.getTargetTriple().str());
+    LLVMSetTarget(wrap(module.get()), jit.getTargetTriple().str().c_str());
     module->setDataLayout(jit.getDataLayout());
     mf_accessor_options options = {};
     options.backend = MF_BACKEND_X86_PAGED;
@@ -242,16 +242,19 @@ static ThreadSafeModule make_module(LLJIT &jit, const std::string &prefix, mf_on
 
 using layer_creator = LLJITBuilderState::ObjectLinkingLayerCreator;
 
-static Expected<std::unique_ptr<ObjectLayer>> create_rtdyld(ExecutionSession &session, const Triple &) {
-    return std::make_unique<RTDyldObjectLinkingLayer>(
-        session, [] { return std::make_unique<memfold::exception_table_memory_manager>(); });
-}
+using created_layer = Expected<std::unique_ptr<ObjectLayer>>;
 
-static Expected<std::unique_ptr<ObjectLayer>> create_jitlink(ExecutionSession &session, const Triple &) {
+// What creators get besides the session is another's in each LLVM.
+static const auto create_rtdyld = [](ExecutionSession &session, auto &&...) -> created_layer {
+    return std::make_unique<RTDyldObjectLinkingLayer>(
+        session, [](auto &&...) { return std::make_unique<memfold::exception_table_memory_manager>(); });
+};
+
+static const auto create_jitlink = [](ExecutionSession &session, auto &&...) -> created_layer {
     auto layer = std::make_unique<ObjectLinkingLayer>(session);
     must(memfold::add_exception_tables(*layer));
     return layer;
-}
+};
 
 // A plugin without one of its halves.
 template <bool keeps> class half_a_plugin : public memfold::exception_table_plugin {
@@ -267,15 +270,15 @@ template <bool keeps> class half_a_plugin : public memfold::exception_table_plug
 };
 
 template <typename plugin>
-static Expected<std::unique_ptr<ObjectLayer>> create_with(ExecutionSession &session, const Triple &) {
+static const auto create_with = [](ExecutionSession &session, auto &&...) -> created_layer {
     auto layer = std::make_unique<ObjectLinkingLayer>(session);
     layer->addPlugin(std::make_shared<plugin>());
     return layer;
-}
+};
 
-static Expected<std::unique_ptr<ObjectLayer>> create_bare(ExecutionSession &session, const Triple &) {
+static const auto create_bare = [](ExecutionSession &session, auto &&...) -> created_layer {
     return std::make_unique<ObjectLinkingLayer>(session);
-}
+};
 
 static void define_runtime(LLJIT &jit) {
     size_t count;

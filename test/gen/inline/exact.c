@@ -342,7 +342,8 @@ static void run_stale_code(code *c) {
     mf_inline_need need;
     if (mf_inline_needs(&c->plan, &c->options, &need, NULL) != MF_OK || !need.may_be_stale)
         return;
-    stale.view.layout_stamp ^= 3;
+    stale.view.layout_stamp ^= 7;
+    stale.view.u33_stamp ^= 7;
     c->subject = &stale;
     make(c);
     run_stale(c, 0);
@@ -554,7 +555,8 @@ static void run_constant_base(const sample *s, uint64_t base) {
     here.view = (mf_view){.base = (unsigned char *)base,
                           .perms = live,
                           .heap_end = heap_base,
-                          .layout_stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), MF_BACKEND_COPY)};
+                          .layout_stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), MF_BACKEND_COPY),
+                          .u33_stamp = MF_LAYOUT_STAMP(mf_layout_fingerprint(layout), MF_BACKEND_COPY)};
     run_strategies(&here, MF_INDEX_U32);
     run_strategies(&here, MF_INDEX_U33);
     mf_accessor_options options = {.policy = MF_POLICY_NONE};

@@ -316,8 +316,8 @@ static const shape SHAPES[] = {
      .inline_options = {.index_is_extended = true, .endian = MF_BIG_ENDIAN, .has_movbe = true}},
     // The stamp stands before all that is asked.
     //  CHECK-NEXT: <stale>:
-    //  CHECK-NEXT: test byte ptr [rbx + 0x18], 0x1
-    //  CHECK-NEXT: je {{.*}}
+    //  CHECK-NEXT: test byte ptr [rbx + 0x18], 0x2
+    //  CHECK-NEXT: jne {{.*}}
     //  CHECK-NEXT: mov eax, dword ptr [rdi + rsi]
     // CHECK-EMPTY:
     {.name = "stale",

@@ -118,9 +118,9 @@ static bool stamp_holds(const mf_plan *plan, evaluated_memory memory, evaluated_
         return true;
     bool any_layout = kind == MF_STEP_SAME_BACKEND;
     mf_exit here = evaluate(plan, &memory, access, &touched);
-    memory.fingerprint ^= 2;
+    memory.fingerprint ^= 4;
     mf_exit elsewhere = evaluate(plan, &memory, access, &touched);
-    memory.fingerprint ^= 1;
+    memory.fingerprint ^= 3;
     return elsewhere == (any_layout ? here : MF_EXIT_PANIC) &&
            (!any_layout || plan->check == MF_CHECK_PERM_TABLE) &&
            evaluate(plan, &memory, access, &touched) == MF_EXIT_PANIC;

@@ -126,7 +126,9 @@ static void run(const unsigned char *code) {
         const void *entries = code + m->offset + m->set.entries;
         mf_stencil_accessors(&m->set, code + m->offset, &set);
         must(mf_exception_table_register(entries, m->set.entry_count, NULL) == MF_OK, "register");
-        must(set.backends == 1u << mf_memory_backend(m->memory), "the backend");
+        mf_backend backend = mf_memory_backend(m->memory);
+        must((set.backends & 0xff) == MF_ACCESSORS_SERVE(backend), "the backend");
+        must(set.backends >> 8 == MF_ACCESSORS_SERVE(backend), "the index");
         for (unsigned region = 0; region < 9; region++)
             for (uint32_t offset = 0; offset < 20; offset++) {
                 compare(m, &set, i / 6 == 2, 0x20000 + region * 0x30000 - 10 + offset);

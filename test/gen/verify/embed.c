@@ -2,7 +2,7 @@
 // that has an accessor's ABI, and that is proved. All plans, both backends, all ways of a fault, as emitted
 // and optimised; types that are no integers; ranges of a length that only the running code knows.
 //
-// RUN: %cc -I%source/gen -I%S/lib -I%source/test/gen/embed/lib -isystem %llvm-include %s %S/lib/sample_layouts.c %source/test/gen/embed/lib/client.c -o %t %verify %gen && %t | FileCheck %s
+// RUN: %cc -I%source/gen -I%S/lib -I%source/test/gen/embed/lib -isystem %llvm-include -iquote %source/tools %s %S/lib/sample_layouts.c %source/test/gen/embed/lib/client.c -o %t %verify %gen && %t | FileCheck %s
 //
 // CHECK: accesses: {{[1-9][0-9][0-9]+}} proved
 // CHECK-NEXT: masks: {{[1-9][0-9]+}} proved

@@ -4,6 +4,8 @@
  *
  *     -Wl,--wrap=sysconf,--wrap=mmap,--wrap=munmap,--wrap=mprotect,--wrap=madvise,--wrap=mincore
  *     -Wl,--wrap=open,--wrap=pread,--wrap=syscall
+ *
+ * and, for `has_no_memory_files`, --wrap=memfd_create.
  */
 #ifndef MEMFOLD_TEST_STRANGE_HOST_H
 #define MEMFOLD_TEST_STRANGE_HOST_H
@@ -31,6 +33,10 @@ typedef struct strange_host {
     bool lists_no_runs;     /* ioctl, as kernels before 6.7 */
     bool has_no_page_map;   /* /proc is not there, or no descriptor is left */
     bool has_no_residency;  /* mincore */
+    bool swaps_all;         /* the words of the page map say so of every page that is there */
+    bool has_no_memory_files;
+    bool refuses_mappings; /* of memory files, over what is there */
+    bool refuses_zeros;    /* new pages over what is there */
 } strange_host;
 
 static strange_host host = {.page_bytes = REAL_PAGE_BYTES};
@@ -64,8 +70,14 @@ long __wrap_sysconf(int name) {
 
 void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int file, off_t offset) {
     size_t whole = round_up(bytes);
+    if (file >= 0 && host.refuses_mappings && (flags & MAP_FIXED) != 0)
+        return errno = ENOMEM, MAP_FAILED;
+    if (file < 0 && host.refuses_zeros && (flags & MAP_FIXED) != 0)
+        return errno = ENOMEM, MAP_FAILED;
+    if (at != NULL && (!is_aligned(at) || offset % (off_t)host.page_bytes != 0))
+        return errno = EINVAL, MAP_FAILED;
     if (host.page_bytes == REAL_PAGE_BYTES || at != NULL)
-        return __real_mmap(at, bytes, protection, flags, file, offset);
+        return __real_mmap(at, whole, protection, flags, file, offset);
     unsigned char *space = __real_mmap(NULL, whole + host.page_bytes, protection, flags, file, offset);
     if (space == MAP_FAILED)
         return MAP_FAILED;
@@ -115,6 +127,17 @@ int __wrap_open(const char *path, int flags, ...) {
     return __real_open(path, flags);
 }
 
+/*
+ * What a word says here: the page is there, or swapped. A page of which any part is the process's own is so
+ * as a whole. The question for a single page is that for the asker's own stack, which is there.
+ */
+static uint64_t word_here(uint64_t real, bool is_single) {
+    const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62, of_file = UINT64_C(1) << 61;
+    if ((real & of_file) != 0 || (real & (present | swapped)) == 0)
+        return 0;
+    return host.swaps_all && !is_single ? swapped : real & (present | swapped);
+}
+
 /* The page map has one word per page of this host. */
 ssize_t __wrap_pread(int file, void *to, size_t bytes, off_t offset) {
     const size_t parts = host.page_bytes / REAL_PAGE_BYTES;
@@ -126,8 +149,14 @@ ssize_t __wrap_pread(int file, void *to, size_t bytes, off_t offset) {
         return -1;
     memset(to, 0, bytes);
     for (size_t i = 0; i < bytes * parts / sizeof words[0]; i++)
-        words[i / parts] |= real_words[i] & UINT64_C(0xc000000000000000);
+        words[i / parts] |= word_here(real_words[i], bytes == sizeof words[0]);
     return (ssize_t)bytes;
+}
+
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags) {
+    return host.has_no_memory_files ? fail(EPERM) : __real_memfd_create(name, flags);
 }
 
 long __wrap_syscall(long number, ...) {

@@ -1,5 +1,7 @@
 #include "client.h"
 
+#include "llvm_api.h"
+
 #include <memfold/embed.h>
 
 #include <llvm-c/Analysis.h>
@@ -96,8 +98,8 @@ uintptr_t client_lookup(const char *name) {
 /* ---- Modules ---- */
 
 client_module client_module_create(const char *name) {
-    client_module m = {.owner = LLVMOrcCreateNewThreadSafeContext()};
-    m.context = LLVMOrcThreadSafeContextGetContext(m.owner);
+    client_module m = {0};
+    m.owner = llvm_api_create_context(&m.context);
     m.module = LLVMModuleCreateWithNameInContext(name, m.context);
     LLVMSetDataLayout(m.module, LLVMOrcLLJITGetDataLayoutStr(lljit));
     LLVMSetTarget(m.module, LLVMOrcLLJITGetTripleString(lljit));

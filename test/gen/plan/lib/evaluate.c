@@ -47,7 +47,7 @@ static bool holds(const mf_plan *plan, const mf_plan_step *step, const evaluated
     case MF_STEP_SAME_LAYOUT:
         return memory->fingerprint == step->start;
     case MF_STEP_SAME_BACKEND:
-        return (memory->fingerprint & MF_LAYOUT_STAMP_BACKEND) == step->start;
+        return (memory->fingerprint >> step->start & 1) == 0;
     case MF_STEP_IN_WINDOW:
         return at - step->start <= step->last;
     case MF_STEP_NOT_IN_HOLE:

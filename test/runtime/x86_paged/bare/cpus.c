@@ -4,6 +4,8 @@
  * RUN: %bare-sets %t.sets
  * RUN: %bare-cc %s %t.sets/le_return_view_u32.o -o %t
  * RUN: %boot %t -smp 2 | FileCheck %s
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %t.sets/le_return_view_u32.o -o %t.touch
+ * RUN: %boot %t.touch -smp 2 | FileCheck %s
  *
  * CHECK: without_telling_it_uses_what_it_had: {{[1-9][0-9]*}} stale stores
  * CHECK-NEXT: the_other_cpu_obeys_at_once: 1200 changes, 0 stale stores
@@ -43,9 +45,13 @@ static void note(unsigned wanted, unsigned status) {
     stores_of_phase++;
 }
 
-/* A store counts if nothing has changed from before it until after it. */
+/*
+ * A store counts if nothing has changed from before it until after it. The TLB is flushed first: it may have
+ * kept what it was not told of.
+ */
 static void store_on_and_on(void) {
     mf_view view;
+    kernel_root_use(kernel_root());
     mf_view_attach(&view, memory);
     for (unsigned i = 0; !is_over; i++) {
         unsigned before = __atomic_load_n(&expected, __ATOMIC_SEQ_CST);

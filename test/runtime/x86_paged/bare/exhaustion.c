@@ -4,6 +4,10 @@
  *
  * RUN: %bare-cc %s -o %t && %boot %t | FileCheck %s
  *
+ * With frames at touch fewer are needed, and none for a heap that grows beside what is there:
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s -o %t.touch
+ * RUN: %boot %t.touch | FileCheck %s --check-prefix=TOUCH
+ *
  * CHECK: create: {{[1-9][0-9]+}} refusals
  * CHECK-NEXT: clone: {{[1-9][0-9]+}} refusals
  * CHECK-NEXT: map: {{[1-9][0-9]*}} refusals
@@ -14,6 +18,17 @@
  * CHECK-NEXT: reset that is robbed: {{[1-9][0-9]*}} refusals
  * CHECK-NEXT: no reservation, no object: refused
  * CHECK-NEXT: all given back
+ *
+ * TOUCH: create: {{[1-9][0-9]*}} refusals
+ * TOUCH-NEXT: clone: {{[1-9][0-9]*}} refusals
+ * TOUCH-NEXT: map: {{[1-9][0-9]*}} refusals
+ * TOUCH-NEXT: protect: {{[0-9]+}} refusals
+ * TOUCH-NEXT: split: {{[0-9]+}} refusals
+ * TOUCH-NEXT: sbrk: {{[0-9]+}} refusals
+ * TOUCH-NEXT: reset: {{[1-9][0-9]*}} refusals
+ * TOUCH-NEXT: reset that is robbed: {{[1-9][0-9]*}} refusals
+ * TOUCH-NEXT: no reservation, no object: refused
+ * TOUCH-NEXT: all given back
  */
 #include "kernel.h"
 
@@ -67,8 +82,8 @@ typedef mf_status operation(void);
 /* Does the operation with one frame more each time, until it has enough. Says how often it was refused. */
 static void refuse(const char *name, operation *run) {
     unsigned refusals = 0;
-    unsigned frames = kernel.frames_taken;
     uint64_t before = subject != NULL ? state_of(subject) : 0;
+    unsigned frames = kernel.frames_taken;
     mf_status status;
     for (unsigned more = 0;; more++, refusals++) {
         kernel.frames_most = frames + more;
@@ -134,16 +149,17 @@ static void change_pages(void) {
 static void refuse_objects(void) {
     mf_memory *m;
     unsigned objects = kernel.objects;
+    unsigned frames = kernel.frames_taken;
     for (uint64_t room = 0; room < 4096; room += 16) {
         kernel.heap_left = room;
         CHECK(mf_memory_create(layout, image, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OUT_OF_MEMORY);
-        CHECK(kernel.objects == objects && kernel.frames_taken == 0 && kernel.reservations == 0);
+        CHECK(kernel.objects == objects && kernel.frames_taken == frames && kernel.reservations == 0);
     }
     kernel.heap_left = UINT64_MAX;
     kernel.reservation_is_refused = true;
     CHECK(mf_memory_create(layout, image, MF_BACKEND_X86_PAGED, &m, NULL) == MF_OUT_OF_MEMORY);
     kernel.reservation_is_refused = false;
-    CHECK(kernel.objects == objects && kernel.frames_taken == 0);
+    CHECK(kernel.objects == objects && kernel.frames_taken == frames);
     static mf_diag diag;
     CHECK(mf_memory_create(layout, image, MF_BACKEND_COPY, &m, &diag) == MF_INVALID_ARGUMENT);
     puts("no reservation, no object: refused");
@@ -152,6 +168,7 @@ static void refuse_objects(void) {
 int main(void) {
     all_frames = kernel.frames_most;
     make_layout();
+    mf_memory_destroy(create()); /* the image has its frames, if it has any */
     refuse("create", run_create);
     mf_memory_destroy(made);
     subject = create();

@@ -6,6 +6,9 @@
  * A CPU with a clock of one instruction per tick counts the instructions from a fault to where it resumes.
  * RUN: %boot %t -icount shift=0 | FileCheck %s --check-prefixes=CHECK,COUNTED
  *
+ * The same with frames at touch:
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s -o %t.touch && %boot %t.touch | FileCheck %s
+ *
  * CHECK: base_0_is_an_address
  * CHECK-NEXT: a_table_entry_resumes_with_all_registers: 100000 faults
  * COUNTED-NEXT: {{[0-9]+}} ticks from a fault to its edge
@@ -252,9 +255,9 @@ static void changes_take_effect_at_once(void) {
     mf_memory *m = open_at(UINT64_C(9) << 40, MF_BARE_RESERVATION_U33_BYTES);
     uint32_t huge = 2 << 20;
     map(m, 0, 4 * huge, MF_READ_WRITE);
-    CHECK(kernel.huge_taken > 0);
     for (uint32_t at = 0; at < 4 * huge; at += MF_PAGE_SIZE)
         CHECK(fault_of(m, at, true).kind == MF_FAULT_NONE);
+    CHECK(kernel.huge_taken > 0);
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t at = i * 31 * MF_PAGE_SIZE;
         CHECK(mf_memory_protect(m, at, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
@@ -336,7 +339,8 @@ static void a_clone_for_another_space(void) {
         CHECK(mf_memory_write(m, at, &at, sizeof at));
     CHECK(mf_memory_protect(m, 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_NONE, NULL) == MF_OK);
     CHECK(mf_memory_protect(m, 2 * 77 * MF_PAGE_SIZE, MF_PAGE_SIZE, MF_PERM_RO, NULL) == MF_OK);
-    kernel.next_reservation = (mf_bare_reservation){0, MF_BARE_RESERVATION_U32_BYTES, other_root, false};
+    kernel.next_reservation =
+        (mf_bare_reservation){.bytes = MF_BARE_RESERVATION_U32_BYTES, .root = other_root};
     CHECK(mf_memory_clone(m, &clone, NULL) == MF_OK);
     mf_memory_destroy(m);
     kernel_root_use(other_root);

@@ -14,6 +14,10 @@
  * RUN: %bare-cc -DOWN_ENTRY %s %t.o -o %t.own
  * RUN: %boot %t.own | FileCheck %s --check-prefixes=CHECK,SMAP
  *
+ * With frames at touch:
+ * RUN: %bare-cc -DKERNEL_FRAMES=MF_BARE_FRAMES_AT_TOUCH %s %t.o -o %t.touch
+ * RUN: %boot %t.touch | FileCheck %s --check-prefixes=CHECK,SMAP
+ *
  * SMAP: SMEP and SMAP are on
  * OLD: no SMAP here
  * CHECK: ring_3_faults_like_ring_0
@@ -52,6 +56,11 @@ static void map(mf_memory *m, uint64_t start, uint64_t size, mf_access access) {
 
 static bool is_fault(mf_fault fault, mf_fault_kind kind, uint64_t page, mf_operation operation) {
     return fault.kind == kind && fault.page == page && fault.operation == operation;
+}
+
+static mf_bare_reservation reservation_at(uint64_t base, uint64_t root, bool is_user) {
+    return (mf_bare_reservation){
+        .base = base, .bytes = MF_BARE_RESERVATION_U33_BYTES, .root = root, .is_user = is_user};
 }
 
 static uint64_t read_flags(void) {
@@ -244,8 +253,7 @@ static void trespass(mf_view *view, void *context) {
 
 /* Not even inside a frame of that memory: the fault is the kernel's, which lets the guest go on elsewhere. */
 static void ring_3_has_no_part_in_reservations_of_the_kernel(void) {
-    kernel.next_reservation = (mf_bare_reservation){BASE + (UINT64_C(64) << 30),
-                                                    MF_BARE_RESERVATION_U33_BYTES, kernel_root(), false};
+    kernel.next_reservation = reservation_at(BASE + (UINT64_C(64) << 30), kernel_root(), false);
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &of_the_kernel, NULL) == MF_OK);
     map(of_the_kernel, 0, MF_PAGE_SIZE, MF_READ_WRITE);
     uint64_t base = (uint64_t)(uintptr_t)mf_memory_view(of_the_kernel)->base;
@@ -254,7 +262,7 @@ static void ring_3_has_no_part_in_reservations_of_the_kernel(void) {
     /* Another address space has a reservation of ring 3 there. */
     mf_memory *elsewhere;
     uint64_t other_root = kernel_root_make();
-    kernel.next_reservation = (mf_bare_reservation){base, MF_BARE_RESERVATION_U33_BYTES, other_root, true};
+    kernel.next_reservation = reservation_at(base, other_root, true);
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &elsewhere, NULL) == MF_OK);
     for (unsigned i = 0; i < 3; i++) {
         unsigned before = kernel.foreign_faults;
@@ -332,7 +340,7 @@ int main(void) {
 #endif
     forbid_user_pages();
     map_guest_code();
-    kernel.next_reservation = (mf_bare_reservation){BASE, MF_BARE_RESERVATION_U33_BYTES, kernel_root(), true};
+    kernel.next_reservation = reservation_at(BASE, kernel_root(), true);
     CHECK(mf_memory_create(NULL, NULL, MF_BACKEND_X86_PAGED, &memory, NULL) == MF_OK);
     map(memory, RODATA, MF_PAGE_SIZE, MF_READ_ONLY);
     map(memory, DATA, MF_PAGE_SIZE, MF_READ_WRITE);

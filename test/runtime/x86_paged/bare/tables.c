@@ -2,9 +2,13 @@
  * Page tables in memory that only looks like a machine's, read by a walker of its own: permissions, bytes,
  * INVLPG and shootdowns, huge leaves, frames that run out at every step, and every frame given back.
  *
- * RUN: %cc -I%source/runtime %s %source/runtime/x86_paged/bare/tables.c -o %t && %t | FileCheck %s
+ * RUN: %cc -I%source/runtime %s %source/runtime/x86_paged/bare/tables.c \
+ * RUN:     %source/runtime/x86_paged/bare/touch.c -o %t
+ * RUN: %t | FileCheck %s
  *
  * CHECK: permissions_and_bytes_follow_a_model
+ * CHECK-NEXT: touched_pages_follow_a_model: {{[1-9][0-9]*}} promises, {{[1-9][0-9]*}} copies, {{[1-9][0-9]*}} lost races
+ * CHECK-NEXT: tables_of_promises_are_folded
  * CHECK-NEXT: frames_that_run_out_leave_all_as_it_was
  * CHECK-NEXT: reserved_frames_cannot_run_out
  * CHECK-NEXT: a_huge_leaf_is_made_and_split
@@ -14,6 +18,7 @@
  */
 #include "x86_paged/bare/cpu.h"
 #include "x86_paged/bare/tables.h"
+#include "x86_paged/bare/touch.h"
 #include "random.h"
 
 #include <stdio.h>
@@ -41,8 +46,11 @@ static unsigned taken;
 static unsigned most_taken; /* more are refused */
 static bool has_huge;
 
+static void race(void);
+
 static uint64_t take(void *context) {
     CHECK(context == is_taken);
+    race();
     if (taken >= most_taken)
         return NO_FRAME;
     for (unsigned i = FRAMES; i-- > 0;) {
@@ -86,7 +94,7 @@ static void give(void *context, uint64_t frame) {
 /* ---- CPUs: a walker that knows nothing of ours, and caches that remember until they are told ---- */
 
 typedef struct translation {
-    bool is_present, is_writable, is_user, no_execute, is_huge;
+    bool is_present, is_writable, is_user, no_execute, is_huge, is_dirty;
     uint64_t physical;
 } translation;
 
@@ -115,6 +123,7 @@ static translation walk(uint64_t address) {
             uint64_t mask = (UINT64_C(1) << shift) - 1;
             CHECK((frame & mask) == 0);
             t.is_present = true;
+            t.is_dirty = (word >> 6 & 1) != 0;
             t.physical = frame | (address & mask);
             return t;
         }
@@ -127,17 +136,24 @@ static unsigned char *host_of(uint64_t address) {
     return t.is_present ? (unsigned char *)memory + (t.physical - MEMORY_START) : NULL;
 }
 
-static bool allows(uint64_t address, mf_operation operation, bool *is_user) {
-    return page_tables_allow((unsigned char *)memory - MEMORY_START, root, address, operation, is_user);
+static touch_answer ask(uint64_t address, mf_operation operation) {
+    bool is_user = false;
+    touch_answer answer =
+        page_touch_ask((unsigned char *)memory - MEMORY_START, root, address, operation, &is_user);
+    CHECK(is_user == (answer != TOUCH_REFUSED));
+    return answer;
 }
 
+/* What the CPU may do without a fault, and what it may do after one. */
 static mf_perm perm_at(uint64_t address) {
     translation t = walk(address);
-    bool is_user = false;
-    CHECK(allows(address, MF_LOAD, &is_user) == t.is_present && is_user == (t.is_present && t.is_user));
-    CHECK(allows(address, MF_STORE, &is_user) == (t.is_present && t.is_writable));
+    touch_answer load = ask(address, MF_LOAD);
+    touch_answer store = ask(address, MF_STORE);
+    CHECK((load == TOUCH_ALLOWED) == t.is_present);
+    CHECK((store == TOUCH_ALLOWED) == (t.is_present && t.is_writable));
     CHECK(!t.is_present || (t.no_execute && t.is_user));
-    return !t.is_present ? MF_PERM_NONE : t.is_writable ? MF_PERM_RW : MF_PERM_RO;
+    CHECK(load != TOUCH_REFUSED || store == TOUCH_REFUSED);
+    return load == TOUCH_REFUSED ? MF_PERM_NONE : store == TOUCH_REFUSED ? MF_PERM_RO : MF_PERM_RW;
 }
 
 enum { PAGES = 1600 };
@@ -171,8 +187,10 @@ static bool is_in_sight(uint64_t address) {
 
 /* A huge page is invalidated as a whole. */
 static void invalidate(cpu *c, uint64_t address) {
+    uint64_t huge_start = address & ~(uint64_t)((1 << 21) - 1);
+    uint64_t first = huge_start < START ? 0 : (huge_start - START) / MF_PAGE_SIZE;
     c->invalidated++;
-    for (uint64_t i = 0; i < PAGES; i++) {
+    for (uint64_t i = first; i < PAGES && i < first + 512 && is_in_sight(address); i++) {
         uint64_t at = START + i * MF_PAGE_SIZE;
         bool same_huge = c->pages[i].is_huge && at >> 21 == address >> 21;
         if (at >> 12 == address >> 12 || same_huge)
@@ -186,8 +204,11 @@ void cpu_invlpg(uint64_t address) {
     invalidate(&cpus[0], address);
 }
 
+static bool is_copying;
+
 static void shootdown(void *context, uint64_t address, uint64_t pages) {
     CHECK(context == is_taken && pages > 0);
+    CHECK(!is_copying || (ask(address, MF_LOAD) == TOUCH_WAITS && !walk(address).is_present));
     cpus[1].calls++;
     for (uint64_t i = 0; i < pages; i++)
         invalidate(&cpus[1], address + i * MF_PAGE_SIZE);
@@ -221,15 +242,32 @@ static void cache_path(cpu *c, uint64_t address) {
     }
 }
 
+/* The CPU notes in an entry that it was used. */
+static void use_page(uint64_t address, unsigned char bits) {
+    uint64_t table = root;
+    for (unsigned shift = 39;; shift -= 9) {
+        uint64_t at = table + (address >> shift & 511) * 8;
+        if (shift == 12 || (shift == 21 && (word_at(at) & 0x80) != 0)) {
+            ((unsigned char *)memory)[at - MEMORY_START] |= bits;
+            return;
+        }
+        table = word_at(at) & UINT64_C(0xffffffffff000);
+    }
+}
+
 /* A CPU uses what it remembers: that must allow as much as the tables and lead to the same bytes. */
 static void use_cached(cpu *c) {
     for (uint64_t i = 0; i < PAGES; i++) {
         translation now = walk(START + i * MF_PAGE_SIZE);
         translation old = c->pages[i];
         CHECK(!old.is_present || (now.is_present && now.physical == old.physical));
+        /* It would not note another store. */
+        CHECK(!old.is_dirty || now.is_dirty);
         /* One that is not told of more rights faults, and its handler finds them. */
         CHECK(!old.is_present || old.is_writable == now.is_writable || (c != cpus && now.is_writable));
         c->pages[i] = now;
+        if (now.is_present)
+            use_page(START + i * MF_PAGE_SIZE, 0x20);
         cache_path(c, START + i * MF_PAGE_SIZE);
     }
 }
@@ -245,8 +283,13 @@ static const frame_source frames = {
     (unsigned char *)memory - MEMORY_START, is_taken, take, take_huge, give, shootdown};
 static page_tables tables = {.frames = &frames, .is_user = true};
 
+static virtual_run run_of(uint64_t first, uint64_t pages) {
+    return (virtual_run){START + first * MF_PAGE_SIZE, pages};
+}
+
 static void begin(bool huge) {
     CHECK(taken == 0);
+    tables.at_touch = false;
     most_taken = FRAMES;
     has_huge = huge;
     memset(cpus, 0, sizeof cpus);
@@ -255,8 +298,31 @@ static void begin(bool huge) {
     tables.root = root;
 }
 
-static virtual_run run_of(uint64_t first, uint64_t pages) {
-    return (virtual_run){START + first * MF_PAGE_SIZE, pages};
+/* What a handler does while the one that is under way has found that it needs a frame. */
+static uint64_t racing_at; /* 0: none */
+static mf_operation racing_operation;
+static unsigned promises, copies, lost_races;
+
+static void race(void) {
+    uint64_t at = racing_at;
+    unsigned before = taken;
+    racing_at = 0;
+    if (at == 0)
+        return;
+    page_touch(&frames, root, at, racing_operation);
+    lost_races += taken > before;
+}
+
+static bool touch(uint64_t address, mf_operation operation) {
+    bool is_copy = walk(address).is_present;
+    unsigned before = taken;
+    is_copying = is_copy;
+    bool is_done = page_touch(&frames, root, address, operation);
+    is_copying = false;
+    promises += !is_copy && taken > before;
+    copies += is_copy && taken > before;
+    CHECK(is_done || ask(address, operation) == TOUCH_WANTS_FRAME);
+    return is_done;
 }
 
 /* Everything is given back but the root. */
@@ -287,23 +353,38 @@ static void compare(const model *m) {
 }
 
 static void check_find(const model *m) {
-    virtual_run part;
+    frame_run part;
     uint64_t next = 0;
-    while (page_tables_find(&tables, run_of(next, PAGES - next), &part)) {
-        uint64_t first = (part.start - START) / MF_PAGE_SIZE;
-        CHECK(part.pages > 0 && first >= next && first + part.pages <= PAGES);
+    while (page_tables_find(&tables, run_of(next, PAGES - next), FRAME_ANY, &part)) {
+        uint64_t first = (part.pages.start - START) / MF_PAGE_SIZE;
+        uint64_t pages = part.pages.pages;
+        CHECK(pages > 0 && first >= next && first + pages <= PAGES);
+        CHECK(page_tables_frame(&tables, part.pages.start) == part.frame);
         for (; next < first; next++)
-            CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
-        next = first + part.pages;
+            CHECK(m->byte[next] == 0 && (tables.at_touch || m->perm[next] == MF_PERM_NONE));
+        next = first + pages;
     }
     for (; next < PAGES; next++)
-        CHECK(m->byte[next] == 0 && m->perm[next] == MF_PERM_NONE);
+        CHECK(m->byte[next] == 0 && (tables.at_touch || m->perm[next] == MF_PERM_NONE));
+}
+
+static bool touch(uint64_t address, mf_operation operation);
+
+/* As a CPU with its fault handler. False if there is no frame. */
+static bool access_page(uint64_t i, mf_operation operation) {
+    uint64_t address = START + i * MF_PAGE_SIZE;
+    while (ask(address, operation) == TOUCH_WANTS_FRAME)
+        if (!touch(address, operation))
+            return false;
+    return true;
 }
 
 static void write_page(model *m, uint64_t i, unsigned char byte) {
+    if (m->perm[i] != MF_PERM_RW || !access_page(i, MF_STORE))
+        return;
     unsigned char *host = host_of(START + i * MF_PAGE_SIZE);
-    if (m->perm[i] == MF_PERM_RW)
-        host[0] = host[4095] = m->byte[i] = byte;
+    use_page(START + i * MF_PAGE_SIZE, 0x60);
+    host[0] = host[4095] = m->byte[i] = byte;
 }
 
 static void change(model *m, random_source *random) {
@@ -313,10 +394,11 @@ static void change(model *m, random_source *random) {
     virtual_run run = run_of(first, count);
     mf_perm perm = (mf_perm)random_below(random, 3);
     if (random_one_in(random, 8)) {
-        page_tables_zero(&tables, run);
+        page_tables_zero(&tables, run, false);
         memset(m->byte + first, 0, count);
     } else if (random_one_in(random, 30)) {
-        page_tables_protect(&tables, run, MF_PERM_NONE);
+        if (!page_tables_protect(&tables, run, MF_PERM_NONE))
+            return;
         page_tables_clear(&tables, run);
         memset(m->byte + first, 0, count);
         memset(m->perm + first, MF_PERM_NONE, count);
@@ -328,6 +410,204 @@ static void change(model *m, random_source *random) {
     }
     for (int i = 0; i < 20; i++)
         write_page(m, random_below(random, PAGES), (unsigned char)random_below(random, 256));
+}
+
+/* ---- Frames at touch ---- */
+
+enum { IMAGE_FRAMES = 16, KEEP_MOST = 200 };
+static uint64_t image[IMAGE_FRAMES];
+
+static bool is_of_image(uint64_t i) {
+    return i % 3 == 0 && i >= 100 && i < 1300;
+}
+
+static unsigned char image_byte(uint64_t i) {
+    return is_of_image(i) ? (unsigned char)(i % IMAGE_FRAMES + 1) : 0;
+}
+
+static void begin_image(void) {
+    for (uint64_t i = 0; i < IMAGE_FRAMES; i++) {
+        image[i] = take(is_taken);
+        unsigned char *bytes = memory[(image[i] - MEMORY_START) / MF_PAGE_SIZE];
+        memset(bytes, 0, MF_PAGE_SIZE);
+        bytes[0] = bytes[4095] = (unsigned char)(i + 1);
+    }
+    tables.at_touch = true;
+    tables.whole = run_of(0, PAGES);
+}
+
+static void end_image(void) {
+    most_taken = FRAMES;
+    page_tables_clear(&tables, run_of(0, PAGES));
+    for (uint64_t i = 0; i < IMAGE_FRAMES; i++) {
+        CHECK(memory[(image[i] - MEMORY_START) / MF_PAGE_SIZE][0] == i + 1);
+        check_cached();
+        give(is_taken, image[i]);
+    }
+    end();
+}
+
+static uint64_t page_at(uint64_t address) {
+    return (address - START) / MF_PAGE_SIZE;
+}
+
+static void fill(void *context, uint64_t address, unsigned char *bytes) {
+    CHECK(context == image);
+    memset(bytes, 0, MF_PAGE_SIZE);
+    bytes[0] = bytes[4095] = image_byte(page_at(address));
+}
+
+static uint64_t share(void *context, uint64_t address) {
+    uint64_t i = page_at(address);
+    CHECK(context == image);
+    return is_of_image(i) ? image[i % IMAGE_FRAMES] : NO_FRAME;
+}
+
+static void share_image(model *m, virtual_run run) {
+    for (uint64_t i = page_at(run.start); i < page_at(run.start) + run.pages; i++) {
+        uint64_t address = START + i * MF_PAGE_SIZE;
+        if (!is_of_image(i) || !page_tables_reserve_small(&tables, (virtual_run){address, 1}))
+            continue;
+        if (page_tables_frame(&tables, address) == NO_FRAME) {
+            page_tables_share(&tables, (virtual_run){address, 1}, &(page_source){image, fill, share});
+            m->byte[i] = image_byte(i);
+        }
+        CHECK(page_tables_shares(&tables, address) ==
+              (page_tables_frame(&tables, address) == share(image, address)));
+    }
+}
+
+static bool has_kind(uint64_t i, frame_kind kind) {
+    frame_run found;
+    return page_tables_find(&tables, run_of(i, 1), kind, &found);
+}
+
+static void restore(model *m, bool only_dirty) {
+    uint64_t own = 0;
+    for (uint64_t i = 0; i < PAGES; i++)
+        own += has_kind(i, FRAME_OWN);
+    for (uint64_t i = 0; i < PAGES; i++)
+        if (has_kind(i, own > KEEP_MOST || !only_dirty ? FRAME_OWN : FRAME_DIRTY))
+            m->byte[i] = image_byte(i);
+    /* A huge leaf is never where frames are shared. */
+    page_source source = {image, fill, share};
+    for (uint64_t i = 0; i < PAGES; i++)
+        if (is_of_image(i) && !page_tables_reserve_small(&tables, run_of(i, 1)))
+            source.share = NULL;
+    if (source.share == NULL && own > KEEP_MOST)
+        for (uint64_t i = 0; i < PAGES; i++)
+            if (has_kind(i, FRAME_OWN))
+                m->byte[i] = image_byte(i);
+    page_tables_restore(&tables, run_of(0, PAGES), &source, only_dirty && source.share != NULL, KEEP_MOST);
+    for (uint64_t i = 0; i < PAGES; i++)
+        CHECK(!has_kind(i, FRAME_DIRTY) &&
+              (source.share == NULL || own <= KEEP_MOST || !has_kind(i, FRAME_OWN)));
+}
+
+static void populate(virtual_run run) {
+    unsigned before = taken;
+    if (page_tables_populate(&tables, run))
+        for (uint64_t i = page_at(run.start); i < page_at(run.start) + run.pages; i++)
+            CHECK(has_kind(i, FRAME_OWN));
+    else
+        CHECK(taken <= before);
+}
+
+static void renew(model *m, virtual_run run) {
+    uint64_t first = page_at(run.start);
+    page_tables_protect(&tables, run, MF_PERM_NONE);
+    for (uint64_t i = first; i < first + run.pages; i++)
+        if (!page_tables_have(&tables, run_of(i, 1), MF_PERM_NONE))
+            return;
+    memset(m->perm + first, MF_PERM_NONE, run.pages);
+    if (page_tables_renew(&tables, run)) {
+        memset(m->perm + first, MF_PERM_RW, run.pages);
+        memset(m->byte + first, 0, run.pages);
+    }
+}
+
+static void change_touched(model *m, random_source *random) {
+    uint64_t first = random_below(random, PAGES);
+    uint64_t count = 1 + random_below(random, random_one_in(random, 4) ? PAGES : 20);
+    virtual_run run = run_of(first, count < PAGES - first ? count : PAGES - first);
+    switch (random_below(random, 12)) {
+    case 0:
+        share_image(m, run);
+        break;
+    case 1:
+        restore(m, random_one_in(random, 2));
+        break;
+    case 2:
+        populate(run);
+        break;
+    case 3:
+        renew(m, run);
+        break;
+    case 4:
+        page_tables_unreserve(&tables, run);
+        break;
+    default:
+        change(m, random);
+    }
+    for (int i = 0; i < 40; i++) {
+        uint64_t page = random_below(random, PAGES);
+        if (random_one_in(random, 3)) {
+            racing_at = START + page * MF_PAGE_SIZE;
+            racing_operation = random_one_in(random, 2) ? MF_LOAD : MF_STORE;
+            racing_at = ask(racing_at, racing_operation) == TOUCH_WANTS_FRAME ? racing_at : 0;
+        }
+        if (random_one_in(random, 2))
+            access_page(page, MF_LOAD);
+        else
+            write_page(m, page, (unsigned char)random_below(random, 256));
+        racing_at = 0;
+    }
+}
+
+static void touched_pages_follow_a_model(void) {
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        random_source random = {seed};
+        static model m;
+        memset(&m, 0, sizeof m);
+        begin(seed % 2 == 0);
+        begin_image();
+        for (int i = 0; i < 100; i++) {
+            most_taken = seed > 4 ? 100 + (unsigned)random_below(&random, 2000) : FRAMES;
+            change_touched(&m, &random);
+            compare(&m);
+            check_cached();
+            check_find(&m);
+        }
+        end_image();
+    }
+    printf("%s: %u promises, %u copies, %u lost races\n", __func__, promises, copies, lost_races);
+}
+
+/* 1600 pages from 5 pages above a boundary: three whole tables and two ends. */
+static void tables_of_promises_are_folded(void) {
+    begin(false);
+    tables.at_touch = true;
+    tables.whole = run_of(0, PAGES);
+    CHECK(page_tables_protect(&tables, tables.whole, MF_PERM_RW));
+    unsigned before = taken;
+    for (unsigned room = 0;; room++) {
+        most_taken = before + room;
+        if (page_tables_protect(&tables, run_of(600, 600), MF_PERM_RO))
+            break;
+        CHECK(taken == before && page_tables_have(&tables, tables.whole, MF_PERM_RW));
+    }
+    CHECK(taken == before + 2);
+    CHECK(page_tables_protect(&tables, run_of(600, 600), MF_PERM_RW) && taken == before + 2);
+    page_tables_unreserve(&tables, run_of(600, 600));
+    CHECK(taken == before && page_tables_have(&tables, tables.whole, MF_PERM_RW));
+    /* What is not these tables' alone is not folded. */
+    tables.whole = run_of(601, 500);
+    most_taken = FRAMES;
+    CHECK(page_tables_protect(&tables, run_of(700, 5), MF_PERM_RO) && taken == before + 1);
+    CHECK(page_tables_protect(&tables, run_of(700, 5), MF_PERM_RW));
+    page_tables_unreserve(&tables, run_of(700, 5));
+    CHECK(taken == before + 1);
+    end();
 }
 
 static void permissions_and_bytes_follow_a_model(void) {
@@ -401,15 +681,6 @@ static void a_huge_leaf_is_made_and_split(void) {
     end();
 }
 
-/* The CPU notes in an entry that it was used. */
-static void use_page(uint64_t address) {
-    uint64_t table = root;
-    for (unsigned shift = 39; shift > 12; shift -= 9)
-        table = word_at(table + (address >> shift & 511) * 8) & UINT64_C(0xffffffffff000);
-    unsigned char *word = (unsigned char *)memory + (table - MEMORY_START) + (address >> 12 & 511) * 8;
-    *word |= 0x60;
-}
-
 /* What is reserved serves any permissions, and what is not used comes back. */
 static void reserved_frames_cannot_run_out(void) {
     for (unsigned room = 0;; room++) {
@@ -446,7 +717,7 @@ static bool has_invalidated(unsigned here, unsigned elsewhere, unsigned calls) {
 static void only_what_changes_is_invalidated(void) {
     begin(false);
     CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_invalidated(0, 0, 0));
-    use_page(START);
+    use_page(START, 0x60);
     CHECK(page_tables_protect(&tables, run_of(0, 3), MF_PERM_RO) && has_invalidated(0, 0, 0));
     /* Others need not be told of rights that are added. */
     CHECK(page_tables_protect(&tables, run_of(1, 1), MF_PERM_RW) && has_invalidated(1, 0, 0));
@@ -515,6 +786,8 @@ int main(void) {
     test();                                                                                                  \
     puts(#test)
     RUN(permissions_and_bytes_follow_a_model);
+    touched_pages_follow_a_model();
+    RUN(tables_of_promises_are_folded);
     RUN(frames_that_run_out_leave_all_as_it_was);
     RUN(reserved_frames_cannot_run_out);
     RUN(a_huge_leaf_is_made_and_split);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define WINDOW_BYTES (2 * MF_SPACE_BYTES)
+#define WINDOW_U32_BYTES (MF_SPACE_BYTES + MF_MEMORY_U32_OFFSET_MAX)
 #define GUARD_BYTES UINT64_C(0x10000)
 
 /* ---- Mappings ------------------------------------------------------------------------------ */
@@ -36,7 +37,7 @@ static inline int perm_of_text(const char *text) {
 }
 
 /* How many mappings the kernel keeps for what list_mappings has last listed; it may be more. */
-static size_t kernel_mappings;
+static _Thread_local size_t kernel_mappings;
 
 /* The mappings of [start, end), clipped to it; those that touch and have one permission count as one. */
 static inline size_t list_mappings(uint64_t start, uint64_t end, host_mapping *list, size_t capacity) {
@@ -90,7 +91,8 @@ static inline uint64_t address_space_bytes(void) {
 static inline size_t expect_host_agrees(mf_memory *memory) {
     static host_mapping list[MAX_MAPPINGS];
     uint64_t base = (uint64_t)(uintptr_t)mf_memory_view(memory)->base;
-    size_t count = list_mappings(base - GUARD_BYTES, base + WINDOW_BYTES + GUARD_BYTES, list, MAX_MAPPINGS);
+    uint64_t bytes = mf_memory_index_of(memory) == MF_MEMORY_U32 ? WINDOW_U32_BYTES : WINDOW_BYTES;
+    size_t count = list_mappings(base - GUARD_BYTES, base + bytes + GUARD_BYTES, list, MAX_MAPPINGS);
     uint64_t at = base - GUARD_BYTES;
     for (size_t i = 0; i < count; i++) {
         expect(list[i].start == at);
@@ -101,7 +103,7 @@ static inline size_t expect_host_agrees(mf_memory *memory) {
         for (uint64_t index = first; index < TOP && base + index < at; index += PAGE)
             expect((int)mf_memory_perm_of(memory, (uint32_t)index) == list[i].perm);
     }
-    expect(at == base + WINDOW_BYTES + GUARD_BYTES);
+    expect(at == base + bytes + GUARD_BYTES);
     return count;
 }
 

@@ -1,24 +1,29 @@
 /*
  * Ten thousand memories come and go, at once and one after the other, and leave neither mappings nor address
- * space behind. Then as many as there can be: the last one is refused, and all others work.
+ * space behind. Then as many as there can be: the last one is refused, and all others work. Then as many as
+ * memory.h promises of those for 32-bit indices, and of small ones with a bound, by the kernel's usual
+ * limits.
  *
  * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime && %t | FileCheck %s
  *
  * CHECK: one after the other
  * CHECK-NEXT: at once
  * CHECK-NEXT: {{1[0-9][0-9][0-9][0-9]}} is the most
+ * CHECK-NEXT: 30000 for 32-bit indices
+ * CHECK-NEXT: 60000 with a bound on copy
  * CHECK-NEXT: nothing left behind
  */
 #include "asm_accessors.h"
 #include "host.h"
 
-enum { MANY = 10000, MOST = 40000 };
+enum { MANY = 10000, MOST = 40000, MOST_U32 = 30000, MOST_BOUNDED = 60000 };
 
-static mf_memory *memories[MOST];
+static mf_memory *memories[MOST_BOUNDED];
+static mf_memory_config config = {.backend = MF_BACKEND_X86_PAGED};
 
 static mf_memory *new_memory(mf_layout *layout) {
     mf_memory *m = NULL;
-    mf_status status = mf_memory_create(layout, NULL, backend, &m, NULL);
+    mf_status status = mf_memory_create_with(layout, NULL, &config, &m, NULL);
     expect(status == MF_OK || (status == MF_OUT_OF_MEMORY && m == NULL));
     return m;
 }
@@ -44,12 +49,19 @@ static void one_after_the_other(mf_layout *layout) {
     puts("one after the other");
 }
 
+static void use_bounded(mf_memory *m, uint32_t number) {
+    uint32_t read = 0;
+    expect(mf_memory_write(m, 4 * PAGE, &number, 4) && mf_memory_read(m, 4 * PAGE, &read, 4) &&
+           read == number);
+    expect(mf_memory_map_region(m, 8 * PAGE, 9 * PAGE, MF_READ_WRITE, NULL, 0, NULL) == MF_OVERFLOW);
+}
+
 static uint32_t create_and_use(mf_layout *layout, uint32_t limit) {
     uint32_t count = 0;
     for (; count < limit && (memories[count] = new_memory(layout)) != NULL; count++) {
     }
     for (uint32_t i = 0; i < count; i++)
-        use(memories[i], i);
+        config.backend == MF_BACKEND_COPY ? use_bounded(memories[i], i) : use(memories[i], i);
     return count;
 }
 
@@ -83,6 +95,16 @@ int main(void) {
     uint32_t most = create_and_use(layout, MOST);
     printf("%u is the most\n", most);
     destroy(most);
+    expect_nothing_left(mappings, space);
+    config.index = MF_MEMORY_U32;
+    expect(create_and_use(layout, MOST_U32) == MOST_U32);
+    printf("%u for 32-bit indices\n", MOST_U32);
+    destroy(MOST_U32);
+    expect_nothing_left(mappings, space);
+    config = (mf_memory_config){.backend = MF_BACKEND_COPY, .max_bytes = 16 * PAGE};
+    expect(create_and_use(layout, MOST_BOUNDED) == MOST_BOUNDED);
+    printf("%u with a bound on copy\n", MOST_BOUNDED);
+    destroy(MOST_BOUNDED);
     expect_nothing_left(mappings, space);
     puts("nothing left behind");
     mf_layout_release(layout);

@@ -112,17 +112,20 @@ static void unmap_and_sbrk(mf_memory *m) {
 }
 
 static void create_and_clone(mf_memory *m) {
+    mf_layout *layout;
+    expect_ok(mf_memory_layout(m, &layout, NULL));
     state before = state_of(m);
     uint64_t space = address_space_bytes();
     size_t mappings = count_mappings();
     for (int i = 0; i < 200; i++) {
         mf_memory *made = NULL;
         mf_diag diag = {0};
-        expect(mf_memory_create(NULL, NULL, backend, &made, &diag) == MF_OUT_OF_MEMORY && made == NULL);
+        expect(mf_memory_create(layout, NULL, backend, &made, &diag) == MF_OUT_OF_MEMORY && made == NULL);
         expect(diag.status == MF_OUT_OF_MEMORY && diag.message[0] != '\0');
         expect(mf_memory_clone(m, &made, NULL) == MF_OUT_OF_MEMORY && made == NULL);
     }
     expect(address_space_bytes() == space && count_mappings() == mappings);
+    mf_layout_release(layout);
     expect_state(m, before);
     puts("create and clone");
 }

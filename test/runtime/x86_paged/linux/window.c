@@ -9,6 +9,10 @@
  * CHECK-NEXT: 4096 alternating pages: 8193 mappings
  * CHECK-NEXT: the whole space: 3 mappings
  * CHECK-NEXT: live changes agree
+ * CHECK-NEXT: for 32-bit indices
+ * CHECK-NEXT: three runs with holes: 7 mappings
+ * CHECK-NEXT: the whole space: 3 mappings
+ * CHECK-NEXT: live changes agree
  */
 #include "host.h"
 
@@ -17,6 +21,21 @@ static void report(const char *name, mf_memory *m) {
     expect(kernel_mappings == count);
     printf("%s: %zu mapping%s\n", name, count, count == 1 ? "" : "s");
     mf_memory_destroy(m);
+}
+
+static bool is_narrow;
+
+/* The memory itself, or one of its layout for 32-bit indices instead. */
+static mf_memory *narrowed(mf_memory *m) {
+    const mf_memory_config config = {.backend = backend, .index = MF_MEMORY_U32};
+    mf_layout *layout;
+    if (!is_narrow)
+        return m;
+    expect_ok(mf_memory_layout(m, &layout, NULL));
+    mf_memory_destroy(m);
+    expect_ok(mf_memory_create_with(layout, NULL, &config, &m, NULL));
+    mf_layout_release(layout);
+    return m;
 }
 
 static mf_memory *alternating(void) {
@@ -33,6 +52,7 @@ static mf_memory *alternating(void) {
 static void change_and_compare(void) {
     const mf_region region = {0, 64 * PAGE, MF_READ_WRITE};
     mf_memory *m = memory_of(&region, 1, (mf_heap){1 << 30, 100});
+    m = narrowed(m);
     uint64_t random = 7, old;
     for (int i = 0; i < 300; i++) {
         uint32_t first = (uint32_t)(next_random(&random) % 64), count = (uint32_t)(next_random(&random) % 16);
@@ -82,6 +102,12 @@ int main(void) {
     mf_memory_destroy(m);
     report("4096 alternating pages", alternating());
     report("the whole space", memory_of(&(mf_region){0, TOP, MF_READ_WRITE}, 1, (mf_heap){0}));
+    change_and_compare();
+    puts("live changes agree");
+    puts("for 32-bit indices");
+    is_narrow = true;
+    report("three runs with holes", narrowed(memory_of(holes, 3, (mf_heap){0})));
+    report("the whole space", narrowed(memory_of(&(mf_region){0, TOP, MF_READ_WRITE}, 1, (mf_heap){0})));
     change_and_compare();
     puts("live changes agree");
     return 0;

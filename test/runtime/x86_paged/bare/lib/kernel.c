@@ -189,15 +189,35 @@ int strcmp(const char *a, const char *b) {
 
 /* ---- One CPU at a time where frames and objects are counted --------------------------------- */
 
-static volatile int kernel_lock;
+#define FLAG_INTERRUPTS UINT64_C(0x200)
 
+static uint64_t read_flags(void) {
+    uint64_t flags;
+    __asm__ volatile("pushfq; pop %0" : "=r"(flags));
+    return flags;
+}
+
+static bool interrupts_are_on(void) {
+    return (read_flags() & FLAG_INTERRUPTS) != 0;
+}
+
+static volatile int kernel_lock;
+static bool unlock_turns_interrupts_on;
+
+/* Page faults take frames, so interrupts are off while the lock is held. */
 static void lock(void) {
+    bool are_on = interrupts_are_on();
+    __asm__ volatile("cli");
     while (__atomic_exchange_n(&kernel_lock, 1, __ATOMIC_ACQUIRE) != 0)
         __asm__ volatile("pause");
+    unlock_turns_interrupts_on = are_on;
 }
 
 static void unlock(void) {
+    bool turns_on = unlock_turns_interrupts_on;
     __atomic_store_n(&kernel_lock, 0, __ATOMIC_RELEASE);
+    if (turns_on)
+        __asm__ volatile("sti");
 }
 
 /* ---- Objects: blocks of powers of two, after a header that says which ---------------------- */
@@ -401,6 +421,7 @@ static bool host_reserve(void *context, mf_bare_reservation *reservation) {
         return false;
     lock();
     *reservation = kernel.next_reservation;
+    reservation->frames = kernel.frames;
     while (!is_free(reservation))
         reservation->base += UINT64_C(16) << 30;
     unsigned i = 0;
@@ -450,6 +471,22 @@ static void host_foreign_fault(void *context, mf_bare_registers *registers, uint
     registers->rip = kernel.foreign_resume;
     registers->rflags &= ~UINT64_C(0x40000);
 }
+
+#ifdef KERNEL_HAS_NO_OUT_OF_FRAMES
+#define KERNEL_OUT_OF_FRAMES NULL
+#else
+#define KERNEL_OUT_OF_FRAMES host_out_of_frames
+
+static void host_out_of_frames(void *context, mf_bare_registers *registers, uint64_t address) {
+    (void)context;
+    kernel.frames_missed++;
+    if (kernel.out_of_frames == NULL) {
+        printf("no frame for 0x%lx\n", address);
+        exit(95);
+    }
+    kernel.out_of_frames(registers, address);
+}
+#endif
 
 void kernel_page_fault(mf_bare_registers *registers, uint64_t address);
 void kernel_page_fault(mf_bare_registers *registers, uint64_t address) {
@@ -572,7 +609,7 @@ unsigned kernel_times_told;
 
 /* What each CPU asks the other to invalidate; 0 pages: nothing. */
 typedef struct shootdown_request {
-    uint64_t address;
+    volatile uint64_t address;
     volatile uint64_t pages;
 } shootdown_request;
 
@@ -587,16 +624,22 @@ static void apic_send(unsigned cpu, uint32_t command) {
     apic_write(APIC_COMMAND, command);
 }
 
+static void answer_shootdown(void) {
+    shootdown_request *r = &requests[1 - this_cpu()->number];
+    uint64_t pages = r->pages;
+    for (uint64_t i = 0; i < pages; i++)
+        __asm__ volatile("invlpg (%0)" : : "r"(r->address + i * MF_PAGE_SIZE) : "memory");
+    if (pages != 0)
+        r->pages = 0;
+}
+
 void kernel_shootdown_asked(void);
 void kernel_shootdown_asked(void) {
-    shootdown_request *r = &requests[1 - this_cpu()->number];
-    for (uint64_t i = 0; i < r->pages; i++)
-        __asm__ volatile("invlpg (%0)" : : "r"(r->address + i * MF_PAGE_SIZE) : "memory");
-    r->pages = 0;
+    answer_shootdown();
     apic_write(APIC_END, 0);
 }
 
-/* Interrupts are on, so that two CPUs that ask each other both get an answer. */
+/* Two CPUs that ask each other both get an answer: by an interrupt, or in a page fault while they wait. */
 static void host_shootdown(void *context, uint64_t address, uint64_t pages) {
     (void)context;
     if (!second_is_up || !kernel_tells_others)
@@ -606,8 +649,11 @@ static void host_shootdown(void *context, uint64_t address, uint64_t pages) {
     r->pages = pages;
     __atomic_fetch_add(&kernel_times_told, 1, __ATOMIC_RELAXED);
     apic_send(1 - this_cpu()->number, 0x4000 | SHOOTDOWN_VECTOR);
-    while (r->pages != 0)
+    while (r->pages != 0) {
         __asm__ volatile("pause");
+        if (!interrupts_are_on())
+            answer_shootdown();
+    }
 }
 
 _Noreturn void kernel_second_start(void);
@@ -675,6 +721,7 @@ __attribute__((weak)) void kernel_start_memfold(void) {
         .print = host_print,
         .halt = host_halt,
         .foreign_fault = host_foreign_fault,
+        .out_of_frames = KERNEL_OUT_OF_FRAMES,
     };
     static mf_diag diag;
     mf_bare_host incomplete = host;
@@ -695,11 +742,13 @@ _Noreturn void kernel_start(void);
 _Noreturn void kernel_start(void) {
     kernel.frames_most = FRAMES;
     kernel.heap_left = UINT64_MAX;
-    kernel.next_reservation = (mf_bare_reservation){0, MF_BARE_RESERVATION_U33_BYTES, kernel_root(), false};
+    kernel.next_reservation =
+        (mf_bare_reservation){.bytes = MF_BARE_RESERVATION_U33_BYTES, .root = kernel_root()};
     make_segments();
     make_gates();
     load_cpu(0);
     __asm__ volatile("ltr %w0" : : "r"(0x28));
+    kernel.frames = KERNEL_FRAMES;
     kernel_start_memfold();
     exit(main());
 }

@@ -31,8 +31,16 @@ typedef struct kernel_state {
     bool reservation_is_refused;
     bool keeps_given_frames; /* a frame that is given back is taken by somebody else at once */
     uint64_t heap_left;      /* bytes that may still be allocated */
-    unsigned retries;        /* faults after which kernel_page_fault_entry goes on where it was */
+    mf_bare_frames frames;   /* of the memories that are made from now on */
+    unsigned frames_missed;  /* times that an access found no frame */
+    void (*out_of_frames)(mf_bare_registers *registers, uint64_t address); /* NULL: the machine stops */
+    unsigned retries; /* faults after which kernel_page_fault_entry goes on where it was */
 } kernel_state;
+
+/* What kernel.frames begins with. */
+#ifndef KERNEL_FRAMES
+#define KERNEL_FRAMES MF_BARE_FRAMES_AT_MAP
+#endif
 
 extern kernel_state kernel;
 extern volatile uint64_t timer_ticks;

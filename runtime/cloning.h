@@ -1,0 +1,26 @@
+/* The bytes of one memory in another that was just opened: what the backends have in common. */
+#ifndef MEMFOLD_RUNTIME_CLONING_H
+#define MEMFOLD_RUNTIME_CLONING_H
+
+#include "memory_impl.h"
+#include "sharing.h"
+
+/*
+ * Pages that may have other bytes in `from` than a memory just opened with the mappings of sharing_clone:
+ * those that have been written, and mappings that the host has refused.
+ */
+typedef struct clone_job {
+    mf_memory *to;
+    mf_memory *from;
+    void (*copy)(const struct clone_job *job, page_run run, os_copy_mode mode);
+    bool is_certain; /* what is visited has been written, or may be as it was mapped */
+} clone_job;
+bool clone_visit(clone_job *job, sharing_visit *visit);
+
+/*
+ * The pages of job->to have the bytes of job->from, by job->copy. A mapping shows the image's bytes, so there
+ * zeros are copied too.
+ */
+void clone_bytes(const clone_job *job, page_run pages);
+
+#endif
