@@ -72,7 +72,7 @@ static const struct argp_option bench_options[] = {
      "tables), "
      "threads (two at once)",
      0},
-    {"regions", KEY_REGIONS, "N,...", 0, "Built-in layouts with so many regions (1 to 65536)", 0},
+    {"regions", KEY_REGIONS, "N,...", 0, "Built-in layouts of so many regions (1 to 65536)", 0},
     {"patterns", KEY_PATTERNS, "NAME,...", 0,
      "These patterns of addresses: uniform (random), hot (95 % in one region), sequential, scalar "
      "(sequential, "
@@ -200,7 +200,7 @@ static const char bench_doc[] =
     "  unchecked      no check\n"
     "  paged          on the MMU; paged-guest: with order=guest\n"
     "  paged-functions   on the MMU, by functions that are inlined\n"
-    "  copy-1, copy-4, copy-16, copy-heap   maps of so many regions, and one with a heap\n"
+    "  copy-1, copy-4, copy-16, copy-heap   maps of so many regions, or with a heap\n"
     "  copy-4-hot, copy-16-hot   with a hint\n"
     "\n"
     "Addresses span all regions while the touched lines fit the working set, so that a cell shows the check "
