@@ -1,5 +1,5 @@
-# What `cmake --install` puts where, in components: `runtime`; `jit`, which makes code without LLVM; `gen`, the generator;
-# and `command`. Packages take the shared libraries alone, `runtime-library` and so on, which are no part of a whole
+# What `cmake --install` puts where, in components: `runtime`; `jit`, which makes code without LLVM; `verify`, which proves
+# it; `gen`, the generator; and `command`. Packages take the shared libraries alone, `runtime-library` and so on, which are no part of a whole
 # installation. Nothing installed knows the prefix, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -35,16 +35,18 @@ endfunction()
 file(GLOB runtime_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/memfold/*.h
   ${PROJECT_SOURCE_DIR}/include/memfold/memfold.hpp)
 set(jit_headers inline.h jit.h plan.h stencil.h)
+set(verify_headers object.h sweep.h verify.h)
 set(gen_headers aot.h embed.h layout_file.h llvm_maker.h orc.hpp)
 list(TRANSFORM jit_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
+list(TRANSFORM verify_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
 list(TRANSFORM gen_headers PREPEND ${PROJECT_SOURCE_DIR}/include/memfold/)
-list(REMOVE_ITEM runtime_headers ${jit_headers} ${gen_headers})
+list(REMOVE_ITEM runtime_headers ${jit_headers} ${verify_headers} ${gen_headers})
 
 # All declarations in one file, for other languages.
 set(ffi_header ${PROJECT_BINARY_DIR}/cmake/memfold-ffi.h)
 set(ffi_sources "")
 set(ffi_names "")
-foreach(half runtime jit gen)
+foreach(half runtime jit verify gen)
   if(TARGET memfold_${half}_shared)
     set(headers ${${half}_headers})
     list(FILTER headers EXCLUDE REGEX "/(bare|embed|memfold)[.]h$|[.]hpp$")
@@ -86,6 +88,13 @@ if(TARGET memfold_jit_shared)
   memfold_install_targets(jit memfold-jit-targets memfold_jit_shared memfold_jit_static)
   memfold_install_pkgconfig(jit jit)
   install(FILES ${jit_headers} DESTINATION ${headers_dir} COMPONENT jit)
+endif()
+
+# ---- verify
+if(TARGET memfold_verify_shared)
+  memfold_install_targets(verify memfold-verify-targets memfold_verify_shared memfold_verify_static)
+  memfold_install_pkgconfig(verify verify)
+  install(FILES ${verify_headers} DESTINATION ${headers_dir} COMPONENT verify)
 endif()
 
 # ---- gen

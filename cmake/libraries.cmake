@@ -37,6 +37,11 @@ if(NOT MEMFOLD_GEN)
   return()
 endif()
 
+memfold_add_library(verify memfold_verify INNER memfold_note memfold_plan)
+target_link_libraries(memfold_verify_shared PUBLIC memfold_runtime_shared PRIVATE z3 capstone)
+target_link_libraries(memfold_verify_static INTERFACE memfold_runtime_static z3 capstone)
+set_target_properties(memfold_verify_shared PROPERTIES INSTALL_RPATH $ORIGIN)
+
 # With LLVM inside it, a shared library would bring one of its own to programs that have one, and modules of the one are
 # none to the other: then the generator is a static library only.
 set(gen_inner INNER memfold_plan memfold_host)
@@ -56,7 +61,7 @@ target_link_libraries(memfold_gen_static INTERFACE memfold_jit_static $<BUILD_IN
 
 # The suite installs them.
 if(TARGET check)
-  foreach(half runtime jit gen)
+  foreach(half runtime jit verify gen)
     add_dependencies(check memfold_${half}_shared memfold_${half}_static)
   endforeach()
 endif()

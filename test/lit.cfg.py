@@ -12,6 +12,7 @@ Substitutions for RUN lines:
   %by-stencils  compiles a test of the jit for stencils instead of LLVM
   %inline       the same with code for a client's registers
   %gen          the same with everything, LLVM included
+  %verify       what proofs need beside any of these
   %source       the source directory
   %build        the build directory
   %include      include
@@ -71,8 +72,9 @@ plan = f"{build}/gen/libmemfold_plan.a {runtime}"
 inline = f"{build}/gen/libmemfold_inline.a {plan}"
 stencil = f"{build}/gen/libmemfold_stencil.a {plan}"
 layout = f"{build}/gen/libmemfold_layout.a {runtime} -lyaml -lelf"
-rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "maker", "embed", "emit", "ir"))
+rooms = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("aot", "note", "maker", "embed", "emit", "ir"))
 jit = " ".join(f"{build}/gen/libmemfold_{room}.a" for room in ("jit", "inline", "stencil", "host", "plan")) + f" {runtime}"
+verify = f"{build}/gen/libmemfold_verify.a {build}/gen/libmemfold_note.a {plan} -lz3 -lcapstone"
 gen = f"{rooms} {jit} {layout} -L{config.memfold_libs} -lLLVM-{config.llvm_major}"
 
 sanitize = f"-fsanitize={config.memfold_sanitize}" if config.memfold_sanitize else ""
@@ -140,6 +142,7 @@ config.substitutions += [
     ("%makes", jit),
     ("%by-stencils", by_stencils),
     ("%gen", gen),
+    ("%verify", verify),
     ("%source", config.memfold_source),
     ("%build", build),
     ("%include", os.path.join(config.memfold_source, "include")),

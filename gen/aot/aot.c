@@ -6,12 +6,15 @@
 #include "emit/set.h"
 #include "ir/entry.h"
 #include "ir/target.h"
+#include "note/note.h"
 
 #include <memfold/exception_table.h>
+#include <memfold/version.h>
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/BitWriter.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -159,6 +162,7 @@ static LLVMValueRef define_table_hook(const ir *ir, const char *name, mf_rt_entr
     LLVMValueRef f_entry = ir_declare(ir, entry, t_entry, ATTRIBUTES);
     LLVMValueRef f_hook = LLVMAddFunction(ir->module, name, LLVMFunctionType(ir->t_void, NULL, 0, false));
     LLVMSetLinkage(f_hook, LLVMInternalLinkage);
+    ir_add_function_attributes(ir, f_hook, ATTRIBUTES);
     ir_block_enter(ir, ir_block_append(ir, f_hook, "entry"));
     ir_call(ir, f_entry, v_bounds, 2, "");
     LLVMBuildRetVoid(ir->builder);
@@ -218,6 +222,36 @@ static mf_status define_registration(const ir *ir, bool is_machine_code, mf_diag
     return status == MF_OK ? define_note(ir, v_bounds, diag) : status;
 }
 
+/* Global metadata that has a section left out of everything that is linked. */
+static void exclude_section(const ir *ir, LLVMValueRef v_global) {
+    static const char KIND[] = "exclude";
+    LLVMMetadataRef node = LLVMMDNodeInContext2(ir->context, NULL, 0);
+    LLVMGlobalSetMetadata(v_global, LLVMGetMDKindIDInContext(ir->context, KIND, sizeof KIND - 1), node);
+}
+
+/* The note that says with what the object was made; nothing refers to it. */
+static void define_object_note(const ir *ir, const mf_object_note *facts) {
+    static const char NAME[] = MF_OBJECT_NOTE_NAME;
+    char text[NOTE_TEXT_BYTES_MAX + 4] = {0};
+    size_t length = note_print(facts, text);
+    size_t padded = (length + 3) & ~(size_t)3;
+    LLVMValueRef v_fields[] = {
+        ir_const(ir->t_i32, sizeof NAME),
+        ir_const(ir->t_i32, length),
+        ir_const(ir->t_i32, MF_OBJECT_NOTE_TYPE),
+        LLVMConstStringInContext2(ir->context, NAME, sizeof NAME, true),
+        LLVMConstStringInContext2(ir->context, text, padded, true),
+    };
+    LLVMValueRef v_initializer = LLVMConstStructInContext(ir->context, v_fields, 5, true);
+    LLVMValueRef v_note = LLVMAddGlobal(ir->module, LLVMTypeOf(v_initializer), "memfold.options");
+    LLVMSetInitializer(v_note, v_initializer);
+    LLVMSetGlobalConstant(v_note, true);
+    LLVMSetLinkage(v_note, LLVMPrivateLinkage);
+    LLVMSetAlignment(v_note, 4);
+    LLVMSetSection(v_note, MF_OBJECT_NOTE_SECTION);
+    exclude_section(ir, v_note);
+}
+
 static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
     char *error = NULL;
     mf_status status = MF_OK;
@@ -228,7 +262,7 @@ static mf_status verify(LLVMModuleRef module, mf_diag *diag) {
 }
 
 static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const emit_input *input,
-                             mf_emit_kind kind, mf_diag *diag) {
+                             const mf_object_note *facts, mf_emit_kind kind, mf_diag *diag) {
     ir ir;
     bool is_machine_code = kind == MF_EMIT_OBJECT || kind == MF_EMIT_ASSEMBLY;
     mf_status status = ir_init(&ir, module, builder, diag);
@@ -242,9 +276,21 @@ static mf_status fill_module(LLVMModuleRef module, LLVMBuilderRef builder, const
         status = define_registration(&ir, is_machine_code, diag);
     if (status != MF_OK)
         return status;
-    if (is_machine_code)
+    if (is_machine_code) {
         restrict_machine_code(&ir);
+        define_object_note(&ir, facts);
+    }
     return verify(module, diag);
+}
+
+/* The prefix has been validated, so it fits. */
+static mf_object_note note_make(const mf_layout *layout, const mf_aot_options *options) {
+    mf_object_note note = {.version = MF_VERSION,
+                           .abi_version = MF_ABI_VERSION,
+                           .fingerprint = mf_layout_fingerprint(layout),
+                           .options = options->accessors};
+    snprintf(note.prefix, sizeof note.prefix, "%s", options->symbol_prefix);
+    return note;
 }
 
 static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layout,
@@ -261,7 +307,8 @@ static mf_status emit_module(LLVMTargetMachineRef machine, const mf_layout *layo
     LLVMContextRef context = target_context_create(&error);
     LLVMModuleRef module = target_module_create(machine, context, options->symbol_prefix);
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
-    status = fill_module(module, builder, &input, kind, diag);
+    mf_object_note facts = note_make(layout, options);
+    status = fill_module(module, builder, &input, &facts, kind, diag);
     if (status == MF_OK)
         status = print_kind(machine, module, kind, bytes, byte_count, diag);
     LLVMDisposeBuilder(builder);

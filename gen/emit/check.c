@@ -53,7 +53,7 @@ static emit_comparison compare_offset(const asked *q, LLVMIntPredicate predicate
     LLVMValueRef v_at = step_is_narrow(q->site, q->step) ? q->site->v_address : q->v_index;
     LLVMValueRef v_offset = q->step->start == 0 ? v_at : emit_minus_start(ir, q->site, q->step, v_at);
     LLVMValueRef v_last = emit_number(ir, q->site, LLVMTypeOf(v_at), q->step, PLAN_NUMBER_LAST);
-    return (emit_comparison){predicate, v_offset, v_last};
+    return (emit_comparison){predicate, v_offset, v_last, NULL};
 }
 
 /* ---- The byte that is looked at ---- */
@@ -127,7 +127,7 @@ static LLVMValueRef room(const asked *q) {
 static emit_comparison compare_growing(const asked *q) {
     const ir *ir = q->ir;
     LLVMValueRef v_offset = emit_minus_start(ir, q->site, q->step, q->v_index);
-    return (emit_comparison){LLVMIntULT, v_offset, room(q)};
+    return (emit_comparison){LLVMIntULT, v_offset, room(q), NULL};
 }
 
 /*
@@ -141,7 +141,7 @@ static emit_comparison compare_growth(const asked *q) {
     LLVMValueRef v_at = byte_at(q);
     LLVMValueRef v_behind = emit_number(ir, q->site, ir->t_i64, q->step, PLAN_NUMBER_END);
     LLVMValueRef v_offset = LLVMBuildSub(ir->builder, v_at, v_behind, "offset");
-    return (emit_comparison){LLVMIntULT, v_offset, room(q)};
+    return (emit_comparison){LLVMIntULT, v_offset, room(q), NULL};
 }
 
 /* ---- Tables ---- */
@@ -167,24 +167,32 @@ static emit_comparison compare_permission(const asked *q) {
     LLVMValueRef v_page = widen_number(ir, LLVMBuildLShr(ir->builder, v_byte, v_log2, "number"));
     LLVMValueRef v_entry = LLVMBuildGEP2(ir->builder, ir->t_i8, v_perms, &v_page, 1, "entry");
     LLVMValueRef v_perm = ir_load_bytes(ir, ir->t_i8, v_entry, IR_BYTES_TABLE, "perm");
-    return (emit_comparison){LLVMIntUGE, v_perm, ir_const(ir->t_i8, least)};
+    return (emit_comparison){LLVMIntUGE, v_perm, ir_const(ir->t_i8, least), NULL};
 }
 
 static emit_comparison compare_space(const asked *q) {
     LLVMValueRef v_last = emit_number(q->ir, q->site, q->ir->t_i64, q->step, PLAN_NUMBER_LAST);
-    return (emit_comparison){LLVMIntULE, q->v_index, v_last};
+    return (emit_comparison){LLVMIntULE, q->v_index, v_last, NULL};
 }
 
 /*
  * Entry `v_byte` >> `log2` of the plan's table, whose last is number `most`. The index lies in the space when
  * this is reached, so the and changes nothing; it keeps a load that is only speculated in the table too, as a
- * shifted 32-bit number is by itself. It costs no instruction: LLVM shifts 32 bits instead of 64.
+ * shifted 32-bit number is by itself. It costs no instruction: LLVM shifts 32 bits instead of 64. But LLVM's
+ * passes see by the comparison before that it is idle. So where it has to hold whatever is predicted, 32 bits
+ * are shifted that LLVM does not know.
  */
 static LLVMValueRef load_entry(const asked *q, LLVMTypeRef t_entry, LLVMValueRef v_byte, plan_number log2,
                                plan_number most) {
     const ir *ir = q->ir;
+    bool is_wide = LLVMTypeOf(v_byte) == ir->t_i64;
+    bool is_opaque = is_wide && mf_plan_has_step(q->site->plan, MF_STEP_MASK);
+    if (is_opaque) {
+        LLVMValueRef v_narrow = LLVMBuildTrunc(ir->builder, v_byte, ir->t_i32, "byte");
+        v_byte = ir_launder(ir, v_narrow, "byte.opaque");
+    }
     LLVMValueRef v_number = number_of(q, v_byte, log2);
-    if (LLVMTypeOf(v_byte) == ir->t_i64) {
+    if (is_wide && !is_opaque) {
         LLVMValueRef v_most = emit_number(ir, q->site, ir->t_i64, q->step, most);
         v_number = LLVMBuildAnd(ir->builder, v_number, v_most, "number");
     }
@@ -196,7 +204,7 @@ static emit_comparison compare_table_byte(const asked *q) {
     LLVMValueRef v_byte = narrow_byte_at(q);
     LLVMValueRef v_granule =
         load_entry(q, q->ir->t_i8, v_byte, PLAN_NUMBER_GRANULE_LOG2, PLAN_NUMBER_LAST_GRANULE);
-    return (emit_comparison){LLVMIntNE, v_granule, ir_const(q->ir->t_i8, 0)};
+    return (emit_comparison){LLVMIntNE, v_granule, ir_const(q->ir->t_i8, 0), NULL};
 }
 
 /* Bit at >> granule_log2, in 32-bit words. */
@@ -209,7 +217,7 @@ static emit_comparison compare_table_bit(const asked *q) {
     LLVMValueRef v_shift = LLVMBuildAnd(ir->builder, v_narrow, ir_const(ir->t_i32, 31), "shift");
     LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_word, v_shift, "shifted");
     LLVMValueRef v_bit = LLVMBuildAnd(ir->builder, v_shifted, ir_const(ir->t_i32, 1), "bit");
-    return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i32, 0)};
+    return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i32, 0), v_shifted};
 }
 
 /*
@@ -225,7 +233,7 @@ static emit_comparison compare_immediate_bit(const asked *q) {
     LLVMValueRef v_bits = emit_number(ir, q->site, ir->t_i64, q->step, PLAN_NUMBER_BITS);
     LLVMValueRef v_shifted = LLVMBuildLShr(ir->builder, v_bits, v_shift, "shifted");
     LLVMValueRef v_bit = LLVMBuildAnd(ir->builder, v_shifted, ir_const(ir->t_i64, 1), "bit");
-    return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i64, 0)};
+    return (emit_comparison){LLVMIntNE, v_bit, ir_const(ir->t_i64, 0), v_shifted};
 }
 
 /* Where LLVM knows the low bits of the index, as it does of an aligned one, it knows the answer. */
@@ -235,7 +243,7 @@ static emit_comparison compare_in_granule(const asked *q) {
     LLVMValueRef v_low = emit_number(q->ir, q->site, t_first, q->step, PLAN_NUMBER_GRANULE_LOW);
     LLVMValueRef v_place = LLVMBuildAnd(q->ir->builder, v_first, v_low, "place");
     LLVMValueRef v_last = emit_number(q->ir, q->site, t_first, q->step, PLAN_NUMBER_LAST);
-    return (emit_comparison){LLVMIntULE, v_place, v_last};
+    return (emit_comparison){LLVMIntULE, v_place, v_last, NULL};
 }
 
 /* ---- Steps ---- */

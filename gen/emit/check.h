@@ -4,11 +4,12 @@
 
 #include "emit/site.h"
 
-/* v_left <predicate> v_right */
+/* v_left <predicate> v_right. Where v_left is the lowest bit of something, v_whole is that; else NULL. */
 typedef struct emit_comparison {
     LLVMIntPredicate predicate;
     LLVMValueRef v_left;
     LLVMValueRef v_right;
+    LLVMValueRef v_whole;
 } emit_comparison;
 
 /* What was compared on the way to the access; where the plan has a mask all of it holds there. */

@@ -2,8 +2,11 @@
 
 #include "emit/number.h"
 
-/* The comparison once more, on an operand that LLVM cannot recognise, so that it cannot fold it into the
- * branch. */
+/*
+ * The comparison once more, on an operand that LLVM cannot recognise, so that it cannot fold it into the
+ * branch. Of a bit it knows behind the branch that it is 1, and would hand in that; so what is handed in is
+ * what it is a bit of.
+ */
 static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparison *comparison) {
     LLVMTypeRef t_left = LLVMTypeOf(comparison->v_left);
     emit_comparison again = *comparison;
@@ -11,7 +14,11 @@ static LLVMValueRef comparison_holds_laundered(const ir *ir, const emit_comparis
         again.v_left = LLVMBuildZExt(ir->builder, again.v_left, ir->t_i32, "wide");
         again.v_right = LLVMBuildZExt(ir->builder, again.v_right, ir->t_i32, "wide");
     }
-    again.v_left = ir_launder(ir, again.v_left, "opaque");
+    bool is_bit = again.v_whole != NULL;
+    LLVMValueRef v_opaque = ir_launder(ir, is_bit ? again.v_whole : again.v_left, "opaque");
+    again.v_left = v_opaque;
+    if (is_bit)
+        again.v_left = LLVMBuildAnd(ir->builder, v_opaque, ir_const(t_left, 1), "opaque.bit");
     return emit_comparison_holds(ir, &again);
 }
 

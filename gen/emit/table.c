@@ -21,7 +21,11 @@ emit_table emit_table_make(const ir *ir, const plan_table *table) {
     return made;
 }
 
-/* A constant is one value in its context, so two tables are the same exactly if their initializers are. */
+/*
+ * A constant is one value in its context, so two tables are the same exactly if their initializers are. Its
+ * address counts, as far as LLVM knows: small ones would otherwise be in sections whose contents linkers
+ * merge.
+ */
 LLVMValueRef emit_table_place(const ir *ir, const emit_table *table) {
     if (table->v_bytes == NULL)
         return NULL;
@@ -32,7 +36,6 @@ LLVMValueRef emit_table_place(const ir *ir, const emit_table *table) {
     LLVMSetInitializer(v_global, table->v_bytes);
     LLVMSetGlobalConstant(v_global, true);
     LLVMSetLinkage(v_global, LLVMPrivateLinkage);
-    LLVMSetUnnamedAddress(v_global, LLVMGlobalUnnamedAddr);
     LLVMSetAlignment(v_global, 64);
     return v_global;
 }

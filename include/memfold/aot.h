@@ -64,7 +64,8 @@ typedef struct mf_aot_options {
  * Writes `*byte_count` bytes of the wanted kind, followed by a NUL that is not counted, which the caller
  * frees with mf_aot_free. The same input always gives the same bytes. Beside the functions an object defines
  * `<prefix>_accessors`, an mf_accessors with all of them; with paged accessors that return a status it also
- * registers its exception table before main and unregisters it at the end (exception_table.h).
+ * registers its exception table before main and unregisters it at the end (exception_table.h). Objects and
+ * assembly carry a note with the options, which linkers leave out of what they link (object.h).
  *
  * `options` is not NULL. MF_INVALID_ARGUMENT: the prefix is not as above, the kind is none, options do not go
  * together, or the backend is x86_paged and the target another architecture. MF_UNKNOWN_TARGET, also where

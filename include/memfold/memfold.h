@@ -22,6 +22,8 @@
  *   runtime only;
  * - to put them into code that you generate: with LLVM embed.h, and orc.hpp for LLVM's JITs in C++, which
  * need LLVM's headers and are not included here; with an assembler of your own inline.h;
+ * - to prove accessors of this process or of an object from their machine code: verify.h and object.h, and
+ *   sweep.h to run them at addresses;
  * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here;
  * - from C++: memfold.hpp, owners and exceptions around all of this; from other languages: version.h.
  *
@@ -31,8 +33,8 @@
  * of the program), version.h. public.h is for the other headers.
  *
  * This header belongs to the installation of the runtime, so that every program can include it. An
- * installation without the jit or the generator lacks their headers: what is not there is left out, and a
- * program that needs one of them includes it by its own name, which says at once what is missing.
+ * installation without the jit, proofs or the generator lacks their headers: what is not there is left out,
+ * and a program that needs one of them includes it by its own name, which says at once what is missing.
  *
  * Example, which needs the runtime only:
  *
@@ -76,13 +78,18 @@
 #include <memfold/panic.h>
 #include <memfold/version.h>
 
-/* The jit and the generator, as far as they are installed. */
+/* The jit, proofs and the generator, as far as they are installed. */
 #ifdef __has_include
 #if __has_include(<memfold/jit.h>)
 #include <memfold/plan.h>
 #include <memfold/inline.h>
 #include <memfold/jit.h>
 #include <memfold/stencil.h>
+#endif
+#if __has_include(<memfold/verify.h>)
+#include <memfold/object.h>
+#include <memfold/sweep.h>
+#include <memfold/verify.h>
 #endif
 #if __has_include(<memfold/aot.h>)
 #include <memfold/layout_file.h>

@@ -88,8 +88,9 @@ typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
  * `memfold plan` prints the place.
  *
  * The checks read the same with both. Windows, heaps, bounds and immediate bitmaps read nothing but fields of
- * the view. A lookup in a granule table or bitmap stays in its table for every index; one in the permission
- * table does for every sum of a 32-bit address and a 32-bit offset.
+ * the view. A lookup in a granule table or bitmap stays in its table for every index, but without a mask in
+ * code for 33-bit indices that LLVM's passes have optimised, where the access itself is bounded by nothing
+ * else; one in the permission table does for every sum of a 32-bit address and a 32-bit offset.
  *
  * MASK changes nothing where there is no check: where a plan always allows or always faults, under the policy
  * NONE, and where the MMU checks (X86_PAGED), whose every index lies in the memory's own reservation. The

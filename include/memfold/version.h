@@ -57,8 +57,9 @@ typedef struct mf_abi_size {
 
 /*
  * Borrows the sizes of all structs that the headers of the runtime define; static storage, a name of NULL
- * behind the last. The other libraries have such a list each: mf_jit_abi_sizes (jit.h), mf_gen_abi_sizes
- * (aot.h), and for kernels mf_bare_abi_sizes (bare.h). Never fails. Any thread.
+ * behind the last. The other libraries have such a list each: mf_jit_abi_sizes (jit.h),
+ * mf_verify_abi_sizes (verify.h), mf_gen_abi_sizes (aot.h), and for kernels mf_bare_abi_sizes (bare.h). Never
+ * fails. Any thread.
  */
 const mf_abi_size *mf_abi_sizes(void);
 

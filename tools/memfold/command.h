@@ -18,12 +18,13 @@ enum { EXIT_BAD_INPUT = 1, EXIT_BAD_USAGE = 2 };
 
 /*
  * Runs one subcommand; `argv[0]` is "memfold". Returns the exit code. They stand in map/, plan.c, emit.c,
- * run/ and, beside this directory, bench/.
+ * run/, verify.c and, beside this directory, bench/.
  */
 int map_main(int argc, char **argv);
 int plan_main(int argc, char **argv);
 int emit_main(int argc, char **argv);
 int run_main(int argc, char **argv);
+int verify_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 /* The words of a command line that are not options: `count` of them, all required. */

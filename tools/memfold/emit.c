@@ -3,6 +3,7 @@
 #include "options.h"
 #include "output.h"
 #include "text.h"
+#include "verify_object.h"
 
 #include <memfold/aot.h>
 
@@ -18,9 +19,10 @@ typedef struct emit_request {
     const char *target;
     const char *output_path;
     int kind; /* mf_emit_kind, or -1 while not given */
+    bool verifies;
 } emit_request;
 
-enum { KEY_EMIT = 0x200, KEY_PREFIX, KEY_TARGET };
+enum { KEY_EMIT = 0x200, KEY_PREFIX, KEY_TARGET, KEY_VERIFY };
 
 /* In the order of mf_emit_kind. */
 static const char emit_kinds[] = "ir|bc|asm|obj|header";
@@ -30,6 +32,7 @@ static const struct argp_option emit_options[] = {
     {"output", 'o', "FILE", 0, "Where to (required); '-' is standard output", 0},
     {"prefix", KEY_PREFIX, "NAME", 0, "Symbols are NAME_load_u8, ... (default: the layout's name)", 0},
     {"target", KEY_TARGET, "TRIPLE", 0, "LLVM triple to emit for (default: this machine)", 0},
+    {"verify", KEY_VERIFY, NULL, 0, "Prove the object first, and write nothing unless all holds", 0},
     {0}};
 
 /* Letters of the C locale, whatever the user's is. */
@@ -64,6 +67,8 @@ static void check_request(const emit_request *request) {
         usage_error("missing option --emit (%s)", emit_kinds);
     if (request->output_path == NULL)
         usage_error("missing option -o FILE");
+    if (request->verifies && request->kind != MF_EMIT_OBJECT)
+        usage_error("--verify proves objects: it needs --emit=obj");
 }
 
 static error_t take_option(emit_request *request, int key, char *word) {
@@ -78,6 +83,9 @@ static error_t take_option(emit_request *request, int key, char *word) {
         return 0;
     case KEY_TARGET:
         request->target = word;
+        return 0;
+    case KEY_VERIFY:
+        request->verifies = true;
         return 0;
     case 'o':
         request->output_path = word;
@@ -140,7 +148,9 @@ static int emit_file(const mf_layout_file *file, const emit_request *request) {
         return fail_diag(&diag, NULL);
     if (status != MF_OK)
         return fail_diag(&diag, path);
-    int code = write_bytes(request->output_path, bytes, byte_count);
+    bool is_good =
+        !request->verifies || verify_object_bytes(file->layout, bytes, byte_count, &request->accessors, path);
+    int code = is_good ? write_bytes(request->output_path, bytes, byte_count) : EXIT_BAD_INPUT;
     mf_aot_free(bytes);
     return code;
 }

@@ -11,8 +11,8 @@ typedef struct subcommand {
     int (*run)(int argc, char **argv);
 } subcommand;
 
-static const subcommand commands[] = {
-    {"map", map_main}, {"plan", plan_main}, {"emit", emit_main}, {"run", run_main}, {"bench", bench_main}};
+static const subcommand commands[] = {{"map", map_main}, {"plan", plan_main},     {"emit", emit_main},
+                                      {"run", run_main}, {"verify", verify_main}, {"bench", bench_main}};
 
 /* What is left of the command line once the command is found. */
 typedef struct command_invocation {
@@ -57,6 +57,7 @@ static const char main_doc[] = "Compiles the memory map of a 32-bit guest into m
                                "  plan LAYOUT        the check of every accessor and its constants\n"
                                "  emit LAYOUT        the accessors as IR, assembly, object or C header\n"
                                "  run LAYOUT SCRIPT  perform the accesses of a script\n"
+                               "  verify LAYOUT      prove the machine code of every accessor\n"
                                "  bench [LAYOUT]     measure accesses beside what others do\n"
                                "\n"
                                "LAYOUT is a YAML description or an ELF file, '-' is standard input.\n"

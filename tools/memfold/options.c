@@ -117,7 +117,7 @@ static void choice_store(mf_accessor_options *options, int key, int choice) {
     }
 }
 
-static void accessor_options_check(const mf_accessor_options *options) {
+void accessor_options_check(const mf_accessor_options *options) {
     mf_diag diag = {0};
     if (options->base_address != 0 && options->base != MF_BASE_CONSTANT)
         usage_error("--base-address needs --base=constant");
@@ -165,12 +165,140 @@ static error_t placed_accessor_parse(int key, char *word, struct argp_state *sta
     return 0;
 }
 
+/* The places of the fields in MF_ACCESSOR_OPTIONS. */
+enum option_field {
+#define MF_X(ID, type, field, largest) FIELD_##ID,
+    MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+        FIELD_COUNT
+};
+
+/* The fields that an option of the command line sets. */
+static uint32_t fields_of(int key) {
+    switch (key) {
+    case KEY_HOT:
+        return UINT32_C(1) << FIELD_HOT_ADDRESS | UINT32_C(1) << FIELD_HOT_PERCENT;
+#define MF_X(ID, type, field, largest)                                                                       \
+    case KEY_##ID:                                                                                           \
+        return UINT32_C(1) << FIELD_##ID;
+        MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+    default:
+        return 0;
+    }
+}
+
+/* The options are the input's first member, so that it serves the parser of those as well. */
+static error_t given_accessor_parse(int key, char *word, struct argp_state *state) {
+    given_accessors *asked = state->input;
+    if (key == ARGP_KEY_END)
+        return 0;
+    error_t result = accessor_parse(key, word, state);
+    if (result == 0)
+        asked->given |= fields_of(key);
+    return result;
+}
+
+static error_t given_placed_parse(int key, char *word, struct argp_state *state) {
+    given_accessors *asked = state->input;
+    error_t result = placed_accessor_parse(key, word, state);
+    if (result == 0)
+        asked->given |= fields_of(key);
+    return result;
+}
+
 const struct argp format_argp = {format_options, format_parse, NULL, NULL, NULL, NULL, NULL};
 const struct argp accessor_argp = {accessor_options, accessor_parse, NULL, NULL, NULL, NULL, NULL};
 
 static const struct argp_child placed_accessor_children[] = {{&accessor_argp, 0, NULL, 0}, {0}};
 const struct argp placed_accessor_argp = {
     base_address_options, placed_accessor_parse, NULL, NULL, placed_accessor_children, NULL, NULL};
+
+static const struct argp given_plain_argp = {
+    accessor_options, given_accessor_parse, NULL, NULL, NULL, NULL, NULL};
+static const struct argp_child given_children[] = {{&given_plain_argp, 0, NULL, 0}, {0}};
+const struct argp given_accessor_argp = {
+    base_address_options, given_placed_parse, NULL, NULL, given_children, NULL, NULL};
+
+/* ---- Options as words ---- */
+
+static uint64_t field_value(const mf_accessor_options *options, int field) {
+    const uint64_t values[] = {
+#define MF_X(ID, type, field, largest) (uint64_t)options->field,
+        MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+    };
+    return values[field];
+}
+
+/* The words of an option, "a|b", or NULL if it has none. */
+static const struct argp_option *find_choice(int field) {
+    static const int KEYS[] = {
+#define MF_X(ID, type, field, largest) KEY_##ID,
+        MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+    };
+    const struct argp_option *option = accessor_options;
+    while (option->key != KEYS[field] && (option->name != NULL || option->doc != NULL))
+        option++;
+    return option->key == KEYS[field] ? option : NULL;
+}
+
+/* Where choice `place` of "a|b" begins, or NULL. */
+static const char *choice_word(const char *choices, uint64_t place) {
+    for (; place > 0 && choices != NULL; place--) {
+        const char *bar = strchr(choices, '|');
+        choices = bar == NULL ? NULL : bar + 1;
+    }
+    return choices;
+}
+
+/* What no option of the command sets is written with its name in options.h. */
+static void field_print(const mf_accessor_options *options, int field, char text[OPTION_TEXT_BYTES]) {
+    static const char *const NAMES[] = {
+#define MF_X(ID, type, field, largest) #field,
+        MF_ACCESSOR_OPTIONS(MF_X)
+#undef MF_X
+    };
+    uint64_t value = field_value(options, field);
+    const struct argp_option *option = find_choice(field);
+    const char *word = option == NULL ? NULL : choice_word(option->arg, value);
+    if (word != NULL)
+        snprintf(text, OPTION_TEXT_BYTES, "--%s=%.*s", option->name, (int)strcspn(word, "|"), word);
+    else if (field == FIELD_BASE_ADDRESS)
+        snprintf(text, OPTION_TEXT_BYTES, "--base-address=0x%llx", (unsigned long long)value);
+    else if (field == FIELD_HOT_ADDRESS || field == FIELD_HOT_PERCENT)
+        snprintf(text, OPTION_TEXT_BYTES, "--hot=0x%x:%u", options->hot_address, options->hot_percent);
+    else
+        snprintf(text, OPTION_TEXT_BYTES, "%s=%llu", NAMES[field], (unsigned long long)value);
+}
+
+size_t accessor_options_print(const mf_accessor_options *options, char *text, size_t text_bytes) {
+    size_t length = 0;
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        char one[OPTION_TEXT_BYTES];
+        /* Address and percentage of the hot window are one option. */
+        if (field_value(options, field) == 0 || field == FIELD_HOT_ADDRESS)
+            continue;
+        field_print(options, field, one);
+        length += (size_t)snprintf(length < text_bytes ? text + length : NULL,
+                                   length < text_bytes ? text_bytes - length : 0, "%s%s",
+                                   length == 0 ? "" : " ", one);
+    }
+    return length != 0 ? length : (size_t)snprintf(text, text_bytes, "default options");
+}
+
+bool accessor_options_agree(const given_accessors *asked, const mf_accessor_options *options,
+                            char in_options[OPTION_TEXT_BYTES], char as_given[OPTION_TEXT_BYTES]) {
+    for (int field = 0; field < FIELD_COUNT; field++)
+        if ((asked->given >> field & 1) != 0 &&
+            field_value(options, field) != field_value(&asked->options, field)) {
+            field_print(options, field, in_options);
+            field_print(&asked->options, field, as_given);
+            return false;
+        }
+    return true;
+}
 
 int layout_read(const char *path, mf_layout_format format, mf_layout_file *file) {
     mf_diag diag = {0};

@@ -1,0 +1,84 @@
+/*
+ * What is to be proved, whoever made it: machine code and constant data at the addresses where they run.
+ *
+ * Code of this process is described by its own addresses, and read from the process. Code of an object is
+ * laid out by who reads the object: every section at an address of its choice, relocations applied, a word
+ * for each entry of the global offset table, and an address for each entry point of the runtime, at which
+ * nothing is read.
+ */
+#ifndef MEMFOLD_GEN_VERIFY_CODE_H
+#define MEMFOLD_GEN_VERIFY_CODE_H
+
+#include <memfold/accessors.h>
+#include <memfold/verify.h>
+
+/* `count` bytes that are `bytes` at address `start`, and that nobody writes. */
+typedef struct verify_range {
+    uint64_t start;
+    uint64_t count;
+    const unsigned char *bytes;
+} verify_range;
+
+/* The instruction at `access` may fault, and continues at `resume` if it does. */
+typedef struct verify_entry {
+    uint64_t access;
+    uint64_t resume;
+} verify_entry;
+
+/* Told what a proof has come by. Any of the functions may be NULL. */
+typedef struct verify_observer {
+    void *context;
+    /* `count` bytes at `address` are an instruction of the accessor: some path executes it. */
+    void (*executed)(void *context, mf_accessor_id id, uint64_t address, uint32_t count);
+    /* The instruction at `address` is the accessor's one guest access, and the proof uses its entry. */
+    void (*used_entry)(void *context, mf_accessor_id id, uint64_t access);
+    /* `count` bytes at `address` are read as constant data: a word of the offset table, or a whole table. */
+    void (*read_data)(void *context, mf_accessor_id id, uint64_t address, uint64_t count);
+} verify_observer;
+
+typedef struct verify_code {
+    const verify_range *ranges; /* they do not overlap; any order */
+    size_t range_count;
+    bool is_of_process;  /* what no range holds is read from this process */
+    bool is_relocatable; /* ranges may come to lie elsewhere: only their own offsets are known */
+    /* Where an entry point of the runtime is called, by mf_rt_entry; 0: it cannot be called. */
+    uint64_t runtime[MF_RT_ENTRY_COUNT];
+    const verify_entry *entries;
+    size_t entry_count;
+    bool takes_registered_entries; /* mf_exception_table_lookup knows them, too */
+    uint64_t accessors[MF_ACCESSOR_COUNT];
+    verify_observer observer;
+} verify_code;
+
+/* Where the entry points of this process are. */
+void verify_code_set_runtime(verify_code *code);
+
+/* Copies `count` bytes at `address`. False if not all of them are readable: then nothing is promised of `to`.
+ */
+bool verify_code_read(const verify_code *code, uint64_t address, void *to, uint64_t count);
+
+/* Where the instruction at `access` continues after a fault, or 0. */
+uint64_t verify_code_resume(const verify_code *code, uint64_t access);
+
+/* Which entry point is called at `address`, or MF_RT_ENTRY_COUNT. */
+mf_rt_entry verify_code_entry(const verify_code *code, uint64_t address);
+
+/*
+ * A prover for one layout, one set of options and one set of limits; `options` and `limits` may be NULL. It
+ * proves one accessor after the other, in one thread at a time. `layout` is the caller's, and outlives it;
+ * NULL: any layout, for code that asks the memory itself. Statuses as mf_verify_accessors.
+ */
+typedef struct verify_prover verify_prover;
+mf_status verify_prover_create(const mf_layout *layout, const mf_accessor_options *options,
+                               const mf_verify_limits *limits, verify_prover **prover, mf_diag *diag);
+void verify_prover_destroy(verify_prover *prover);
+
+/* Writes what is proved of accessor `id`, which has the ABI of the prover's options. */
+mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf_accessor_id id,
+                              mf_verify_result *result, mf_diag *diag);
+
+/* The same for all of them. */
+mf_status verify_prover_prove_all(verify_prover *prover, const verify_code *code, mf_verify_report *report,
+                                  mf_diag *diag);
+
+#endif
