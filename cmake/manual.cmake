@@ -13,6 +13,7 @@ if(MEMFOLD_GEN)
   list(APPEND manual_pages memfold-verify memfold-gen)
 endif()
 set(manual_files)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/man) # Makefiles make no directory
 
 # memfold_add_manual(PAGE COMPONENT SUMMARY HEADER...): the headers in the order in which they are to be read.
 function(memfold_add_manual page component summary)

@@ -72,7 +72,7 @@ static const struct argp_option bench_options[] = {
      "tables), "
      "threads (two at once)",
      0},
-    {"regions", KEY_REGIONS, "N,...", 0, "Built-in layouts with so many regions (1 to 65536)", 0},
+    {"regions", KEY_REGIONS, "N,...", 0, "Built-in layouts of so many regions (1 to 65536)", 0},
     {"patterns", KEY_PATTERNS, "NAME,...", 0,
      "These patterns of addresses: uniform (random), hot (95 % in one region), sequential, scalar "
      "(sequential, "
@@ -200,7 +200,7 @@ static const char bench_doc[] =
     "  unchecked      no check\n"
     "  paged          on the MMU; paged-guest: with order=guest\n"
     "  paged-functions   on the MMU, by functions that are inlined\n"
-    "  copy-1, copy-4, copy-16, copy-heap   maps of so many regions, and one with a heap\n"
+    "  copy-1, copy-4, copy-16, copy-heap   maps of so many regions, or with a heap\n"
     "  copy-4-hot, copy-16-hot   with a hint\n"
     "\n"
     "Addresses span all regions while the touched lines fit the working set, so that a cell shows the check "
@@ -290,6 +290,15 @@ static int write_reports(const bench_report *report, const bench_command *comman
     return done ? 0 : EXIT_BAD_INPUT;
 }
 
+/* Measuring takes minutes: a picture that cannot be drawn is refused before. */
+static bool can_plot(const bench_command *command, const bench_layouts *layouts) {
+    unsigned sections = command->request.sections;
+    bool drawn = (sections & (SECTION_PROGRAMS | SECTION_LIFE)) != 0;
+    for (size_t i = 0; i < layouts->count; i++)
+        drawn |= (sections & SECTION_ACCESS) != 0 && layouts->all[i].regions > 0;
+    return command->plot_path == NULL || bench_plot_check(!drawn);
+}
+
 /* Fills in what the command line leaves open. */
 static void settle_request(bench_request *request) {
     unsigned all_sets = 1u << SET_L1 | 1u << SET_L2 | 1u << SET_1G;
@@ -314,6 +323,8 @@ int bench_main(int argc, char **argv) {
     bench_engines_make(&engines, command.engines, command.strategies);
     program_engines_make(&command.request.programs, command.engines);
     int code = layouts_make(&layouts, &command);
+    if (code == 0 && !can_plot(&command, &layouts))
+        code = EXIT_BAD_INPUT;
     progress_begin("bench");
     if (code == 0)
         code = bench_walk(&command.request, &engines, &layouts, &report);

@@ -265,6 +265,7 @@ static int end_gnuplot(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* Nothing is drawn, gnuplot only started, if `plot` is NULL. */
 static bool draw(const plot_view *plot, FILE *to) {
     pid_t child;
     FILE *script = start_gnuplot(fileno(to), &child);
@@ -272,7 +273,8 @@ static bool draw(const plot_view *plot, FILE *to) {
         fail_print(NULL, 0, "bench: cannot start gnuplot: %s", strerror(errno));
         return false;
     }
-    print_script(plot, script);
+    if (plot != NULL)
+        print_script(plot, script);
     fclose(script);
     int code = end_gnuplot(child);
     if (code == 127)
@@ -293,14 +295,20 @@ static bool copy_file(FILE *from, FILE *to) {
     return ferror(from) == 0;
 }
 
+bool bench_plot_check(bool nothing) {
+    if (nothing) {
+        fail_print(NULL, 0, "bench: --plot needs layouts of --regions, or programs, or lives");
+        return false;
+    }
+    return draw(NULL, stderr);
+}
+
 /* gnuplot draws into a temporary file, so that a picture that fails leaves `path` as it is. */
 bool bench_plot_write(const bench_report *report, const char *path) {
     plot_view plot = {.report = report};
     output_file output;
-    if (!choose(&plot)) {
-        fail_print(NULL, 0, "bench: --plot needs layouts of --regions, or programs, or lives");
-        return false;
-    }
+    if (!choose(&plot))
+        return bench_plot_check(true);
     FILE *picture = tmpfile();
     if (picture == NULL) {
         fail_print(NULL, 0, "bench: no temporary file: %s", strerror(errno));

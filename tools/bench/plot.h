@@ -6,6 +6,10 @@
 
 #include <stdbool.h>
 
+/* Asked before anything is measured: prints why not and returns false if there is `nothing` to draw, or no
+ * gnuplot. */
+bool bench_plot_check(bool nothing);
+
 /* Draws it as SVG into the file `path`. Prints why not and returns false if gnuplot cannot draw it. */
 bool bench_plot_write(const bench_report *report, const char *path);
 

@@ -24,7 +24,7 @@ function __memfold_options
             printf '%s\t%s\n' $option $parts[4]
         else if not string match -q -- "$option=*" $word
             printf '%s=\t%s\n' $option $parts[4]
-        else if string match -qr '[a-z]' -- $parts[3]
+        else if string match -q '*|*' -- $parts[3] # what stands for choices is one word
             set -l done "$option="
             test "$parts[2]" = list; and set done (string match -r -- '^.*[=,]' $word)
             for choice in (string split '|' -- $parts[3])

@@ -3,7 +3,8 @@
  * LLVM's C API, and memfold emits the load where the builder stands. On x86_paged a load is one instruction;
  * where it faults the code goes on at the fault block, with the record in the view.
  *
- *     $ cc llvm_jit.c $(pkg-config --cflags --libs memfold-gen) $(llvm-config --cflags --libs) -o llvm_jit
+ *     $ cc llvm_jit.c $(pkg-config --cflags --libs memfold-gen) \
+ *         $($(pkg-config --variable=llvm_config memfold-gen) --cflags --libs) -o llvm_jit
  *     $ ./llvm_jit
  */
 #include <memfold/embed.h>
