@@ -28,6 +28,8 @@
  * CHECK-NEXT: a constant in the guest: refuted, reads the guest at a constant address
  * CHECK-NEXT: right with a trap: proved
  * CHECK-NEXT: an exception entry of a trap: refuted, an access that traps has an exception entry
+ * CHECK-NEXT: right with an exception entry: proved
+ * CHECK-NEXT: two exception entries that differ: not proved, the code is not readable{{.*}}
  */
 #include "scenes.h"
 
@@ -56,6 +58,7 @@
     "xor %eax, %eax\n pop %rcx\n ret\n"
 #define BY_WORD ".byte 0xff, 0x15\n .long trick_word - . - 4\n"
 #define DIRECT ".byte 0x67, 0xe8\n .long mf_rt_fault_v3 - . - 4\n"
+#define PAGED(at) "mov %esi, %esi\n mov (%rdi), %rax\n " at ": " DONE at "_resume: "
 #define FAULT FAULT_OF("8", BY_WORD)
 #define BYTE_FAULT FAULT_OF("2", BY_WORD)
 
@@ -96,13 +99,18 @@
     X(4, LOAD_U32, "right with a trap",                                                                      \
       "mov %esi, %esi\n mov (%rdi), %rax\n mov (%rax, %rsi), %eax\n ret\n")                                  \
     X(4, LOAD_U32, "an exception entry of a trap",                                                           \
-      "mov %esi, %esi\n mov (%rdi), %rax\n trick_access: mov (%rax, %rsi), %eax\n trick_resume: ret\n")
+      "mov %esi, %esi\n mov (%rdi), %rax\n trick_access: mov (%rax, %rsi), %eax\n trick_resume: ret\n")      \
+    X(5, LOAD_U32, "right with an exception entry", PAGED("trick_once") FAULT)                               \
+    X(5, LOAD_U32, "two exception entries that differ", PAGED("trick_twice") FAULT)
 
 /* What the tricks use, their code, and a list of where each begins. */
 __asm__(".section .rodata\n .balign 8\n"
         ".globl trick_table\n trick_table: .byte 1, 1, 0, 0, 1, 0, 1, 0\n"
         "trick_bits: .byte 0x53\n"
-        ".balign 4\n .globl trick_entry\n trick_entry: .long trick_access - ., trick_resume - .\n"
+        ".balign 4\n .globl trick_entries\n trick_entries: .long trick_access - ., trick_resume - .\n"
+        ".long trick_once - ., trick_once_resume - .\n"
+        ".long trick_twice - ., trick_twice_resume - .\n"
+        ".long trick_twice - ., trick_once_resume - .\n"
         ".section .data.rel.ro, \"aw\"\n .balign 8\n trick_word: .quad mf_rt_fault_v3\n"
         ".text\n"
 #define X(kind, id, name, code)                                                                              \
@@ -112,7 +120,7 @@ __asm__(".section .rodata\n .balign 8\n"
 );
 
 extern const uint8_t trick_table[8];
-extern const mf_exception_entry trick_entry;
+extern const mf_exception_entry trick_entries[4];
 extern mf_accessor_fn *const trick_code[];
 
 typedef struct trick {
@@ -132,7 +140,8 @@ static const scene GRANULES = {.regions = {{0, 0x40000000, MF_READ_WRITE},
                                            {0x80000000, 0x20000000, MF_READ_WRITE},
                                            {0xc0000000, 0x20000000, MF_READ_WRITE}}};
 
-/* By kind: a window, the same with a mask, a table, the table in the guest, and the MMU with a trap. */
+/* By kind: a window, the same with a mask, a table, the table in the guest, the MMU with a trap and without
+ * one. */
 static mf_accessor_options options_of(uint32_t kind) {
     mf_accessor_options options = {0};
     if (kind == 1)
@@ -141,10 +150,10 @@ static mf_accessor_options options_of(uint32_t kind) {
         options.base = MF_BASE_CONSTANT;
         options.base_address = (uint64_t)(uintptr_t)trick_table;
     }
-    if (kind == 4) {
+    if (kind >= 4)
         options.backend = MF_BACKEND_X86_PAGED;
+    if (kind == 4)
         options.on_fault = MF_ON_FAULT_TRAP;
-    }
     return options;
 }
 
@@ -168,7 +177,7 @@ static void try_trick(size_t number) {
     mf_diag diag = {0};
     for (mf_accessor_id id = 0; id < MF_ACCESSOR_COUNT; id++)
         memcpy((char *)&accessors + sizeof trick_code[0] * id, &trick_code[number], sizeof trick_code[0]);
-    const mf_verify_subject subject = {&accessors, &trick_entry, 1};
+    const mf_verify_subject subject = {&accessors, trick_entries, 4};
     scene_must(mf_verify_accessors(layout, &options, &subject, NULL, &report, &diag) == MF_OK, diag.message);
     print(t->name, &report.results[t->id]);
     mf_layout_release(layout);
