@@ -200,17 +200,26 @@ static bool set_operand(operand *o, const cs_x86 *detail, const cs_x86_op *their
     }
 }
 
+static bool is_rex(uint8_t byte) {
+    return (byte & 0xf0) == 0x40;
+}
+
 /*
  * A lock, a repetition and a segment change what the instruction does, or where; and where they change
- * nothing today, the manuals reserve them. The library does not tell of all of them.
+ * nothing today, the manuals reserve them. A REX that is not the last prefix is ignored, and what is behind
+ * it is not. The library does not tell of all of them.
  */
 static bool has_strange_prefix(const instruction *i, const cs_x86 *detail) {
     static const uint8_t STRANGE[] = {0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+    static const uint8_t SIZES[] = {0x66, 0x67};
     size_t at = 0;
-    while (at < i->byte_count && (i->bytes[at] == 0x66 || i->bytes[at] == 0x67))
+    while (at < i->byte_count && memchr(SIZES, i->bytes[at], sizeof SIZES) != NULL)
         at++;
-    return detail->prefix[0] != 0 || detail->prefix[1] != 0 ||
-           (at < i->byte_count && memchr(STRANGE, i->bytes[at], sizeof STRANGE) != NULL);
+    bool has_rex = at < i->byte_count && is_rex(i->bytes[at]);
+    uint8_t next = at + has_rex < i->byte_count ? i->bytes[at + has_rex] : 0;
+    bool hides_rex = has_rex && (is_rex(next) || memchr(SIZES, next, sizeof SIZES) != NULL);
+    return detail->prefix[0] != 0 || detail->prefix[1] != 0 || hides_rex ||
+           memchr(STRANGE, next, sizeof STRANGE) != NULL;
 }
 
 /*

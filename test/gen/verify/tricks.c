@@ -15,6 +15,8 @@
  * CHECK-NEXT: bndstx: not proved, an instruction that the model does not know (nop {{.*}}
  * CHECK-NEXT: cldemote: not proved, an instruction that the model does not know (nop {{.*}}
  * CHECK-NEXT: lock nop: not proved, an instruction that the model does not know (lock nop {{.*}}
+ * CHECK-NEXT: lock lea behind a REX: not proved, an instruction that the model does not know (lea {{.*}}
+ * CHECK-NEXT: a REX that is not the last prefix: not proved, an instruction that the model does not know (lea {{.*}}
  * CHECK-NEXT: padding: proved
  * CHECK-NEXT: a call that a linker has made direct: proved
  * CHECK-NEXT: right with a mask: proved
@@ -77,6 +79,8 @@
     X(0, LOAD_U32, "bndstx", CHECK ".byte 0x0f, 0x1b, 0x00\n" DONE FAULT)                                    \
     X(0, LOAD_U32, "cldemote", CHECK ".byte 0x0f, 0x1c, 0x00\n" DONE FAULT)                                  \
     X(0, LOAD_U32, "lock nop", CHECK ".byte 0xf0, 0x0f, 0x1f, 0x00\n" DONE FAULT)                            \
+    X(0, LOAD_U32, "lock lea behind a REX", CHECK ".byte 0x40, 0xf0, 0xf3, 0x8d, 0x0f\n" DONE FAULT)         \
+    X(0, LOAD_U32, "a REX that is not the last prefix", CHECK ".byte 0x48, 0x66, 0x8d, 0x0f\n" DONE FAULT)   \
     X(0, LOAD_U32, "padding",                                                                                \
       CHECK ".byte 0x90, 0x66, 0x90, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n" DONE FAULT)        \
     X(0, LOAD_U32, "a call that a linker has made direct", CHECK DONE FAULT_OF("8", DIRECT))                 \
