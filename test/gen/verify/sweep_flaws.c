@@ -12,7 +12,7 @@
 // CHECK-NEXT: rbx: load_u16 at {{.*}}: a callee-saved register or the direction flag has changed
 // CHECK-NEXT: direction flag: load_u16 at {{.*}}: a callee-saved register or the direction flag has changed
 // CHECK-NEXT: crash: load_i8 at {{.*}}: the process has ended
-// CHECK-NEXT: endless: load_i16 at 0x0: the code has not come back (Virtual timer expired)
+// CHECK-NEXT: endless: load_i16 at {{.*}}: the code has not come back (Virtual timer expired)
 // CHECK-NEXT: two gibibytes above: load_u32 at {{.*}}: the
 // CHECK-NEXT: a text: load_u32 at 0x3ffd: the status is wrong
 // CHECK-NEXT: rdi 0x{{[0-9a-f]+}} rsi 0x{{[0-9a-f]+}}00003ffd rdx 0x{{[0-9a-f]+}} rcx 0x{{[0-9a-f]+}} heap_end 0x0
