@@ -37,10 +37,16 @@ bool verify_code_read(const verify_code *code, uint64_t address, void *to, uint6
     return code->is_of_process && read_process(address, to, count);
 }
 
+/* Of two entries that differ either may be taken: they lead to where no code is. */
+#define NOWHERE UINT64_MAX
+
 uint64_t verify_code_resume(const verify_code *code, uint64_t access) {
+    uint64_t resume = 0;
     for (size_t i = 0; i < code->entry_count; i++)
         if (code->entries[i].access == access)
-            return code->entries[i].resume;
+            resume = resume == 0 || resume == code->entries[i].resume ? code->entries[i].resume : NOWHERE;
+    if (resume != 0)
+        return resume;
     return code->takes_registered_entries ? mf_exception_table_lookup((uintptr_t)access) : 0;
 }
 

@@ -57,7 +57,7 @@ void verify_code_set_runtime(verify_code *code);
  */
 bool verify_code_read(const verify_code *code, uint64_t address, void *to, uint64_t count);
 
-/* Where the instruction at `access` continues after a fault, or 0. */
+/* Where the instruction at `access` continues after a fault, or 0; where no code is, if entries differ. */
 uint64_t verify_code_resume(const verify_code *code, uint64_t access);
 
 /* Which entry point is called at `address`, or MF_RT_ENTRY_COUNT. */

@@ -200,22 +200,43 @@ static bool set_operand(operand *o, const cs_x86 *detail, const cs_x86_op *their
     }
 }
 
+static bool is_rex(uint8_t byte) {
+    return (byte & 0xf0) == 0x40;
+}
+
 /*
  * A lock, a repetition and a segment change what the instruction does, or where; and where they change
- * nothing today, the manuals reserve them. The library does not tell of all of them.
+ * nothing today, the manuals reserve them. A REX that is not the last prefix is ignored, and what is behind
+ * it is not. The library does not tell of all of them.
  */
 static bool has_strange_prefix(const instruction *i, const cs_x86 *detail) {
     static const uint8_t STRANGE[] = {0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65};
+    static const uint8_t SIZES[] = {0x66, 0x67};
     size_t at = 0;
-    while (at < i->byte_count && (i->bytes[at] == 0x66 || i->bytes[at] == 0x67))
+    while (at < i->byte_count && memchr(SIZES, i->bytes[at], sizeof SIZES) != NULL)
         at++;
-    return detail->prefix[0] != 0 || detail->prefix[1] != 0 ||
-           (at < i->byte_count && memchr(STRANGE, i->bytes[at], sizeof STRANGE) != NULL);
+    bool has_rex = at < i->byte_count && is_rex(i->bytes[at]);
+    uint8_t next = at + has_rex < i->byte_count ? i->bytes[at + has_rex] : 0;
+    bool hides_rex = has_rex && (is_rex(next) || memchr(SIZES, next, sizeof SIZES) != NULL);
+    return detail->prefix[0] != 0 || detail->prefix[1] != 0 || hides_rex ||
+           memchr(STRANGE, next, sizeof STRANGE) != NULL;
+}
+
+/*
+ * 90 and 0f 1f, behind 66 and 2e as assemblers fill up. The library knows more by this name: hints that do
+ * something on CPUs that have MPX or CET, and lock, which the CPU refuses.
+ */
+static bool is_plain_nop(const instruction *i) {
+    size_t at = 0;
+    while (at < i->byte_count && (i->bytes[at] == 0x66 || i->bytes[at] == 0x2e))
+        at++;
+    bool is_short = at + 1 == i->byte_count && i->bytes[at] == 0x90;
+    return is_short || (at + 2 < i->byte_count && i->bytes[at] == 0x0f && i->bytes[at + 1] == 0x1f);
 }
 
 static bool set_operands(instruction *i, const cs_x86 *detail) {
     if (i->id == INSTRUCTION_NOP)
-        return true;
+        return is_plain_nop(i);
     if (has_strange_prefix(i, detail) || detail->op_count > 3)
         return false;
     i->operand_count = detail->op_count;
@@ -249,8 +270,22 @@ static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
     }
 }
 
+/*
+ * Linkers write 67 before the direct call that they make of one through the offset table, to fill its six
+ * bytes. It changes addresses of operands in memory, and a near call has none (SDM volume 1, 3.6.1).
+ */
+static bool decode_filled_call(decoder *d, uint64_t address, const uint8_t *bytes, instruction *i) {
+    bool is_known = decoder_decode(d, address + 1, bytes + 1, 5, i);
+    i->address = address;
+    i->byte_count++;
+    memcpy(i->bytes, bytes, 6);
+    return is_known;
+}
+
 bool decoder_decode(decoder *d, uint64_t address, const uint8_t *bytes, size_t count, instruction *i) {
     uint64_t at = address;
+    if (count >= 6 && bytes[0] == 0x67 && bytes[1] == 0xe8)
+        return decode_filled_call(d, address, bytes, i);
     *i = (instruction){.address = address, .id = INSTRUCTION_COUNT};
     size_t left = count < sizeof i->bytes ? count : sizeof i->bytes;
     memcpy(i->bytes, bytes, left);

@@ -359,8 +359,11 @@ void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c
     }
     bool masks = options->spectre == MF_SPECTRE_MASK && options->backend == MF_BACKEND_COPY &&
                  options->policy != MF_POLICY_NONE;
+    if (masks && p->end == PATH_BREAKS && !p->stops)
+        owe_fact(d, t, false, p->trouble);
     if (!masks || p->access.count == 0)
         return;
+    owe_fact(d, t, p->access.count == 1, "accesses the guest more than once");
     uint64_t place = spec_masked_place(c->spec, c->info->operation, looks_up);
     term there = term_add(t, c->base, term_const(t, 64, place));
     term is_there = term_eq(t, p->access.address, there);

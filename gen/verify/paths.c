@@ -149,21 +149,32 @@ static term place_of(void *context, uint64_t address) {
     return refuse(s, "takes the address of what is not its own");
 }
 
-/* The address where a sum lies that is a place and a number; false if it is none. */
-static bool find_placed(const search *s, sum *parts) {
+/*
+ * Replaces the place in a sum by where it is laid out here, and returns its range; NULL if there is none.
+ * What leaves the range is something else, or nothing, wherever the object is linked.
+ */
+static const verify_range *find_placed(const search *s, sum *parts) {
     for (uint32_t i = 0; i < parts->count; i++)
         for (size_t k = 0; k < s->code->range_count && k < PATH_PLACES_MAX; k++)
             if (s->p->places[k] != 0 && parts->parts[i] == s->p->places[k]) {
                 parts->parts[i] = parts->parts[--parts->count];
                 parts->constant += s->code->ranges[k].start;
-                return true;
+                return &s->code->ranges[k];
             }
-    return false;
+    return NULL;
+}
+
+/* Accessors of this process with a constant base: what lies there is the guest's, and no constant. */
+static bool is_guests(const search *s, uint64_t address) {
+    return s->code->is_of_process && s->options->base == MF_BASE_CONSTANT &&
+           address - s->options->base_address < MF_SPACE_BYTES;
 }
 
 static term read_constant(search *s, uint64_t address, uint32_t count) {
     uint8_t bytes[8];
     uint64_t value = 0;
+    if (is_guests(s, address))
+        return refuse(s, "reads the guest at a constant address");
     if (!verify_code_read(s->code, address, bytes, count))
         return refuse(s, "reads a constant address that is not readable");
     for (uint32_t i = count; i-- > 0;)
@@ -206,6 +217,8 @@ static term read_stack(search *s, uint64_t offset, uint32_t count) {
     uint64_t depth = 0 - offset;
     if (depth > STACK_BYTES || depth < count)
         return refuse(s, "reads the stack outside of its own part");
+    if (depth > 0 - sum_of(s->t, s->now->state.registers[RSP]).constant)
+        return refuse(s, "reads below the stack pointer");
     term all = 0;
     for (uint32_t i = 0; i < count; i++) {
         term *byte = &s->now->stack.bytes[depth - i - 1];
@@ -227,6 +240,8 @@ static term look_up(search *s, term_space space, term offset, uint32_t count) {
 static term look_up_table(search *s, const sum *parts, uint32_t count) {
     sum entry = *parts;
     entry.constant = 0;
+    if (parts->constant == 0 || is_guests(s, parts->constant))
+        return refuse(s, "looks up what is no table");
     if (s->p->table != 0 && s->p->table != parts->constant)
         return refuse(s, "looks up two constant tables");
     s->p->table = parts->constant;
@@ -261,7 +276,9 @@ static term read_memory(void *context, term address, uint32_t count) {
     sum parts = sum_of(s->t, address);
     if (parts.is_too_long)
         return refuse(s, "reads an address that is a sum of too many parts");
-    bool is_placed = find_placed(s, &parts);
+    const verify_range *range = find_placed(s, &parts);
+    if (range != NULL && parts.constant - range->start >= range->count)
+        return refuse(s, "reads data that is not its own");
     if (parts.count == 0)
         return read_constant(s, parts.constant, count);
     if (is_part_alone(&parts, in->registers[RSP]))
@@ -270,7 +287,7 @@ static term read_memory(void *context, term address, uint32_t count) {
         return read_view(s, parts.constant, count);
     if (has_part(&parts, in->perms))
         return look_up(s, TERM_PERMS, rest_of(s->t, &parts, in->perms), count);
-    if (is_placed || (path_lookup_shift(s->t, address) != 0 && !has_part(&parts, in->base)))
+    if (range != NULL || (path_lookup_shift(s->t, address) != 0 && !has_part(&parts, in->base)))
         return look_up_table(s, &parts, count);
     return read_guest(s, address, count);
 }
@@ -503,6 +520,11 @@ static bool asks_mmu(const search *s) {
     return s->options->backend == MF_BACKEND_X86_PAGED && s->options->policy == MF_POLICY_PERMS;
 }
 
+/* The handler would take the entry's way instead. */
+static bool is_trap_with_entry(const search *s, const path_access *access) {
+    return asks_mmu(s) && s->options->on_fault == MF_ON_FAULT_TRAP && access->resume != 0;
+}
+
 /*
  * The instruction has just accessed the guest. With an entry it may also have faulted, and then nothing of it
  * has happened (SDM volume 3, 6.5: page faults are faults); with a trap the handler leaves.
@@ -568,6 +590,13 @@ static bool note_executed(search *s, walk *w) {
     return true;
 }
 
+/* The stack pointer is in the accessor's own part of the stack, always: what a signal or an interrupt writes
+ * below it is nobody's. */
+static bool keeps_stack(const search *s, const walk *w) {
+    uint64_t offset;
+    return stack_offset(s, w, &offset) && 0 - offset <= STACK_BYTES;
+}
+
 /* True if the path goes on. */
 static bool go_on(search *s, walk *w, const instruction *i, model_step step) {
     uint64_t next = i->address + i->byte_count;
@@ -589,6 +618,7 @@ static bool go_on(search *s, walk *w, const instruction *i, model_step step) {
         end_path(s, w, PATH_RETURNS);
         return false;
     case MODEL_STOPS:
+        w->path.stops = true;
         break_path(s, w, "stops at ud2 or int3");
         return false;
     case MODEL_REFUSED:
@@ -615,7 +645,15 @@ static bool execute(search *s, walk *w, walk *before) {
     *before = *w;
     model_step step = model_execute(&m, &i);
     w->state = m.state;
+    if (!keeps_stack(s, w)) {
+        break_path(s, w, "moves the stack pointer out of its own part of the stack");
+        return false;
+    }
     bool has_accessed = w->path.access.count == 1 && before->path.access.count == 0;
+    if (has_accessed && is_trap_with_entry(s, &w->path.access)) {
+        break_path(s, w, "an access that traps has an exception entry");
+        return false;
+    }
     if (has_accessed && step.next != MODEL_REFUSED && step.next != MODEL_UNKNOWN) {
         split_at_mmu(s, w, before);
         s->now = w;

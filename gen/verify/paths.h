@@ -73,6 +73,7 @@ typedef struct path {
     uint32_t heap_end_reads;
     path_end end;
     model_state final;   /* at the end, with the return address on top of the stack for PATH_RETURNS */
+    bool stops;          /* of PATH_BREAKS: at ud2 or int3, where mispredicted ways end as well */
     const char *trouble; /* static text */
     uint64_t trouble_at;
 } path;

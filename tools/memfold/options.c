@@ -262,7 +262,10 @@ static void field_print(const mf_accessor_options *options, int field, char text
     };
     uint64_t value = field_value(options, field);
     const struct argp_option *option = find_choice(field);
-    const char *word = option == NULL ? NULL : choice_word(option->arg, value);
+    const char *choices = option == NULL ? NULL : option->arg;
+    if (option != NULL && option->key == KEY_STRATEGY)
+        choices = strategy_choices;
+    const char *word = choices == NULL ? NULL : choice_word(choices, value);
     if (word != NULL)
         snprintf(text, OPTION_TEXT_BYTES, "--%s=%.*s", option->name, (int)strcspn(word, "|"), word);
     else if (field == FIELD_BASE_ADDRESS)
