@@ -125,11 +125,15 @@ live_walk live_walk_begin(const mf_memory *memory) {
     return (live_walk){.memory = memory};
 }
 
-/* The pages of the heap that a known layout leaves to it. They are RW, or they would be its regions. */
+/*
+ * The pages of the heap that a known layout leaves to it. They are RW, or they would be its regions. Where it
+ * has no heap, as when one that has lost pages ends at 2^32, the base says nothing.
+ */
 static page_run heap_pages(const mf_memory *memory) {
-    uint64_t base = memory->current->heap.base;
+    mf_heap heap = memory->current->heap;
     uint64_t heap_end = memory->view.heap_end;
-    return base < heap_end ? page_run_of(base, heap_end - base) : (page_run){0, 0};
+    bool has_pages = heap.max_pages > 0 && heap.base < heap_end;
+    return has_pages ? page_run_of(heap.base, heap_end - heap.base) : (page_run){0, 0};
 }
 
 static bool next_known(live_walk *walk, layout_run *run) {

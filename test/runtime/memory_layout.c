@@ -125,12 +125,15 @@ static void a_changed_heap_page_freezes_the_heap(void) {
 }
 
 static void a_frozen_heap_at_the_top_is_gone(void) {
-    mf_memory *m = memory_of(NULL, 0, (mf_heap){0xffffe000, 2});
+    mf_memory *m = memory_of(NULL, 0, (mf_heap){0xffffe000, 2}), *clone;
     uint64_t old;
     expect_ok(mf_memory_sbrk(m, 2 * PAGE, &old, NULL));
     expect_ok(mf_memory_protect(m, 0xfffff000, PAGE, MF_PERM_RO, NULL));
     const mf_region both[] = {{0xffffe000, PAGE, MF_READ_WRITE}, {0xfffff000, PAGE, MF_READ_ONLY}};
     expect(live_is(m, both, 2, (mf_heap){0, 0}));
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(mf_memory_perm_of(clone, 0) == MF_PERM_NONE && live_is(clone, both, 2, (mf_heap){0, 0}));
+    mf_memory_destroy(clone);
     mf_memory_destroy(m);
 }
 
