@@ -113,6 +113,8 @@
 #include <llvm/ExecutionEngine/Orc/Shared/AllocationActions.h>
 #include <llvm/ExecutionEngine/SectionMemoryManager.h>
 #include <llvm/Support/Errc.h>
+#include <llvm/Support/Memory.h>
+#include <llvm/Support/Process.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -224,6 +226,70 @@ inline llvm::Error add_exception_tables(llvm::orc::ObjectLayer &layer) {
 /* ---- RTDyld -------------------------------------------------------------------------------- */
 
 /*
+ * What an object needs, from one piece of the address space: LLVM's own mapper asks the host for each kind of
+ * section, and may get memory for code and for tables that is further apart than their 32 bits reach.
+ */
+class near_memory {
+  protected:
+    using manager = llvm::SectionMemoryManager;
+
+    /* About so many bytes come from one piece; what does not fit comes from wherever the host has it. */
+    void reserve(std::uintptr_t bytes) {
+        std::error_code error;
+        pieces.taken.push_back(
+            llvm::sys::Memory::allocateMappedMemory(2 * bytes + slack_bytes, nullptr, flags, error));
+        pieces.used = error ? pieces.taken.back().allocatedSize() : 0;
+    }
+
+    manager::MemoryMapper *mapper() {
+        return &pieces;
+    }
+
+  private:
+    static constexpr std::size_t slack_bytes = std::size_t(1) << 20;
+    static constexpr unsigned flags = llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_WRITE;
+
+    struct piece_mapper : manager::MemoryMapper {
+        std::vector<llvm::sys::MemoryBlock> taken;
+        std::size_t used = 0; /* of the last one */
+
+        ~piece_mapper() override {
+            for (llvm::sys::MemoryBlock &block : taken)
+                llvm::sys::Memory::releaseMappedMemory(block);
+        }
+
+        llvm::sys::MemoryBlock allocateMappedMemory(manager::AllocationPurpose, std::size_t bytes,
+                                                    const llvm::sys::MemoryBlock *near, unsigned wanted,
+                                                    std::error_code &error) override {
+            std::size_t page = llvm::sys::Process::getPageSizeEstimate();
+            std::size_t whole = (bytes + page - 1) / page * page;
+            if (taken.empty() || whole > taken.back().allocatedSize() - used)
+                return llvm::sys::Memory::allocateMappedMemory(bytes, near, wanted, error);
+            auto *start = static_cast<std::uint8_t *>(taken.back().base()) + used;
+            used += whole;
+            error = std::error_code();
+            return llvm::sys::MemoryBlock(start, whole);
+        }
+
+        std::error_code protectMappedMemory(const llvm::sys::MemoryBlock &block, unsigned wanted) override {
+            return llvm::sys::Memory::protectMappedMemory(block, wanted);
+        }
+
+        /* Of a piece nothing goes back before all of it does. */
+        std::error_code releaseMappedMemory(llvm::sys::MemoryBlock &block) override {
+            for (const llvm::sys::MemoryBlock &piece : taken) {
+                auto *start = static_cast<std::uint8_t *>(piece.base());
+                auto *at = static_cast<std::uint8_t *>(block.base());
+                if (start <= at && at < start + piece.allocatedSize())
+                    return std::error_code();
+            }
+            return llvm::sys::Memory::releaseMappedMemory(block);
+        }
+    };
+    piece_mapper pieces;
+};
+
+/*
  * The same for RTDyld: a memory manager for an llvm::orc::RTDyldObjectLinkingLayer, which makes one for each
  * object, or for MCJIT. Entries are registered when memory is finalised, and unregistered when the manager is
  * destroyed. Example, for LLJITBuilder::setObjectLinkingLayerCreator:
@@ -234,13 +300,31 @@ inline llvm::Error add_exception_tables(llvm::orc::ObjectLayer &layer) {
  *         });
  *     }
  */
-class exception_table_memory_manager : public llvm::SectionMemoryManager {
+class exception_table_memory_manager : private near_memory, public llvm::SectionMemoryManager {
   public:
-    using llvm::SectionMemoryManager::SectionMemoryManager;
+    exception_table_memory_manager() : llvm::SectionMemoryManager(mapper()) {
+    }
 
     ~exception_table_memory_manager() override {
         for (const section &s : registered)
             mf_exception_table_unregister(s.entries);
+    }
+
+    bool needsToReserveAllocationSpace() override {
+        return true;
+    }
+
+    void reserveAllocationSpace(std::uintptr_t code_bytes, llvm::Align, std::uintptr_t read_only_bytes,
+                                llvm::Align, std::uintptr_t data_bytes, llvm::Align) override {
+        reserve(code_bytes + read_only_bytes + data_bytes);
+    }
+
+    std::uint8_t *allocateCodeSection(std::uintptr_t bytes, unsigned alignment, unsigned id,
+                                      llvm::StringRef name) override {
+        std::uint8_t *start = SectionMemoryManager::allocateCodeSection(bytes, alignment, id, name);
+        if (start != nullptr)
+            code.push_back({start, bytes});
+        return start;
     }
 
     std::uint8_t *allocateDataSection(std::uintptr_t bytes, unsigned alignment, unsigned id,
@@ -259,13 +343,13 @@ class exception_table_memory_manager : public llvm::SectionMemoryManager {
         for (; !allocated.empty(); allocated.pop_back()) {
             mf_diag diag;
             const section &s = allocated.back();
-            if (mf_exception_table_register(s.entries, s.count, &diag) != MF_OK) {
-                if (message != nullptr)
-                    *message = diag.message;
-                return true;
-            }
+            if (!reaches_code(s))
+                return fail(message, "an exception table lies more than 2 GiB from the code");
+            if (mf_exception_table_register(s.entries, s.count, &diag) != MF_OK)
+                return fail(message, diag.message);
             registered.push_back(s);
         }
+        code.clear();
         return false;
     }
 
@@ -274,8 +358,32 @@ class exception_table_memory_manager : public llvm::SectionMemoryManager {
         const mf_exception_entry *entries;
         std::size_t count;
     };
+    struct code_section {
+        const std::uint8_t *start;
+        std::uintptr_t bytes;
+    };
+    std::vector<code_section> code; /* since memory was finalised last */
     std::vector<section> allocated; /* not registered yet */
     std::vector<section> registered;
+
+    static bool fail(std::string *message, const char *reason) {
+        if (message != nullptr)
+            *message = reason;
+        return true;
+    }
+
+    /* Entries have 32 bits, and RTDyld says nothing of distances that do not fit. */
+    bool reaches_code(const section &table) const {
+        auto first = reinterpret_cast<std::intptr_t>(table.entries);
+        auto end = reinterpret_cast<std::intptr_t>(table.entries + table.count);
+        for (const code_section &c : code) {
+            auto start = reinterpret_cast<std::intptr_t>(c.start);
+            auto stop = start + static_cast<std::intptr_t>(c.bytes);
+            if (end - start > INT32_MAX || stop - first > INT32_MAX)
+                return false;
+        }
+        return true;
+    }
 };
 
 } // namespace memfold
