@@ -57,7 +57,8 @@ static void build_sum(LLVMModuleRef module, const mf_embed *embed) {
     LLVMValueRef offset = LLVMBuildShl(builder, index, LLVMConstInt(i32, 2, 0), "");
     access.address = LLVMBuildAdd(builder, LLVMGetParam(f, 1), offset, "");
     LLVMValueRef word = mf_embed_load(embed, builder, &access, i32, NULL);
-    LLVMValueRef next_sum = LLVMBuildAdd(builder, sum, LLVMBuildZExt(builder, word, i64, ""), "");
+    LLVMValueRef wide = LLVMBuildZExt(builder, word, i64, "");
+    LLVMValueRef next_sum = LLVMBuildAdd(builder, sum, wide, "");
     LLVMValueRef next_index = LLVMBuildAdd(builder, index, LLVMConstInt(i32, 1, 0), "");
     LLVMBasicBlockRef body_end = LLVMGetInsertBlock(builder); // the load has gone on in another block
     LLVMBuildBr(builder, loop);

@@ -87,7 +87,8 @@ static void build_call(const client_module *m, const mf_accessor_options *option
     LLVMValueRef arguments[] = {LLVMGetParam(f, 0), LLVMGetParam(f, 1)};
     LLVMValueRef v_result = LLVMBuildCall2(m->builder, t_load, functions[MF_LOAD_U32], arguments, 2, "");
     LLVMValueRef v_value = LLVMBuildExtractValue(m->builder, v_result, 0, "");
-    LLVMBuildRet(m->builder, LLVMBuildTrunc(m->builder, v_value, t_i32, ""));
+    LLVMValueRef v_word = LLVMBuildTrunc(m->builder, v_value, t_i32, "");
+    LLVMBuildRet(m->builder, v_word);
 }
 
 typedef void build_fn(const client_module *m, const mf_accessor_options *options);

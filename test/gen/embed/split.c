@@ -64,7 +64,9 @@ static client_module make_module(unsigned i, mf_on_fault on_fault, const char *t
         .view = LLVMGetParam(f, 0), .address = LLVMGetParam(f, 1), .fault_block = fault};
     client_must(mf_embed_create(m.module, layout, &options, &embed, &diag), &diag, "create");
     LLVMValueRef v_word = mf_embed_load(embed, m.builder, &access, t_i32, NULL);
-    LLVMBuildRet(m.builder, LLVMBuildAdd(m.builder, v_word, LLVMConstInt(t_i32, i, false), ""));
+    LLVMValueRef v_number = LLVMConstInt(t_i32, i, false);
+    LLVMValueRef v_sum = LLVMBuildAdd(m.builder, v_word, v_number, "");
+    LLVMBuildRet(m.builder, v_sum);
     LLVMPositionBuilderAtEnd(m.builder, fault);
     LLVMBuildRet(m.builder, LLVMConstAllOnes(t_i32));
     client_must(mf_embed_define_exception_table(m.module, table, &diag), &diag, "table");
