@@ -75,7 +75,8 @@ static const known KNOWN[] = {{X86_INS_MOV, INSTRUCTION_MOV},      {X86_INS_MOVA
                               {X86_INS_SHRX, INSTRUCTION_SHRX},    {X86_INS_SARX, INSTRUCTION_SARX},
                               {X86_INS_RORX, INSTRUCTION_RORX},    {X86_INS_ANDN, INSTRUCTION_ANDN},
                               {X86_INS_BZHI, INSTRUCTION_BZHI},    {X86_INS_UD2, INSTRUCTION_UD2},
-                              {X86_INS_INT3, INSTRUCTION_INT3}};
+                              {X86_INS_INT3, INSTRUCTION_INT3},    {X86_INS_STD, INSTRUCTION_STD},
+                              {X86_INS_CLD, INSTRUCTION_CLD}};
 
 /* Of each condition, in the order of their numbers: jump, set, move. */
 static const unsigned CONDITIONAL[16][3] = {

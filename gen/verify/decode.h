@@ -54,6 +54,8 @@
     X(RET, "ret")                                                                                            \
     X(PUSH, "push")                                                                                          \
     X(POP, "pop")                                                                                            \
+    X(STD, "std")                                                                                            \
+    X(CLD, "cld")                                                                                            \
     X(NOP, "nop")                                                                                            \
     X(UD2, "ud2")                                                                                            \
     X(INT3, "int3")

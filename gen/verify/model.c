@@ -196,8 +196,9 @@ static void move(execution *x, model_state *s) {
     set(x, s, to, get(x, &x->i->operands[1], width_of(to)));
 }
 
-static void move_extended(execution *x, model_state *s, bool is_signed) {
+static void move_extended(execution *x, model_state *s) {
     const operand *to = &x->i->operands[0];
+    bool is_signed = x->i->id == INSTRUCTION_MOVSX;
     term from = get(x, &x->i->operands[1], width_of(to));
     term extended = is_signed ? term_sext(x->t, from, width_of(to)) : term_zext(x->t, from, width_of(to));
     set(x, s, to, extended);
@@ -226,7 +227,9 @@ static void exchange(execution *x, model_state *s) {
     set(x, s, b, old_a);
 }
 
-static void swap_bytes(execution *x, model_state *s, const operand *from) {
+/* bswap of itself, movbe of another one. */
+static void swap_bytes(execution *x, model_state *s) {
+    const operand *from = &x->i->operands[x->i->operand_count - 1];
     term value = get(x, from, 0);
     term swapped = term_extract(x->t, value, 0, 8);
     for (uint32_t i = 1; i < from->bytes; i++)
@@ -235,7 +238,8 @@ static void swap_bytes(execution *x, model_state *s, const operand *from) {
 }
 
 /* The lower half of rax, or of eax, extended over all of it. */
-static void extend_accumulator(execution *x, model_state *s, uint32_t bytes) {
+static void extend_accumulator(execution *x, model_state *s) {
+    uint32_t bytes = x->i->id == INSTRUCTION_CWDE ? 4 : 8;
     operand o = {.kind = OPERAND_REGISTER, .bytes = (uint8_t)bytes};
     term half = term_extract(x->t, s->registers[0], 0, 4 * bytes);
     set(x, s, &o, term_sext(x->t, half, 8 * bytes));
@@ -254,8 +258,15 @@ static void set_if(execution *x, model_state *s) {
 
 /* ---- Arithmetic ---- */
 
-static void add(execution *x, model_state *s, term carry) {
+/* The carry, where the instruction takes it in. */
+static term carry_of(execution *x, const model_state *s) {
+    bool takes_carry = x->i->id == INSTRUCTION_ADC || x->i->id == INSTRUCTION_SBB;
+    return takes_carry ? s->flags[MODEL_CF] : constant(x, 1, 0);
+}
+
+static void add(execution *x, model_state *s) {
     const operand *to = &x->i->operands[0];
+    term carry = carry_of(x, s);
     term a = get(x, to, 0);
     term b = get(x, &x->i->operands[1], width_of(to));
     term sum = term_add(x->t, term_add(x->t, a, b), term_zext(x->t, carry, width_of(to)));
@@ -263,19 +274,21 @@ static void add(execution *x, model_state *s, term carry) {
     set(x, s, to, sum);
 }
 
-static void subtract(execution *x, model_state *s, term borrow, bool writes) {
+static void subtract(execution *x, model_state *s) {
     const operand *to = &x->i->operands[0];
+    term borrow = carry_of(x, s);
     term a = get(x, to, 0);
     term b = get(x, &x->i->operands[1], width_of(to));
     term difference = term_sub(x->t, term_sub(x->t, a, b), term_zext(x->t, borrow, width_of(to)));
     set_sub_flags(x, s, a, b, difference, borrow);
-    if (writes)
+    if (x->i->id != INSTRUCTION_CMP)
         set(x, s, to, difference);
 }
 
 /* The carry stays. */
-static void step_by_one(execution *x, model_state *s, bool up) {
+static void step_by_one(execution *x, model_state *s) {
     const operand *o = &x->i->operands[0];
+    bool up = x->i->id == INSTRUCTION_INC;
     term carry = s->flags[MODEL_CF];
     term a = get(x, o, 0);
     term one = term_like(x->t, a, 1);
@@ -576,6 +589,8 @@ static bool has_known_form(const instruction *i) {
     case INSTRUCTION_RET:
     case INSTRUCTION_CWDE:
     case INSTRUCTION_CDQE:
+    case INSTRUCTION_STD:
+    case INSTRUCTION_CLD:
     case INSTRUCTION_NOP:
     case INSTRUCTION_UD2:
     case INSTRUCTION_INT3:
@@ -585,99 +600,63 @@ static bool has_known_form(const instruction *i) {
     }
 }
 
-/* What changes data only: one case for each instruction of the list, and so longer than other functions. */
-static void execute_data(execution *x, model_state *s) {
-    term none = constant(x, 1, 0);
-    switch (x->i->id) {
-    case INSTRUCTION_MOV:
-        move(x, s);
-        break;
-    case INSTRUCTION_MOVZX:
-    case INSTRUCTION_MOVSX:
-        move_extended(x, s, x->i->id == INSTRUCTION_MOVSX);
-        break;
-    case INSTRUCTION_LEA:
-        load_address(x, s);
-        break;
-    case INSTRUCTION_XCHG:
-        exchange(x, s);
-        break;
-    case INSTRUCTION_BSWAP:
-    case INSTRUCTION_MOVBE:
-        swap_bytes(x, s, &x->i->operands[x->i->id == INSTRUCTION_MOVBE ? 1 : 0]);
-        break;
-    case INSTRUCTION_CWDE:
-    case INSTRUCTION_CDQE:
-        extend_accumulator(x, s, x->i->id == INSTRUCTION_CWDE ? 4 : 8);
-        break;
-    case INSTRUCTION_ADD:
-    case INSTRUCTION_ADC:
-        add(x, s, x->i->id == INSTRUCTION_ADC ? s->flags[MODEL_CF] : none);
-        break;
-    case INSTRUCTION_SUB:
-    case INSTRUCTION_CMP:
-    case INSTRUCTION_SBB:
-        subtract(x, s, x->i->id == INSTRUCTION_SBB ? s->flags[MODEL_CF] : none, x->i->id != INSTRUCTION_CMP);
-        break;
-    case INSTRUCTION_INC:
-    case INSTRUCTION_DEC:
-        step_by_one(x, s, x->i->id == INSTRUCTION_INC);
-        break;
-    case INSTRUCTION_NEG:
-        negate(x, s);
-        break;
-    case INSTRUCTION_AND:
-    case INSTRUCTION_OR:
-    case INSTRUCTION_XOR:
-    case INSTRUCTION_TEST:
-        logic(x, s);
-        break;
-    case INSTRUCTION_NOT:
-        invert(x, s);
-        break;
-    case INSTRUCTION_SHL:
-    case INSTRUCTION_SHR:
-    case INSTRUCTION_SAR:
-        shift(x, s);
-        break;
-    case INSTRUCTION_ROL:
-    case INSTRUCTION_ROR:
-        rotate(x, s);
-        break;
-    case INSTRUCTION_SHLX:
-    case INSTRUCTION_SHRX:
-    case INSTRUCTION_SARX:
-    case INSTRUCTION_RORX:
-        shift_apart(x, s);
-        break;
-    case INSTRUCTION_ANDN:
-        and_not(x, s);
-        break;
-    case INSTRUCTION_BZHI:
-        zero_high_bits(x, s);
-        break;
-    case INSTRUCTION_BT:
-        test_bit(x, s);
-        break;
-    case INSTRUCTION_SETCC:
-        set_if(x, s);
-        break;
-    case INSTRUCTION_CMOVCC:
-        move_if(x, s);
-        break;
-    case INSTRUCTION_PUSH:
-        push(x, s);
-        break;
-    case INSTRUCTION_POP:
-        pop(x, s);
-        break;
-    case INSTRUCTION_NOP:
-        break;
-    default:
-        x->trouble = MODEL_UNKNOWN;
-        break;
-    }
+/* ---- The direction flag ---- */
+
+static void set_direction(execution *x, model_state *s) {
+    s->flags[MODEL_DF] = constant(x, 1, x->i->id == INSTRUCTION_STD);
 }
+
+static void do_nothing(execution *x, model_state *s) {
+    (void)x;
+    (void)s;
+}
+
+/* What changes data only; NULL: it goes on elsewhere. */
+typedef void execute_data(execution *x, model_state *s);
+
+static execute_data *const EXECUTE_DATA[INSTRUCTION_COUNT] = {
+    [INSTRUCTION_MOV] = move,
+    [INSTRUCTION_MOVZX] = move_extended,
+    [INSTRUCTION_MOVSX] = move_extended,
+    [INSTRUCTION_LEA] = load_address,
+    [INSTRUCTION_XCHG] = exchange,
+    [INSTRUCTION_BSWAP] = swap_bytes,
+    [INSTRUCTION_MOVBE] = swap_bytes,
+    [INSTRUCTION_CWDE] = extend_accumulator,
+    [INSTRUCTION_CDQE] = extend_accumulator,
+    [INSTRUCTION_ADD] = add,
+    [INSTRUCTION_ADC] = add,
+    [INSTRUCTION_SUB] = subtract,
+    [INSTRUCTION_SBB] = subtract,
+    [INSTRUCTION_CMP] = subtract,
+    [INSTRUCTION_INC] = step_by_one,
+    [INSTRUCTION_DEC] = step_by_one,
+    [INSTRUCTION_NEG] = negate,
+    [INSTRUCTION_AND] = logic,
+    [INSTRUCTION_OR] = logic,
+    [INSTRUCTION_XOR] = logic,
+    [INSTRUCTION_TEST] = logic,
+    [INSTRUCTION_NOT] = invert,
+    [INSTRUCTION_SHL] = shift,
+    [INSTRUCTION_SHR] = shift,
+    [INSTRUCTION_SAR] = shift,
+    [INSTRUCTION_ROL] = rotate,
+    [INSTRUCTION_ROR] = rotate,
+    [INSTRUCTION_SHLX] = shift_apart,
+    [INSTRUCTION_SHRX] = shift_apart,
+    [INSTRUCTION_SARX] = shift_apart,
+    [INSTRUCTION_RORX] = shift_apart,
+    [INSTRUCTION_ANDN] = and_not,
+    [INSTRUCTION_BZHI] = zero_high_bits,
+    [INSTRUCTION_BT] = test_bit,
+    [INSTRUCTION_SETCC] = set_if,
+    [INSTRUCTION_CMOVCC] = move_if,
+    [INSTRUCTION_PUSH] = push,
+    [INSTRUCTION_POP] = pop,
+    [INSTRUCTION_STD] = set_direction,
+    [INSTRUCTION_CLD] = set_direction,
+    [INSTRUCTION_NOP] = do_nothing,
+};
 
 static model_step execute_control(execution *x) {
     term target = 0;
@@ -692,26 +671,24 @@ static model_step execute_control(execution *x) {
         return (model_step){MODEL_CALLS, target, 0};
     case INSTRUCTION_RET:
         return (model_step){MODEL_RETURNS, 0, 0};
-    default:
+    case INSTRUCTION_UD2:
+    case INSTRUCTION_INT3:
         return (model_step){MODEL_STOPS, 0, 0};
+    default:
+        return (model_step){MODEL_UNKNOWN, 0, 0};
     }
-}
-
-static bool is_control(instruction_id id) {
-    return id == INSTRUCTION_JCC || id == INSTRUCTION_JMP || id == INSTRUCTION_CALL ||
-           id == INSTRUCTION_RET || id == INSTRUCTION_UD2 || id == INSTRUCTION_INT3;
 }
 
 model_step model_execute(model *m, const instruction *i) {
     execution x = {m, m->t, i, MODEL_FOLLOWS};
     if (!has_known_form(i))
         return (model_step){MODEL_UNKNOWN, 0, 0};
-    if (is_control(i->id)) {
+    if (EXECUTE_DATA[i->id] == NULL) {
         model_step step = execute_control(&x);
         return x.trouble == MODEL_FOLLOWS ? step : (model_step){x.trouble, 0, 0};
     }
     model_state after = m->state;
-    execute_data(&x, &after);
+    EXECUTE_DATA[i->id](&x, &after);
     if (x.trouble == MODEL_FOLLOWS)
         m->state = after;
     return (model_step){x.trouble, 0, 0};

@@ -8,8 +8,17 @@
 #include "verify/decode.h"
 #include "verify/term.h"
 
-/* The flags of the model; each is one bit. AF is not among them: no instruction on the list reads it. */
-typedef enum model_flag { MODEL_CF, MODEL_PF, MODEL_ZF, MODEL_SF, MODEL_OF, MODEL_FLAGS } model_flag;
+/* The flags of the model; each is one bit. AF is not among them: no instruction on the list reads it. Nor is
+ * DF read by one, but callers rely on it. */
+typedef enum model_flag {
+    MODEL_CF,
+    MODEL_PF,
+    MODEL_ZF,
+    MODEL_SF,
+    MODEL_OF,
+    MODEL_DF,
+    MODEL_FLAGS
+} model_flag;
 
 /* What a CPU holds between two instructions. */
 typedef struct model_state {

@@ -123,9 +123,13 @@ static term is_fault_kind(terms *t, mf_operation operation, term kind) {
     return term_or(t, is_page_fault, term_eq(t, kind, term_const(t, 32, MF_WRITE_PROTECTED)));
 }
 
-/* By the System V ABI rsp + 8 is a multiple of 16 when a function is entered. */
-static term is_aligned_entry(terms *t, term stack_pointer) {
-    return term_eq(t, term_extract(t, stack_pointer, 0, 4), term_const(t, 4, 8));
+/* By the System V ABI rsp + 8 is a multiple of 16 when a function is entered, and the direction flag is
+ * clear.
+ */
+static term is_entry(terms *t, const path_inputs *in) {
+    term low_bits = term_extract(t, in->registers[RSP], 0, 4);
+    term is_aligned = term_eq(t, low_bits, term_const(t, 4, 8));
+    return term_and(t, is_aligned, term_not(t, in->flags[MODEL_DF]));
 }
 
 /* The largest sum of a 32-bit address and a 32-bit offset. */
@@ -137,7 +141,7 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
                          spec_heap_end_is_possible(s, t, in->heap_end_later));
     term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
     all = term_and(t, all, is_fault_kind(t, c->info->operation, in->fault_kind));
-    all = term_and(t, all, is_aligned_entry(t, in->registers[RSP]));
+    all = term_and(t, all, is_entry(t, in));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
     if (s->options.stale == MF_STALE_TRUST)
@@ -223,8 +227,7 @@ static void owe_access(duty *d, terms *t, const path *p, const contract *c) {
             "stores another value");
 }
 
-/* What a caller keeps in registers, by the System V ABI. The direction flag is kept: no known instruction
- * sets it. */
+/* What a caller keeps in registers and relies on, by the System V ABI. */
 static void owe_kept_registers(duty *d, terms *t, const path *p, const path_inputs *in) {
     static const struct {
         uint8_t number;
@@ -237,6 +240,7 @@ static void owe_kept_registers(duty *d, terms *t, const path *p, const path_inpu
         uint8_t n = KEPT[i].number;
         owe(d, term_eq(t, p->final.registers[n], in->registers[n]), KEPT[i].broken);
     }
+    owe(d, term_not(t, p->final.flags[MODEL_DF]), "returns with the direction flag set");
 }
 
 static void owe_result(duty *d, terms *t, const path *p, const contract *c) {
@@ -269,6 +273,12 @@ static void owe_good_end(duty *d, terms *t, const path *p, const contract *c) {
     owe_result(d, t, p, c);
 }
 
+/* What the runtime relies on, by the System V ABI. */
+static void owe_callable(duty *d, terms *t, const path *p) {
+    owe_fact(d, t, p->call.is_aligned, "calls the runtime on a stack that is not aligned");
+    owe(d, term_not(t, p->call.direction), "calls the runtime with the direction flag set");
+}
+
 /* The call of mf_rt_fault or mf_rt_trap. */
 static void owe_fault_call(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
     const term *arguments = p->call.arguments;
@@ -280,7 +290,7 @@ static void owe_fault_call(duty *d, terms *t, const path *p, const path_inputs *
     owe(d, term_eq(t, arguments[1], c->index), "reports another index");
     owe(d, term_eq(t, arguments[2], term_const(t, 64, code)), "reports another access code");
     owe(d, term_eq(t, arguments[3], term_const(t, 64, c->limit)), "reports another limit");
-    owe_fact(d, t, p->call.is_aligned, "calls the runtime on a stack that is not aligned");
+    owe_callable(d, t, p);
     if (p->mmu == PATH_MMU_REFUSES)
         owe_access(d, t, p, c);
     else
@@ -305,7 +315,7 @@ static void owe_stale_end(duty *d, terms *t, const path *p, const path_inputs *i
     owe_fact(d, t, p->call.count == 1, "calls the runtime twice");
     owe(d, term_eq(t, p->call.arguments[0], in->registers[RDI]), "reports another view");
     owe(d, term_eq(t, p->call.arguments[1], term_const(t, 64, c->stamp)), "reports another stamp");
-    owe_fact(d, t, p->call.is_aligned, "calls the runtime on a stack that is not aligned");
+    owe_callable(d, t, p);
 }
 
 static void owe_departure(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {

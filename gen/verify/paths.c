@@ -386,11 +386,12 @@ static void note_call(search *s, walk *w, mf_rt_entry entry, bool is_jump) {
         return;
     call->entry = entry;
     call->is_aligned = is_known && (is_jump ? offset == 0 : offset % 16 == 8);
+    call->direction = w->state.flags[MODEL_DF];
     for (size_t i = 0; i < sizeof ARGUMENTS; i++)
         call->arguments[i] = w->state.registers[ARGUMENTS[i]];
 }
 
-/* mf_rt_fault keeps all general registers but rax and r11, and no flags (abi.h). */
+/* mf_rt_fault keeps all general registers but rax and r11 (abi.h), and of the flags the direction alone. */
 static void come_back(search *s, walk *w) {
     enum { RAX = 0, R11 = 11 };
     uint64_t offset = 0;
@@ -398,7 +399,8 @@ static void come_back(search *s, walk *w) {
     w->state.registers[RAX] = term_concat(s->t, above, s->p->inputs.fault_kind);
     w->state.registers[R11] = term_var(s->t, 64);
     for (size_t i = 0; i < MODEL_FLAGS; i++)
-        w->state.flags[i] = term_var(s->t, 1);
+        if (i != MODEL_DF)
+            w->state.flags[i] = term_var(s->t, 1);
     stack_offset(s, w, &offset);
     for (uint64_t depth = 0 - offset; depth < STACK_BYTES; depth++)
         w->stack.bytes[depth] = 0;

@@ -50,6 +50,7 @@ typedef struct path_call {
     mf_rt_entry entry;
     term arguments[4];
     bool is_aligned; /* the stack, as the ABI says */
+    term direction;  /* the flag */
 } path_call;
 
 /* A read of memory by a number that is computed. */

@@ -209,6 +209,7 @@ static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stam
         r->variables[i] = 0xf1e2d3c4b5a69788 * (i + 3);
     set(r, in->registers[RSP], 0x7ffff0000008);
     set(r, in->registers[RDI], 0x7fff80000000);
+    set(r, in->flags[MODEL_DF], 0);
     set(r, in->base, 0x10000000000);
     if (r->c->spec->options.base == MF_BASE_ARGUMENT)
         set(r, r->c->base, 0x10000000000);

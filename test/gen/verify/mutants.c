@@ -16,7 +16,7 @@
 // CHECK: store before the check: refuted, seen, swept
 // CHECK: fault call lost: refuted, seen, swept
 // CHECK: zero extension dropped: refuted, seen, swept
-// CHECK: direction flag set: not proved, not seen, swept
+// CHECK: direction flag set: refuted, seen, swept
 // CHECK: entry of the exception table one byte off: refuted, seen, swept
 // CHECK: patch of the wrong hole: refuted, seen, swept
 // CHECK: {{^(7[0-9]|8[0-9])}} mutants, 0 not as they should be

@@ -1,7 +1,8 @@
 /*
  * Accessors written by hand, each right but for one trick that a call does not show, or not on this CPU: what
- * a signal or an interrupt would write over, reads of what is no table, mispredicted ways that no condition
- * ever takes, hints that do something elsewhere. None is proved. Right ones beside them are.
+ * a signal or an interrupt would write over, flags that C relies on, reads of what is no table, mispredicted
+ * ways that no condition ever takes, hints that do something elsewhere. None is proved. Right ones beside
+ * them are.
  *
  * RUN: %cc -I%S/lib %s -o %t %verify %gen && %t | FileCheck %s
  *
@@ -12,6 +13,10 @@
  * CHECK-NEXT: a stack pointer far below: refuted, moves the stack pointer {{.*}}
  * CHECK-NEXT: a read below the stack pointer: refuted, reads below the stack pointer
  * CHECK-NEXT: a write below the stack pointer: refuted, writes below the stack pointer
+ * CHECK-NEXT: the direction flag set: refuted, returns with the direction flag set
+ * CHECK-NEXT: the direction flag set on the way of a fault: refuted, returns with the direction flag set
+ * CHECK-NEXT: the direction flag set at a call: refuted, calls the runtime with the direction flag set
+ * CHECK-NEXT: the direction flag set and cleared: proved
  * CHECK-NEXT: bndstx: not proved, an instruction that the model does not know (nop {{.*}}
  * CHECK-NEXT: cldemote: not proved, an instruction that the model does not know (nop {{.*}}
  * CHECK-NEXT: lock nop: not proved, an instruction that the model does not know (lock nop {{.*}}
@@ -76,6 +81,11 @@
     X(0, LOAD_U32, "a read below the stack pointer",                                                         \
       CHECK "push %rax\n pop %rcx\n mov -8(%rsp), %rax\n" DONE FAULT)                                        \
     X(0, LOAD_U32, "a write below the stack pointer", CHECK "mov %rax, -8(%rsp)\n" DONE FAULT)               \
+    X(0, LOAD_U32, "the direction flag set", CHECK "std\n" DONE FAULT)                                       \
+    X(0, LOAD_U32, "the direction flag set on the way of a fault",                                           \
+      CHECK DONE FAULT_OF("8", BY_WORD "std\n"))                                                             \
+    X(0, LOAD_U32, "the direction flag set at a call", CHECK DONE FAULT_OF("8", "std\n" BY_WORD "cld\n"))    \
+    X(0, LOAD_U32, "the direction flag set and cleared", CHECK "std\n cld\n" DONE FAULT)                     \
     X(0, LOAD_U32, "bndstx", CHECK ".byte 0x0f, 0x1b, 0x00\n" DONE FAULT)                                    \
     X(0, LOAD_U32, "cldemote", CHECK ".byte 0x0f, 0x1c, 0x00\n" DONE FAULT)                                  \
     X(0, LOAD_U32, "lock nop", CHECK ".byte 0xf0, 0x0f, 0x1f, 0x00\n" DONE FAULT)                            \

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* REG_RIP */
 #include "cpu_run.h"
 
+#include <verify/model.h>
+
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -95,6 +97,7 @@ static void put_begin(void) {
 static void put_end(cpu_way way) {
     static const uint8_t MOV[] = {0x48, 0xc7, 0x05};
     static const uint8_t PUSHF[] = {0x9c, 0x8f, 0x05};
+    static const uint8_t CLD[] = {0xfc};
     int32_t value = (int32_t)way;
     ends[way] = writes;
     put(MOV, sizeof MOV);
@@ -105,6 +108,7 @@ static void put_end(cpu_way way) {
     put_move(LOAD, 4, &m->state.stack);
     put(PUSHF, sizeof PUSHF);
     put_distance(&m->state.out_flags);
+    put(CLD, sizeof CLD);
     put(RESTORE, sizeof RESTORE);
 }
 
@@ -189,8 +193,8 @@ uint64_t cpu_target(const instruction *i) {
     return i->address + i->byte_count + CPU_JUMP_BYTES;
 }
 
-/* CF, PF, ZF, SF, OF in RFLAGS. */
-static const uint8_t FLAG_BITS[] = {0, 2, 6, 7, 11};
+/* CF, PF, ZF, SF, OF, DF in RFLAGS. */
+static const uint8_t FLAG_BITS[MODEL_FLAGS] = {0, 2, 6, 7, 11, 10};
 
 CALLS_MADE_CODE void cpu_run(const cpu_state *before, cpu_state *after) {
     void (*run)(void);
@@ -198,13 +202,13 @@ CALLS_MADE_CODE void cpu_run(const cpu_state *before, cpu_state *after) {
     memcpy(&run, &code, sizeof run);
     memcpy(m->state.in, before->registers, sizeof m->state.in);
     m->state.in_flags = 0x202;
-    for (uint32_t n = 0; n < sizeof FLAG_BITS; n++)
+    for (uint32_t n = 0; n < MODEL_FLAGS; n++)
         m->state.in_flags |= (uint64_t)(before->flags >> n & 1) << FLAG_BITS[n];
     run();
     memcpy(after->registers, m->state.out, sizeof m->state.out);
     after->way = (cpu_way)m->state.way;
     after->flags = 0;
-    for (uint32_t n = 0; n < sizeof FLAG_BITS; n++)
+    for (uint32_t n = 0; n < MODEL_FLAGS; n++)
         after->flags |= (uint32_t)(m->state.out_flags >> FLAG_BITS[n] & 1) << n;
 }
 
@@ -283,7 +287,7 @@ static void prepare_operands(cpu_state *s, const instruction *i, random_source *
 }
 
 void cpu_prepare(cpu_state *s, const instruction *i, random_source *random) {
-    *s = (cpu_state){.flags = (uint32_t)random_below(random, 32)};
+    *s = (cpu_state){.flags = (uint32_t)random_below(random, 1u << MODEL_FLAGS)};
     for (uint32_t n = 0; n < 16; n++)
         s->registers[n] = random_value(random);
     if (random_one_in(random, 4))

@@ -14,7 +14,7 @@ typedef enum cpu_way { CPU_FOLLOWED, CPU_JUMPED, CPU_STOPPED } cpu_way;
 
 typedef struct cpu_state {
     uint64_t registers[16];
-    uint32_t flags; /* by model_flag: bits for CF, PF, ZF, SF, OF */
+    uint32_t flags; /* by model_flag: bits for CF, PF, ZF, SF, OF, DF */
     cpu_way way;    /* after */
 } cpu_state;
 
