@@ -275,9 +275,7 @@ static void check_refuted(subject *s, flip f, const object *o, const mf_verify_r
         note_wrong(s, f, "refuted, and does not load");
         return;
     }
-    bool asks_perms = s->kind->options.strategy == MF_STRATEGY_PERM_TABLE;
-    if (rerun_differs(mf_accessors_member(object.set, result->id), s->layout, &o->note.options, result,
-                      asks_perms) ||
+    if (rerun_differs(mf_accessors_member(object.set, result->id), s->layout, &o->note.options, result) ||
         sweep_finds_counterexample(&object, s->layout, &o->note.options, result)) {
         s->run++;
     } else {

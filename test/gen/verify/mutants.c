@@ -2,7 +2,7 @@
 // else than the contract says. A sweep refutes it as well, but for what no call shows. Without a change the
 // same maker's code is proved.
 //
-// RUN: %cc -I%source/gen -I%S/lib -I%llvm-include %s %S/lib/mutants.c %S/lib/mutant_maker.c %S/lib/replay.c %S/lib/sample_layouts.c %source/test/lib/reference.c -o %t %verify %gen && %t | FileCheck %s
+// RUN: %cc -I%source/gen -I%S/lib -I%llvm-include %s %S/lib/mutants.c %S/lib/mutant_maker.c %S/lib/rerun.c %S/lib/sample_layouts.c %source/test/lib/reference.c -o %t %verify %gen && %t | FileCheck %s
 //
 // What destroys its process on purpose, dozens of times, ends otherwise under a sanitizer; what is made
 // stays.
@@ -21,7 +21,7 @@
 // CHECK: patch of the wrong hole: refuted, seen, swept
 // CHECK: {{^(7[0-9]|8[0-9])}} mutants, 0 not as they should be
 #include "mutants.h"
-#include "replay.h"
+#include "rerun.h"
 
 #include <memfold/sweep.h>
 #include <memfold/verify.h>
@@ -111,7 +111,8 @@ static bool try_mutant(const mutant *m) {
     const mf_verify_result *result = find_result(report);
     mf_verdict verdict = result == NULL ? MF_VERDICT_PROVED : result->verdict;
     bool is_seen = verdict == MF_VERDICT_REFUTED &&
-                   replay_breaks(t.layout, &t.options, mf_code_accessors(t.code), result);
+                   rerun_differs(mf_accessors_member(mf_code_accessors(t.code), result->id), t.layout,
+                                 &t.options, result);
     bool swept = result != NULL && is_swept(&t, result->id);
     printf("%s: %s, %s, %s\n", m->name, mf_verdict_name(verdict), is_seen ? "seen" : "not seen",
            swept ? "swept" : "not swept");
