@@ -54,10 +54,18 @@ static bool is_wide(const mf_plan_step *step) {
     }
 }
 
+/* A mask's place is where the lowest window starts, and so where a heap does that is the first to be asked.
+ */
+static bool is_heap_at_0(const mf_plan *plan, const mf_plan_step *step) {
+    const mf_plan_step *last = &plan->steps[plan->step_count - 1];
+    return (step->kind == MF_STEP_BELOW_HEAP_END || step->kind == MF_STEP_IN_HEAP) &&
+           last->kind == MF_STEP_MASK && last->start == 0;
+}
+
 bool check_shape_has_wide(const mf_plan *plan) {
     for (uint32_t i = shape_first_step(plan); i < plan->step_count; i++) {
         mf_plan_step far = plan->steps[i];
-        if (far.kind == MF_STEP_MASK && far.start == 0)
+        if ((far.kind == MF_STEP_MASK && far.start == 0) || is_heap_at_0(plan, &far))
             continue;
         far.start = MF_SPACE_BYTES - MF_PAGE_SIZE;
         far.last = MF_SPACE_BYTES - MF_PAGE_SIZE;
