@@ -77,7 +77,7 @@ bool sweep_finds_nothing(const loaded *object, const mf_layout *layout, const mf
         return true;
     static char text[2048];
     mf_sweep_print(&report, text, sizeof text);
-    puts(text);
+    fprintf(stderr, "%s\n", text);
     return false;
 }
 
