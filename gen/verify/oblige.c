@@ -287,14 +287,18 @@ static term is_stored(terms *t, const path *p, const path_inputs *in, const cont
     return all;
 }
 
+/* An accessor accesses by one instruction. */
+static bool accesses_once(const path *p, const contract *c) {
+    return p->access.count == 1 && (p->access.instructions == 1 || c->function->is_embedded);
+}
+
 static void owe_access(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
     bool stores = c->access->operation == MF_STORE;
-    bool is_once = p->access.count == 1 && (p->access.instructions == 1 || c->function->is_embedded);
     if (!has_access(c)) {
         owe_fact(d, t, p->access.count == 0, "accesses the guest");
         return;
     }
-    owe_fact(d, t, is_once,
+    owe_fact(d, t, accesses_once(p, c),
              p->access.count == 0 ? "does not access the guest" : "accesses the guest more than once");
     if (p->access.count == 0)
         return;
@@ -490,7 +494,7 @@ void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c
         c->function->value == VERIFY_VALUE_ADDRESS && p->end == PATH_RETURNS && p->call.count == 0;
     if (!masks || (p->access.count == 0 && !gives_address))
         return;
-    owe_fact(d, t, p->access.count <= 1, "accesses the guest more than once");
+    owe_fact(d, t, p->access.count == 0 || accesses_once(p, c), "accesses the guest more than once");
     term address = gives_address ? p->final.registers[RAX] : p->access.address;
     uint64_t place = spec_masked_place(c->spec, c->access->operation, looks_up);
     term there = term_add(t, c->base, term_const(t, 64, place));
