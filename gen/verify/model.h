@@ -24,6 +24,8 @@ typedef enum model_flag {
 typedef struct model_state {
     term registers[16]; /* 64 bits each, by the CPU's number */
     term flags[MODEL_FLAGS];
+    term vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8]; /* words of 64 bits, the lowest first; none: the
+                                                       * instructions of vector registers are unknown */
 } model_state;
 
 /* Where it goes on. */
@@ -46,7 +48,8 @@ typedef struct model_step {
 
 /*
  * A CPU and what is around it. `read` returns the `count` bytes at `address` as a term of 8 * count bits, or
- * 0 to refuse; `write` returns false to refuse. An instruction reads before it writes, each at most once.
+ * 0 to refuse; `write` returns false to refuse. An instruction reads before it writes, each at most once, or
+ * a vector in words of 8 bytes from the lowest address on.
  * Where the manual leaves a flag undefined it becomes a new variable, whose number is noted in `undefined` if
  * there is a set; such a flag may be anything.
  */
@@ -58,7 +61,9 @@ typedef struct model {
     bool (*write)(void *context, term address, uint32_t count, term value);
     term (*place)(void *context,
                   uint64_t address); /* lea of an address relative to rip; NULL: the number; 0 refuses */
-    uint64_t *undefined;             /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
+    bool (*is_aligned)(void *context, term address,
+                       uint32_t bytes); /* surely; NULL: never. Else an aligned move is unknown */
+    uint64_t *undefined; /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
 } model;
 
 model_step model_execute(model *m, const instruction *i);
