@@ -11,6 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Of a function without arguments: the host calls it when the library is loaded, before there are threads. */
+#if __STDC_HOSTED__
+#define OS_AT_LOAD __attribute__((constructor))
+#else
+#define OS_AT_LOAD __attribute__((unused)) /* no threads but those that a kernel makes itself, and no fork   \
+                                            */
+#endif
+
 /* Small objects. Zeroed; NULL if there is no memory. free(NULL) is fine. */
 void *os_allocate(size_t bytes);
 void os_free(void *object);
@@ -97,7 +105,11 @@ unsigned os_cpu(void);
 /* Lets other threads go on. `attempt` counts how often in a row: after some the thread sleeps. */
 void os_wait(unsigned attempt);
 
-/* From now on fork calls these three: before it, and after it in the parent and in the child. */
+/*
+ * From now on fork calls these three: before it, and after it in the parent and in the child. A fork that has
+ * begun does not, and its child would find locks as another thread held them. So who has a lock calls this in
+ * a function that runs at load, when no fork has begun.
+ */
 void os_follow_forks(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 /*

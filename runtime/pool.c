@@ -70,10 +70,14 @@ static void unlock_all(void) {
     unlock(&pools_locked);
 }
 
-static void link_in(mf_pool *pool) {
+OS_AT_LOAD static void foresee_forks(void) {
     static atomic_uint follows_forks;
     if (atomic_exchange(&follows_forks, 1) == 0)
         os_follow_forks(lock_all, unlock_all, unlock_all);
+}
+
+static void link_in(mf_pool *pool) {
+    foresee_forks(); /* constructors may run before ours */
     lock(&pools_locked);
     pool->next = pools;
     if (pools != NULL)

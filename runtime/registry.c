@@ -9,7 +9,10 @@ static atomic_ulong current_version;
 /* Under the lock: the signals that were blocked before. */
 static uint64_t blocked_before;
 
-/* The signals are blocked first: os_follow_forks takes a lock of the host that fork takes too. */
+/*
+ * Objects register their tables before there is a load of the library, hence here too. The signals are
+ * blocked first: os_follow_forks takes a lock of the host that fork takes too.
+ */
 void registry_lock(void) {
     uint64_t blocked = os_block_signals();
     if (atomic_exchange(&follows_forks, 1) == 0)
@@ -23,6 +26,11 @@ void registry_unlock(void) {
     uint64_t blocked = blocked_before;
     atomic_store_explicit(&locked, 0, memory_order_release);
     os_unblock_signals(blocked);
+}
+
+OS_AT_LOAD static void foresee_forks(void) {
+    registry_lock();
+    registry_unlock();
 }
 
 /*

@@ -32,6 +32,9 @@ void gate_in_child(gate *gate);
 /*
  * Handlers run before a fork in the reverse order of their registration. Threads that are inside take the
  * lock of the runtime's registry: so its handlers are registered before these, and run when nobody is inside.
+ *
+ * A fork that has begun does not run handlers that are registered meanwhile, and its child would find the
+ * gate as another thread had left it. So this is called in a constructor, when no fork has begun.
  */
 void gate_follow_forks(void (*before)(void), void (*after)(void), void (*in_child)(void));
 

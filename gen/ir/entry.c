@@ -38,6 +38,11 @@ static void follow_forks(void) {
     gate_follow_forks(before_fork, after_fork, in_child);
 }
 
+__attribute__((constructor)) static void foresee_forks(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, follow_forks);
+}
+
 /* ---- The end of the process ---- */
 
 /*
@@ -84,8 +89,7 @@ void entry_end_in_jit(void) {
 }
 
 void entry_begin(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, follow_forks);
+    foresee_forks(); /* constructors may run before ours */
     gate_enter(&forks);
     entry_begin_in_jit();
 }

@@ -171,6 +171,11 @@ bool host_follow_forks(void) {
     return result;
 }
 
+/* A fork that has begun is not counted, and at load none has. */
+__attribute__((constructor)) static void foresee_forks(void) {
+    host_follow_forks();
+}
+
 unsigned host_fork_stamp(void) {
     return atomic_load(&forks) + atomic_load(&ended_forks);
 }

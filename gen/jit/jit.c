@@ -58,6 +58,11 @@ static void follow_forks(void) {
     gate_follow_forks(before_fork, after_fork, in_child);
 }
 
+__attribute__((constructor)) static void foresee_forks(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, follow_forks);
+}
+
 static void jits_add(mf_jit *jit) {
     pthread_mutex_lock(&jits_lock);
     jit->next = jits;
@@ -108,14 +113,13 @@ static mf_status jit_start(mf_jit *jit, const mf_jit_config *config, mf_diag *di
 
 mf_status mf_jit_create(const mf_jit_config *config, mf_jit **jit, mf_diag *diag) {
     static const mf_jit_config DEFAULT_CONFIG;
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     mf_jit *made = calloc(1, sizeof *made);
     if (made == NULL)
         return mf_diag_set(diag, MF_OUT_OF_MEMORY, sizeof *made, "no memory for a jit");
     pthread_mutex_init(&made->cache_lock, NULL);
     pthread_cond_init(&made->compiled, NULL);
     pthread_mutex_init(&made->link_lock, NULL);
-    pthread_once(&once, follow_forks);
+    foresee_forks(); /* constructors may run before ours */
     gate_enter(&forks);
     jits_add(made);
     mf_status status = jit_start(made, config == NULL ? &DEFAULT_CONFIG : config, diag);
