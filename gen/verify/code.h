@@ -73,6 +73,7 @@ typedef struct verify_function {
     spec_access access;
     verify_value value;
     uint32_t vector_bytes; /* 16, 32 or 64 */
+    uint32_t offset;       /* of a client's access, added to the index argument without wrapping */
     bool is_embedded; /* it may touch vector registers, access in several instructions, and ask the runtime */
 } verify_function;
 

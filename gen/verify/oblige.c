@@ -205,7 +205,8 @@ static void take_arguments(contract *c, terms *t, const path_inputs *in) {
         c->base = options->base == MF_BASE_ARGUMENT ? in->registers[ORDER[next++]] : in->base;
     term index = in->registers[ORDER[next++]];
     bool is_u33 = options->index == MF_INDEX_U33;
-    c->index = is_u33 ? index : term_zext(t, term_extract(t, index, 0, 32), 64);
+    term address = is_u33 ? index : term_zext(t, term_extract(t, index, 0, 32), 64);
+    c->index = term_add(t, address, term_const(t, 64, c->function->offset));
     if (c->function->value == VERIFY_VALUE_LENGTH)
         c->length = in->registers[ORDER[next]];
     else if (c->access->operation == MF_STORE)

@@ -5,6 +5,7 @@
 #include "verify/refute.h"
 #include "verify/solve.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -361,6 +362,7 @@ mf_status verify_prover_prove_function(verify_prover *prover, const verify_code 
                                        verify_state *state, mf_diag *diag) {
     mf_verify_result found = {.id = function->id, .verdict = MF_VERDICT_NOT_PROVED};
     verify_state found_state = {0};
+    assert(function->is_embedded || function->value != VERIFY_VALUE_VECTORS);
     proof p = {.v = prover,
                .code = code,
                .function = function,

@@ -227,7 +227,8 @@ static term index_register(const trial *r) {
 /* Above 32 bits there may be anything. */
 static uint64_t index_argument(const trial *r, uint64_t index) {
     bool is_u33 = r->c->spec->options.index == MF_INDEX_U33;
-    return is_u33 ? index : index | UINT64_C(0xa5c3f00d) << 32;
+    uint64_t address = index - r->c->function->offset;
+    return is_u33 ? address : (uint32_t)address | UINT64_C(0xa5c3f00d) << 32;
 }
 
 static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stamp) {

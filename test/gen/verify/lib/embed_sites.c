@@ -305,6 +305,7 @@ static LLVMValueRef record(const embed_session *s, const mf_embed_access *access
     LLVMValueRef v_index = access->address;
     if (s->options.index == MF_INDEX_U32)
         v_index = LLVMBuildZExt(b, access->address, t_i64, "");
+    v_index = LLVMBuildAdd(b, v_index, LLVMConstInt(t_i64, access->offset, false), "");
     LLVMValueRef v_code = access_code(s, v_length);
     LLVMValueRef arguments[] = {access->view, v_index, v_code, LLVMConstInt(t_i64, 0, false)};
     return LLVMBuildCall2(b, t_fault, f_fault, arguments, 4, "status");
@@ -372,6 +373,13 @@ static LLVMValueRef access_guest(const embed_session *s, const mf_embed_access *
     return NULL;
 }
 
+static void give_state(const embed_session *s, mf_embed_access *access) {
+    LLVMBuilderRef b = s->module.builder;
+    if (access->base == NULL)
+        access->base = mf_embed_load_base(s->embed, b, access->view);
+    access->heap_end = mf_embed_load_heap_end(s->embed, b, access->view);
+}
+
 void embed_build(embed_session *s, embed_site *site) {
     s->site = site;
     if (site->t_access != NULL)
@@ -380,10 +388,12 @@ void embed_build(embed_session *s, embed_site *site) {
     LLVMValueRef f = begin_function(s);
     unsigned next = 0;
     mf_diag diag = {0};
-    mf_embed_access access = {.view = LLVMGetParam(f, next++), .diag = &diag};
+    mf_embed_access access = {.view = LLVMGetParam(f, next++), .offset = site->offset, .diag = &diag};
     if (s->options.base == MF_BASE_ARGUMENT)
         access.base = LLVMGetParam(f, next++);
     access.address = LLVMGetParam(f, next++);
+    if (site->is_given_state)
+        give_state(s, &access);
     if (s->options.on_fault != MF_ON_FAULT_TRAP)
         access.fault_block = LLVMAppendBasicBlockInContext(s->module.context, f, "client");
     LLVMBasicBlockRef b_from = NULL;
@@ -427,6 +437,17 @@ static bool has_entries(const embed_session *s) {
     bool is_paged = s->options.backend == MF_BACKEND_X86_PAGED;
     return is_paged && s->options.on_fault != MF_ON_FAULT_TRAP && !s->site->is_after_range &&
            s->site->t_access != NULL;
+}
+
+/* Functions return, also where the client is branched to. */
+static verify_prover *create_prover(const embed_session *s, const mf_layout *layout) {
+    mf_accessor_options abi = s->options;
+    verify_prover *prover;
+    mf_diag diag;
+    if (abi.on_fault == MF_ON_FAULT_BRANCH)
+        abi.on_fault = MF_ON_FAULT_RETURN;
+    client_must(verify_prover_create(layout, &abi, NULL, &prover, &diag), &diag, "prover");
+    return prover;
 }
 
 static char *substitute(const char *text, const embed_change *change) {
@@ -478,9 +499,11 @@ void embed_load(embed_session *s, const char *pipeline, const embed_change *chan
         apply(s, change);
     client_module_optimise(&s->module, pipeline);
     s->code = client_module_load(&s->module, has_table ? s->entries : NULL);
+    s->prover = create_prover(s, s->layout);
 }
 
 void embed_close(embed_session *s) {
+    verify_prover_destroy(s->prover);
     client_code_unload(&s->code);
     mf_layout_release(s->layout);
 }
@@ -494,22 +517,20 @@ static verify_function function_of(const embed_session *s, const embed_site *sit
         .access = {site->operation, site->width_bytes, site->value_bits, site->sign_extends},
         .value = site->value,
         .vector_bytes = 16u << s->vectors,
+        .offset = site->offset,
         .is_embedded = site->id == MF_ACCESSOR_COUNT};
 }
 
-void embed_prove(const embed_session *s, const mf_layout *layout, const mf_accessor_options *options,
-                 const embed_site *site, mf_verify_result *result, verify_state *state) {
-    mf_accessor_options abi = *options;
+void embed_prove(const embed_session *s, const mf_layout *layout, const embed_site *site,
+                 mf_verify_result *result, verify_state *state) {
     verify_code code = {.is_of_process = true, .takes_registered_entries = true};
     verify_function function = function_of(s, site);
-    verify_prover *prover;
+    verify_prover *prover = layout == NULL ? s->prover : create_prover(s, layout);
     mf_diag diag;
-    if (abi.on_fault == MF_ON_FAULT_BRANCH)
-        abi.on_fault = MF_ON_FAULT_RETURN;
     verify_code_set_runtime(&code);
-    client_must(verify_prover_create(layout, &abi, NULL, &prover, &diag), &diag, "prover");
     client_must(verify_prover_prove_function(prover, &code, &function, result, state, &diag), &diag, "prove");
-    verify_prover_destroy(prover);
+    if (layout != NULL)
+        verify_prover_destroy(prover);
 }
 
 void embed_print(const embed_session *s, const embed_site *site, const mf_verify_result *result) {

@@ -24,6 +24,8 @@ typedef struct embed_site {
     LLVMTypeRef t_access; /* what is loaded or stored; NULL: an address or a range */
     uint32_t width_bytes; /* of an address; else embed_build writes it */
     uint32_t value_bits;  /* embed_build writes them */
+    uint32_t offset;
+    bool is_given_state; /* base and heap end are loaded before, and handed in */
     bool sign_extends;
     bool is_after_range; /* a check of the range, of a length that LLVM does not know, and then no other */
 } embed_site;
@@ -38,6 +40,7 @@ typedef struct embed_session {
     mf_embed *unchecked;
     char entries[80]; /* the name of its exception table; empty: it has none */
     client_code code;
+    verify_prover *prover;  /* for the layout; as soon as it is loaded */
     const embed_site *site; /* that is built */
 } embed_session;
 
@@ -57,10 +60,9 @@ typedef struct embed_change {
 /* Ends the module: changed (NULL: not), optimised by the pipeline (NULL: as emitted), and loaded. */
 void embed_load(embed_session *s, const char *pipeline, const embed_change *change);
 
-/* Against the contract of `layout` and `options`, which are the session's unless something is wrong on
- * purpose. */
-void embed_prove(const embed_session *s, const mf_layout *layout, const mf_accessor_options *options,
-                 const embed_site *site, mf_verify_result *result, verify_state *state);
+/* Against the contract of the session's options and of `layout`; NULL: of its own layout. */
+void embed_prove(const embed_session *s, const mf_layout *layout, const embed_site *site,
+                 mf_verify_result *result, verify_state *state);
 
 void embed_close(embed_session *s);
 
