@@ -37,6 +37,7 @@ static bool is_piece_proved[SHAPE_PART_COUNT + CHECKS_MAX];
 
 static mf_jit *jit;
 static bool proves_every_way;
+static bool turns_bases;
 static uint32_t part;
 static uint32_t parts = 1;
 static unsigned long proofs;
@@ -126,16 +127,22 @@ static void set_way(mf_accessor_options *options, bool has_base, uint32_t number
     options->base_address = has_base ? 0 : ADDRESSES[base];
 }
 
+/*
+ * A stencil of a check is proved with the accesses that use all arguments, which is what it hands on: those
+ * whose base is the view's.
+ */
 static void prove_ways(const mf_layout *layout, const mf_accessor_options *options, bool has_base,
                        uint32_t accessors) {
-    static uint32_t turn;
+    static uint32_t turns[2];
+    uint32_t *turn = &turns[has_base];
     uint32_t count = has_base ? WAYS_WITH_BASE : WAYS_WITHOUT_BASE;
     mf_accessor_options with_way = *options;
     for (uint32_t i = 0; proves_every_way && i < count; i++) {
         set_way(&with_way, has_base, i);
         prove_set(layout, &with_way, accessors);
     }
-    set_way(&with_way, has_base, turn++);
+    set_way(&with_way, has_base, turns_bases ? *turn : *turn % WAYS_WITH_BASE);
+    (*turn)++;
     if (!proves_every_way)
         prove_set(layout, &with_way, accessors);
 }
@@ -306,6 +313,7 @@ int main(int argc, char **argv) {
     keep_memory();
     if (argc > 2)
         read_part(argv[2]);
+    turns_bases = by_llvm;
     proves_every_way = argc > 3 && strcmp(argv[3], "every") == 0;
     must(STENCIL_TABLE.check_count <= CHECKS_MAX, "room for the list");
     must(mf_jit_create(&config, &jit, NULL) == MF_OK, "mf_jit_create");
