@@ -1,5 +1,7 @@
 #include "verify/decode.h"
 
+#include "verify/decode_vector.h"
+
 #include <capstone/capstone.h>
 
 #include <stdio.h>
@@ -44,6 +46,10 @@ const char *instruction_name(instruction_id id) {
 #undef X
     };
     return (size_t)id < INSTRUCTION_COUNT ? NAMES[id] : "unknown";
+}
+
+bool instruction_is_of_vectors(instruction_id id) {
+    return id >= INSTRUCTION_MOVUPS && id < INSTRUCTION_COUNT;
 }
 
 /* ---- Which instruction ---- */
@@ -106,7 +112,7 @@ static bool find_instruction(unsigned theirs, instruction *i) {
             i->id = KNOWN[n].ours;
             return true;
         }
-    return find_conditional(theirs, i);
+    return find_conditional(theirs, i) || decode_vector_find(theirs, i);
 }
 
 /* ---- Operands ---- */
@@ -187,7 +193,7 @@ static bool set_operand(operand *o, const cs_x86 *detail, const cs_x86_op *their
     switch (theirs->type) {
     case X86_OP_REG:
         o->kind = OPERAND_REGISTER;
-        return set_register(o, theirs->reg);
+        return set_register(o, theirs->reg) || decode_vector_register(theirs->reg, o);
     case X86_OP_IMM:
         o->kind = OPERAND_IMMEDIATE;
         o->bytes = theirs->size;
@@ -237,13 +243,15 @@ static bool is_plain_nop(const instruction *i) {
 static bool set_operands(instruction *i, const cs_x86 *detail) {
     if (i->id == INSTRUCTION_NOP)
         return is_plain_nop(i);
-    if (has_strange_prefix(i, detail) || detail->op_count > 3)
+    bool is_of_vectors = instruction_is_of_vectors(i->id);
+    if ((!is_of_vectors && has_strange_prefix(i, detail)) ||
+        detail->op_count > sizeof i->operands / sizeof i->operands[0])
         return false;
     i->operand_count = detail->op_count;
     for (uint8_t n = 0; n < detail->op_count; n++)
         if (!set_operand(&i->operands[n], detail, &detail->operands[n]))
             return false;
-    return true;
+    return !is_of_vectors || decode_vector_means_what_it_says(i);
 }
 
 /*
@@ -254,6 +262,8 @@ static bool set_operands(instruction *i, const cs_x86 *detail) {
  */
 static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
     const cs_x86 *detail = &theirs->detail->x86;
+    if (instruction_is_of_vectors(i->id))
+        return true;
     bool has_size_prefix = detail->prefix[2] != 0 || detail->prefix[3] != 0;
     if (detail->prefix[2] != 0 && detail->prefix[3] != 0)
         return i->id == INSTRUCTION_MOV || i->id == INSTRUCTION_MOVBE;

@@ -56,7 +56,47 @@
     X(POP, "pop")                                                                                            \
     X(NOP, "nop")                                                                                            \
     X(UD2, "ud2")                                                                                            \
-    X(INT3, "int3")
+    X(INT3, "int3")                                                                                          \
+    VECTOR_INSTRUCTIONS(X)
+
+/*
+ * Those of vector registers, which accessors do not touch: what only moves data. Behind one name stand all
+ * that do the same, movups, movupd, movdqu.
+ */
+#define VECTOR_INSTRUCTIONS(X)                                                                               \
+    X(MOVUPS, "movups")                                                                                      \
+    X(MOVAPS, "movaps")                                                                                      \
+    X(MOVSS, "movss")                                                                                        \
+    X(MOVSD, "movsd")                                                                                        \
+    X(MOVD, "movd")                                                                                          \
+    X(MOVQ, "movq")                                                                                          \
+    X(MOVLPS, "movlps")                                                                                      \
+    X(MOVHPS, "movhps")                                                                                      \
+    X(MOVLHPS, "movlhps")                                                                                    \
+    X(MOVHLPS, "movhlps")                                                                                    \
+    X(PUNPCKLBW, "punpcklbw")                                                                                \
+    X(PUNPCKLWD, "punpcklwd")                                                                                \
+    X(PUNPCKLDQ, "punpckldq")                                                                                \
+    X(PUNPCKLQDQ, "punpcklqdq")                                                                              \
+    X(PUNPCKHBW, "punpckhbw")                                                                                \
+    X(PUNPCKHWD, "punpckhwd")                                                                                \
+    X(PUNPCKHDQ, "punpckhdq")                                                                                \
+    X(PUNPCKHQDQ, "punpckhqdq")                                                                              \
+    X(PSHUFD, "pshufd")                                                                                      \
+    X(SHUFPS, "shufps")                                                                                      \
+    X(SHUFPD, "shufpd")                                                                                      \
+    X(PINSRB, "pinsrb")                                                                                      \
+    X(PINSRW, "pinsrw")                                                                                      \
+    X(PINSRD, "pinsrd")                                                                                      \
+    X(PINSRQ, "pinsrq")                                                                                      \
+    X(PEXTRB, "pextrb")                                                                                      \
+    X(PEXTRW, "pextrw")                                                                                      \
+    X(PEXTRD, "pextrd")                                                                                      \
+    X(PEXTRQ, "pextrq")                                                                                      \
+    X(PXOR, "pxor")                                                                                          \
+    X(VINSERTF128, "vinsertf128")                                                                            \
+    X(VEXTRACTF128, "vextractf128")                                                                          \
+    X(VZEROUPPER, "vzeroupper")
 
 /* The numbers of the instructions, in the order of the list. */
 typedef enum instruction_id {
@@ -70,11 +110,20 @@ typedef enum instruction_id {
 #define REGISTER_NONE 0xff
 #define REGISTER_RIP 0x10
 
-typedef enum operand_kind { OPERAND_REGISTER, OPERAND_IMMEDIATE, OPERAND_MEMORY } operand_kind;
+/* xmm0, ymm0, zmm0 are the lowest 16, 32 and 64 bytes of vector register 0. */
+#define VECTOR_REGISTERS 32
+#define VECTOR_BYTES 64
+
+typedef enum operand_kind {
+    OPERAND_REGISTER,
+    OPERAND_IMMEDIATE,
+    OPERAND_MEMORY,
+    OPERAND_VECTOR
+} operand_kind;
 
 typedef struct operand {
     operand_kind kind;
-    uint8_t bytes;         /* of a register, or of memory: 1, 2, 4, 8 */
+    uint8_t bytes;         /* of a register, or of memory: 1, 2, 4, 8; of vectors 16, 32, 64 */
     uint8_t number;        /* of a register */
     bool is_high;          /* bits 8 to 15 of it: ah, ch, dh, bh */
     uint8_t base;          /* of memory: REGISTER_NONE, REGISTER_RIP, or a number */
@@ -91,8 +140,9 @@ typedef struct instruction {
     uint8_t byte_count;
     instruction_id id;
     uint8_t condition; /* of JCC, SETCC, CMOVCC */
+    bool is_vex;       /* of vector registers: clears what is above its operand, where others leave it */
     uint8_t operand_count;
-    operand operands[3]; /* in the order of the manual: the destination first */
+    operand operands[4]; /* in the order of the manual: the destination first */
     char text[80];       /* for messages */
 } instruction;
 
@@ -110,5 +160,8 @@ void decoder_destroy(decoder *d);
 bool decoder_decode(decoder *d, uint64_t address, const uint8_t *bytes, size_t count, instruction *i);
 
 const char *instruction_name(instruction_id id);
+
+/* True for those of VECTOR_INSTRUCTIONS. */
+bool instruction_is_of_vectors(instruction_id id);
 
 #endif

@@ -1,5 +1,7 @@
 #include "verify/model.h"
 
+#include "verify/model_vector.h"
+
 #include <assert.h>
 
 /* One instruction on its way. */
@@ -92,6 +94,7 @@ static term get(execution *x, const operand *o, uint32_t width) {
     case OPERAND_MEMORY:
         return load(x, model_address(x->m, x->i, o), o->bytes);
     case OPERAND_IMMEDIATE:
+    case OPERAND_VECTOR:
         break;
     }
     return constant(x, width, o->value);
@@ -703,6 +706,8 @@ static bool is_control(instruction_id id) {
 }
 
 model_step model_execute(model *m, const instruction *i) {
+    if (instruction_is_of_vectors(i->id))
+        return (model_step){model_vector_execute(m, i), 0, 0};
     execution x = {m, m->t, i, MODEL_FOLLOWS};
     if (!has_known_form(i))
         return (model_step){MODEL_UNKNOWN, 0, 0};

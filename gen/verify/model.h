@@ -15,6 +15,8 @@ typedef enum model_flag { MODEL_CF, MODEL_PF, MODEL_ZF, MODEL_SF, MODEL_OF, MODE
 typedef struct model_state {
     term registers[16]; /* 64 bits each, by the CPU's number */
     term flags[MODEL_FLAGS];
+    term vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8]; /* words of 64 bits, the lowest first; none: the
+                                                       * instructions of vector registers are unknown */
 } model_state;
 
 /* Where it goes on. */
@@ -37,7 +39,8 @@ typedef struct model_step {
 
 /*
  * A CPU and what is around it. `read` returns the `count` bytes at `address` as a term of 8 * count bits, or
- * 0 to refuse; `write` returns false to refuse. An instruction reads before it writes, each at most once.
+ * 0 to refuse; `write` returns false to refuse. An instruction reads before it writes, each at most once, or
+ * a vector in words of 8 bytes from the lowest address on.
  * Where the manual leaves a flag undefined it becomes a new variable, whose number is noted in `undefined` if
  * there is a set; such a flag may be anything.
  */

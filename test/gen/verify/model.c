@@ -23,8 +23,9 @@
 typedef struct form {
     instruction_id id;
     uint8_t condition;
+    bool is_vex;
     uint8_t operand_count;
-    uint8_t operands[3]; /* kind, size, high part, address size */
+    uint16_t operands[4]; /* kind, size, high part, address size */
 } form;
 
 #define FORMS_MAX 2048
@@ -52,12 +53,14 @@ static form form_of(const instruction *i) {
     memset(&f, 0, sizeof f);
     f.id = i->id;
     f.condition = i->condition;
+    f.is_vex = i->is_vex;
     f.operand_count = i->operand_count;
     for (uint8_t n = 0; n < i->operand_count; n++) {
         const operand *o = &i->operands[n];
         uint32_t is_short = o->kind == OPERAND_MEMORY && o->address_bytes == 4;
         uint32_t is_high = o->is_high;
-        f.operands[n] = (uint8_t)((uint32_t)o->kind | (uint32_t)o->bytes << 2 | is_high << 6 | is_short << 7);
+        f.operands[n] =
+            (uint16_t)((uint32_t)o->kind | (uint32_t)o->bytes << 2 | is_high << 10 | is_short << 11);
     }
     return f;
 }
@@ -81,9 +84,13 @@ typedef struct effect {
     model m;
     model_step step;
     uint64_t undefined[16];
-    term write_address;
-    term write_value;
-    uint32_t write_bytes;
+    struct {
+        term address;
+        term value;
+        uint32_t bytes;
+    } writes[VECTOR_BYTES / 8];
+    uint32_t write_count;
+    uint32_t words; /* of vector registers that are variables */
 } effect;
 
 static term read_bytes(void *context, term address, uint32_t count) {
@@ -93,13 +100,23 @@ static term read_bytes(void *context, term address, uint32_t count) {
 
 static bool write_bytes(void *context, term address, uint32_t count, term value) {
     effect *e = context;
-    e->write_address = address;
-    e->write_value = value;
-    e->write_bytes = count;
+    if (e->write_count == sizeof e->writes / sizeof e->writes[0])
+        return false;
+    e->writes[e->write_count].address = address;
+    e->writes[e->write_count].value = value;
+    e->writes[e->write_count++].bytes = count;
     return true;
 }
 
-/* Variables 0 to 15 are the registers, then come the flags, then what is undefined. */
+#define VECTOR_WORDS (VECTOR_REGISTERS * VECTOR_BYTES / 8)
+
+/* An instruction of the general registers has no others beside it, as in accessors. */
+static uint32_t vector_words(const instruction *i) {
+    return instruction_is_of_vectors(i->id) ? VECTOR_WORDS : 0;
+}
+
+/* Variables 0 to 15 are the registers, then come the flags, the words of vector registers, and what is
+ * undefined. */
 static void effect_init(effect *e, const instruction *i) {
     *e = (effect){0};
     terms_init(&e->t);
@@ -109,6 +126,9 @@ static void effect_init(effect *e, const instruction *i) {
         e->m.state.registers[n] = term_var(&e->t, 64);
     for (uint32_t n = 0; n < MODEL_FLAGS; n++)
         e->m.state.flags[n] = term_var(&e->t, 1);
+    for (uint32_t n = 0; n < vector_words(i); n++)
+        e->m.state.vectors[n / (VECTOR_BYTES / 8)][n % (VECTOR_BYTES / 8)] = term_var(&e->t, 64);
+    e->words = vector_words(i);
     e->step = model_execute(&e->m, i);
 }
 
@@ -171,7 +191,7 @@ static uint8_t read_before(void *context, term_space space, uint64_t address) {
 }
 
 #define NODES_MAX 4096
-#define VARIABLES_MAX 64
+#define VARIABLES_MAX (64 + VECTOR_WORDS)
 
 /* Writes the values of all terms, with this value for all that is undefined. */
 static void evaluate(const effect *e, const cpu_state *before, uint64_t undefined, uint64_t *values) {
@@ -180,7 +200,9 @@ static void evaluate(const effect *e, const cpu_state *before, uint64_t undefine
         variables[n] = before->registers[n];
     for (uint32_t n = 0; n < MODEL_FLAGS; n++)
         variables[16 + n] = before->flags >> n & 1;
-    for (uint32_t n = 16 + MODEL_FLAGS; n < e->t.variable_count; n++)
+    uint32_t next = 16 + MODEL_FLAGS;
+    memcpy(variables + next, before->vectors, e->words * sizeof variables[0]);
+    for (uint32_t n = next + e->words; n < e->t.variable_count; n++)
         variables[n] = undefined;
     const term_valuation valuation = {variables, NULL, read_before};
     terms_evaluate(&e->t, &valuation, values);
@@ -191,7 +213,7 @@ static void compare_flags(const effect *e, const instruction *i, const cpu_state
                           const cpu_state *after, const uint64_t *values) {
     uint32_t undefined = 0;
     uint64_t others[NODES_MAX];
-    bool has_undefined = e->t.variable_count > 16 + MODEL_FLAGS;
+    bool has_undefined = e->t.variable_count > 16 + MODEL_FLAGS + e->words;
     if (has_undefined)
         evaluate(e, before, 1, others);
     for (uint32_t n = 0; n < MODEL_FLAGS; n++) {
@@ -224,6 +246,17 @@ static uint64_t stack_moves(const effect *e, const instruction *i, const cpu_sta
     return e->step.next == MODEL_CALLS ? 0 - UINT64_C(8) : e->step.next == MODEL_RETURNS ? 8 : 0;
 }
 
+/* All that the CPU has, also what the instruction does not name. */
+static void compare_vectors(const effect *e, const instruction *i, const cpu_state *after,
+                            const uint64_t *values) {
+    for (uint32_t n = 0; n < cpu_vector_count() && e->words > 0; n++)
+        for (uint32_t word = 0; word < cpu_vector_words(); word++)
+            if (values[e->m.state.vectors[n][word]] != after->vectors[n][word]) {
+                fail(i, "a vector register differs");
+                return;
+            }
+}
+
 static void compare(const effect *e, const instruction *i, const cpu_state *before, const cpu_state *after) {
     uint64_t values[NODES_MAX];
     evaluate(e, before, 0, values);
@@ -233,8 +266,9 @@ static void compare(const effect *e, const instruction *i, const cpu_state *befo
         if (values[e->m.state.registers[n]] + (n == 4 ? moved : 0) != after->registers[n])
             fail(i, "a register differs");
     compare_flags(e, i, before, after, values);
-    if (e->write_address != 0)
-        cpu_memory_expect(values[e->write_address], values[e->write_value], e->write_bytes);
+    compare_vectors(e, i, after, values);
+    for (uint32_t n = 0; n < e->write_count; n++)
+        cpu_memory_expect(values[e->writes[n].address], values[e->writes[n].value], e->writes[n].bytes);
     if (!cpu_memory_is_expected())
         fail(i, "memory differs");
 }
@@ -245,7 +279,7 @@ static void compare(const effect *e, const instruction *i, const cpu_state *befo
 static bool place(decoder *d, random_source *random, const encoding_slot *slot, encoding *e, instruction *i) {
     encoding_make(slot, random, e);
     return decoder_decode(d, cpu_place(), e->bytes, sizeof e->bytes, i) && encoding_aim(e, i) &&
-           decoder_decode(d, cpu_place(), e->bytes, sizeof e->bytes, i);
+           decoder_decode(d, cpu_place(), e->bytes, sizeof e->bytes, i) && cpu_has(i);
 }
 
 /* Every slot whose encoding the decoder and the model take. */

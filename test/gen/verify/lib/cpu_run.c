@@ -31,12 +31,14 @@ typedef struct exchange {
     uint64_t out_flags;
     uint64_t way;
     uint64_t stack;
+    uint64_t in_vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8];
+    uint64_t out_vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8];
 } exchange;
 
 typedef struct machine {
     uint8_t code[4096];
     exchange state;
-    uint8_t padding[4096 - sizeof(exchange)];
+    uint8_t padding[8192 - sizeof(exchange)];
     uint8_t scratch[SCRATCH_BYTES];
 } machine;
 
@@ -72,6 +74,51 @@ static void put_move(uint8_t opcode, uint8_t number, const uint64_t *at) {
 #define LOAD 0x8b
 #define STORE 0x89
 
+/* ---- Vector registers ---- */
+
+uint32_t cpu_vector_count(void) {
+    return __builtin_cpu_supports("avx512f") ? 32 : 16;
+}
+
+uint32_t cpu_vector_words(void) {
+    return __builtin_cpu_supports("avx512f") ? 8 : __builtin_cpu_supports("avx") ? 4 : 2;
+}
+
+/* EVEX with shorter vectors is an extension of its own. */
+bool cpu_has(const instruction *i) {
+    uint8_t first = i->bytes[i->bytes[0] == 0x67];
+    if (!i->is_vex)
+        return __builtin_cpu_supports("sse4.1");
+    if (first == 0x62)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+    return __builtin_cpu_supports("avx2");
+}
+
+/* vmovups between a register and the state, with a rip-relative operand: opcode 10 loads and 11 stores. */
+static void put_vector_move(uint8_t opcode, uint8_t number, const uint64_t *at) {
+    uint8_t modrm = (uint8_t)(number % 8 << 3 | 5);
+    uint8_t low = (number & 8) != 0 ? 0 : 0x80;
+    uint8_t high = (number & 16) != 0 ? 0 : 0x10;
+    const uint8_t evex[] = {0x62, (uint8_t)(low | 0x60 | high | 1), 0x7c, 0x48, opcode, modrm};
+    const uint8_t vex[] = {0xc5, (uint8_t)(low | 0x7c), opcode, modrm};
+    const uint8_t legacy[] = {(uint8_t)(number >= 8 ? 0x44 : 0x40), 0x0f, opcode, modrm};
+    if (cpu_vector_words() == 8)
+        put(evex, sizeof evex);
+    else if (cpu_vector_words() == 4)
+        put(vex, sizeof vex);
+    else
+        put(legacy, sizeof legacy);
+    put_distance(at);
+}
+
+static void put_vector_moves(uint8_t opcode, uint64_t (*at)[VECTOR_BYTES / 8]) {
+    for (uint8_t n = 0; n < cpu_vector_count(); n++)
+        put_vector_move(opcode, n, at[n]);
+}
+
+#define LOAD_VECTOR 0x10
+#define STORE_VECTOR 0x11
+
 /* push and pop of rbx, rbp, r12 to r15 */
 static const uint8_t SAVE[] = {0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57};
 static const uint8_t RESTORE[] = {0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3};
@@ -85,6 +132,7 @@ static void put_begin(void) {
     put(PUSH, sizeof PUSH);
     put_distance(&m->state.in_flags);
     put(POPF, sizeof POPF);
+    put_vector_moves(LOAD_VECTOR, m->state.in_vectors);
     for (uint8_t n = 0; n < 16; n++)
         if (n != 4)
             put_move(LOAD, n, &m->state.in[n]);
@@ -95,6 +143,7 @@ static void put_begin(void) {
 static void put_end(cpu_way way) {
     static const uint8_t MOV[] = {0x48, 0xc7, 0x05};
     static const uint8_t PUSHF[] = {0x9c, 0x8f, 0x05};
+    static const uint8_t VZEROUPPER[] = {0xc5, 0xf8, 0x77};
     int32_t value = (int32_t)way;
     ends[way] = writes;
     put(MOV, sizeof MOV);
@@ -102,9 +151,12 @@ static void put_end(cpu_way way) {
     put(&value, sizeof value);
     for (uint8_t n = 0; n < 16; n++)
         put_move(STORE, n, &m->state.out[n]);
+    put_vector_moves(STORE_VECTOR, m->state.out_vectors);
     put_move(LOAD, 4, &m->state.stack);
     put(PUSHF, sizeof PUSHF);
     put_distance(&m->state.out_flags);
+    if (cpu_vector_words() > 2)
+        put(VZEROUPPER, sizeof VZEROUPPER);
     put(RESTORE, sizeof RESTORE);
 }
 
@@ -196,12 +248,17 @@ CALLS_MADE_CODE void cpu_run(const cpu_state *before, cpu_state *after) {
     void (*run)(void);
     const void *code = m->code;
     memcpy(&run, &code, sizeof run);
+    bool has_vectors = instruction_is_of_vectors(current->id);
     memcpy(m->state.in, before->registers, sizeof m->state.in);
+    if (has_vectors)
+        memcpy(m->state.in_vectors, before->vectors, sizeof m->state.in_vectors);
     m->state.in_flags = 0x202;
     for (uint32_t n = 0; n < sizeof FLAG_BITS; n++)
         m->state.in_flags |= (uint64_t)(before->flags >> n & 1) << FLAG_BITS[n];
     run();
     memcpy(after->registers, m->state.out, sizeof m->state.out);
+    if (has_vectors)
+        memcpy(after->vectors, m->state.out_vectors, sizeof m->state.out_vectors);
     after->way = (cpu_way)m->state.way;
     after->flags = 0;
     for (uint32_t n = 0; n < sizeof FLAG_BITS; n++)
@@ -283,9 +340,12 @@ static void prepare_operands(cpu_state *s, const instruction *i, random_source *
 }
 
 void cpu_prepare(cpu_state *s, const instruction *i, random_source *random) {
-    *s = (cpu_state){.flags = (uint32_t)random_below(random, 32)};
+    s->flags = (uint32_t)random_below(random, 32);
     for (uint32_t n = 0; n < 16; n++)
         s->registers[n] = random_value(random);
+    for (uint32_t n = 0; n < VECTOR_REGISTERS && instruction_is_of_vectors(i->id); n++)
+        for (uint32_t word = 0; word < VECTOR_BYTES / 8; word++)
+            s->vectors[n][word] = random_u64(random);
     if (random_one_in(random, 4))
         s->registers[random_below(random, 16)] = s->registers[random_below(random, 16)];
     if (uses_stack(i))
@@ -308,8 +368,8 @@ void cpu_memory_expect(uint64_t address, uint64_t value, uint32_t bytes) {
         exit(1);
     }
     memcpy(expected + place_of(address), &value, bytes);
-    dirty_from = place_of(address);
-    dirty_bytes = bytes;
+    dirty_from = dirty_bytes == 0 ? place_of(address) : dirty_from;
+    dirty_bytes += bytes;
 }
 
 bool cpu_memory_is_expected(void) {

@@ -14,8 +14,10 @@ typedef enum cpu_way { CPU_FOLLOWED, CPU_JUMPED, CPU_STOPPED } cpu_way;
 
 typedef struct cpu_state {
     uint64_t registers[16];
-    uint32_t flags; /* by model_flag: bits for CF, PF, ZF, SF, OF */
-    cpu_way way;    /* after */
+    uint64_t vectors[VECTOR_REGISTERS]
+                    [VECTOR_BYTES / 8]; /* as many of them and of their words as the CPU has */
+    uint32_t flags;                     /* by model_flag: bits for CF, PF, ZF, SF, OF */
+    cpu_way way;                        /* after */
 } cpu_state;
 
 /* The jump behind the instruction; what jumps leads behind it. */
@@ -23,6 +25,11 @@ typedef struct cpu_state {
 
 /* Once, before everything else. */
 void cpu_open(void);
+
+/* How many vector registers the CPU has, and words in each; and whether it has what an instruction needs. */
+uint32_t cpu_vector_count(void);
+uint32_t cpu_vector_words(void);
+bool cpu_has(const instruction *i);
 
 /* Where the instruction stands, where memory is that it may touch, and where jumps lead. */
 uint64_t cpu_place(void);
@@ -41,7 +48,7 @@ void cpu_run(const cpu_state *before, cpu_state *after);
 /* The byte that was at an address of the scratch; 0 elsewhere. */
 uint8_t cpu_memory_before(uint64_t address);
 
-/* What the scratch has to be after this run, besides as before. */
+/* What the scratch has to be after this run, besides as before; words of one write follow each other. */
 void cpu_memory_expect(uint64_t address, uint64_t value, uint32_t bytes);
 
 /* Compares, and the scratch is as it is expected from then on. */

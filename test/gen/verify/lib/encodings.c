@@ -10,7 +10,8 @@ static bool is_prefix(const encoding_slot *s) {
                                      0xf0, 0xf2, 0xf3, 0x0f, 0x62, 0xc4, 0xc5};
     if (s->map == MAP_ONE)
         return (s->opcode >= 0x40 && s->opcode < 0x50) || memchr(OF_ONE, s->opcode, sizeof OF_ONE) != NULL;
-    return s->map == MAP_0F && (s->opcode == 0x38 || s->opcode == 0x3a);
+    bool is_0f = s->map == MAP_0F || s->map == MAP_F3_0F || s->map == MAP_F2_0F;
+    return is_0f && (s->opcode == 0x38 || s->opcode == 0x3a);
 }
 
 static bool count_up(uint8_t *digit, uint8_t count) {
@@ -37,11 +38,47 @@ static uint8_t random_byte(random_source *random) {
     return choice < sizeof EDGES ? EDGES[choice] : (uint8_t)random_u64(random);
 }
 
-/* Three bytes: the map, and R, X and B inverted; W, a register, and a prefix. */
+/* What the prefix says of a map: which one (1 for 0f, 2 for 0f 38, 3 for 0f 3a), and the size of vectors. */
+static uint8_t map_number(uint8_t map) {
+    bool is_0f38 = map == MAP_VEX_0F38;
+    bool is_0f3a = map == MAP_VEX_0F3A || map == MAP_VEX_0F3A_256;
+    return is_0f38 ? 2 : is_0f3a ? 3 : 1;
+}
+
+static uint8_t size_number(uint8_t map) {
+    bool is_256 = map == MAP_VEX_0F_256 || map == MAP_VEX_0F3A_256 || map == MAP_EVEX_0F_256;
+    return map == MAP_EVEX_0F_512 ? 2 : is_256;
+}
+
+/* An inverted register: often the one that stands for none. */
+static uint8_t random_register(random_source *random) {
+    return (uint8_t)(random_one_in(random, 2) ? 15 : random_below(random, 16));
+}
+
+/*
+ * Three bytes: the map, and R, X and B inverted; W, a register, the size of vectors, and a prefix. Or two,
+ * with R instead of W, for the map 0f.
+ */
 static uint8_t *make_vex(const encoding_slot *s, random_source *random, uint8_t *byte) {
+    uint8_t last = (uint8_t)(random_register(random) << 3 | size_number(s->map) << 2 | s->prefixes);
+    if (map_number(s->map) == 1 && s->rex == 0) {
+        *byte++ = 0xc5;
+        *byte++ = (uint8_t)(random_below(random, 2) << 7 | last);
+        return byte;
+    }
     *byte++ = 0xc4;
-    *byte++ = (uint8_t)((s->map == MAP_VEX_0F38 ? 2 : 3) | random_below(random, 8) << 5);
-    *byte++ = (uint8_t)((s->rex == 2 ? 0x80 : 0) | random_below(random, 16) << 3 | s->prefixes);
+    *byte++ = (uint8_t)(map_number(s->map) | random_below(random, 8) << 5);
+    *byte++ = (uint8_t)((s->rex == 2 ? 0x80 : 0) | last);
+    return byte;
+}
+
+/* Four bytes: R, X, B and R' inverted; W, a register and a prefix; sizes, V' inverted and no mask. */
+static uint8_t *make_evex(const encoding_slot *s, random_source *random, uint8_t *byte) {
+    uint8_t none = (uint8_t)(random_one_in(random, 4) ? random_below(random, 2) : 1);
+    *byte++ = 0x62;
+    *byte++ = (uint8_t)(1 | random_below(random, 16) << 4);
+    *byte++ = (uint8_t)((s->rex == 2 ? 0x80 : 0) | random_register(random) << 3 | 4 | s->prefixes);
+    *byte++ = (uint8_t)(size_number(s->map) << 5 | none << 3);
     return byte;
 }
 
@@ -50,20 +87,23 @@ static uint8_t *make_prefixes(const encoding_slot *s, random_source *random, uin
         *byte++ = 0x66;
     if ((s->prefixes & 2) != 0)
         *byte++ = 0x67;
+    if (s->map == MAP_F3_0F || s->map == MAP_F2_0F)
+        *byte++ = s->map == MAP_F3_0F ? 0xf3 : 0xf2;
     if (s->rex != 0)
         *byte++ = (uint8_t)(0x40 | (s->rex == 2 ? 8 : 0) | random_below(random, 8));
     if (s->map != MAP_ONE)
         *byte++ = 0x0f;
-    if (s->map == MAP_0F38)
-        *byte++ = 0x38;
+    if (s->map == MAP_0F38 || s->map == MAP_0F3A)
+        *byte++ = s->map == MAP_0F38 ? 0x38 : 0x3a;
     return byte;
 }
 
 void encoding_make(const encoding_slot *s, random_source *random, encoding *e) {
     for (size_t n = 0; n < sizeof e->bytes; n++)
         e->bytes[n] = random_byte(random);
-    bool is_vex = s->map == MAP_VEX_0F38 || s->map == MAP_VEX_0F3A;
-    uint8_t *byte = is_vex ? make_vex(s, random, e->bytes) : make_prefixes(s, random, e->bytes);
+    uint8_t *byte = s->map >= MAP_EVEX_0F  ? make_evex(s, random, e->bytes)
+                    : s->map >= MAP_VEX_0F ? make_vex(s, random, e->bytes)
+                                           : make_prefixes(s, random, e->bytes);
     e->opcode_at = (uint8_t)(byte - e->bytes);
     *byte++ = s->opcode;
     uint8_t mod = s->is_memory ? (uint8_t)random_below(random, 3) : 3;

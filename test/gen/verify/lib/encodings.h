@@ -6,8 +6,27 @@
 
 #include <verify/decode.h>
 
-/* The opcode alone, behind 0f, behind 0f 38, and the maps of the latter and of 0f 3a by VEX (SDM, 2.3). */
-typedef enum encoding_map { MAP_ONE, MAP_0F, MAP_0F38, MAP_VEX_0F38, MAP_VEX_0F3A, MAP_COUNT } encoding_map;
+/*
+ * The opcode alone, behind 0f, 0f 38 and 0f 3a, behind f3 0f and f2 0f, and the maps by VEX and EVEX (SDM
+ * volume 2, 2.3 and 2.7) with each size of vectors.
+ */
+typedef enum encoding_map {
+    MAP_ONE,
+    MAP_0F,
+    MAP_0F38,
+    MAP_0F3A,
+    MAP_F3_0F,
+    MAP_F2_0F,
+    MAP_VEX_0F,
+    MAP_VEX_0F38,
+    MAP_VEX_0F3A,
+    MAP_VEX_0F_256,
+    MAP_VEX_0F3A_256,
+    MAP_EVEX_0F,
+    MAP_EVEX_0F_256,
+    MAP_EVEX_0F_512,
+    MAP_COUNT
+} encoding_map;
 
 /* What is gone through one after the other; the rest of an encoding is random. All zero is the first. */
 typedef struct encoding_slot {
