@@ -9,6 +9,9 @@
 #ifndef MEMFOLD_GEN_VERIFY_CODE_H
 #define MEMFOLD_GEN_VERIFY_CODE_H
 
+#include "verify/decode.h"
+#include "verify/spec.h"
+
 #include <memfold/accessors.h>
 #include <memfold/verify.h>
 
@@ -50,6 +53,30 @@ typedef struct verify_code {
     verify_observer observer;
 } verify_code;
 
+/*
+ * What is proved at once: an accessor, or an access in a client's code with a function around it that is like
+ * one. Arguments are the view, with base = argument the base, the index, and then what is said here. A load
+ * returns its value and with a status return the status in the next general register; all else returns the
+ * status alone. Behind a fault the value may be anything.
+ */
+typedef enum verify_value {
+    VERIFY_VALUE_WORD,      /* up to 8 bytes, extended: rax, or the next argument; after a fault it is 0 */
+    VERIFY_VALUE_TWO_WORDS, /* 9 to 16 bytes: rax and rdx, or the next two arguments, the lower one first */
+    VERIFY_VALUE_VECTORS,   /* any number of bytes: xmm0, ..., each with its lowest `vector_bytes` */
+    VERIFY_VALUE_ADDRESS,   /* there is no access: rax is the host address of one that is allowed */
+    VERIFY_VALUE_LENGTH /* there is no access: what is asked is a range, whose length is the next argument */
+} verify_value;
+
+typedef struct verify_function {
+    mf_accessor_id id; /* for observers and results; MF_ACCESSOR_COUNT: it is no accessor */
+    uint64_t entry;
+    spec_access access;
+    verify_value value;
+    uint32_t vector_bytes; /* 16, 32 or 64 */
+    uint32_t offset;       /* of a client's access, added to the index argument without wrapping */
+    bool is_embedded; /* it may touch vector registers, access in several instructions, and ask the runtime */
+} verify_function;
+
 /* Where the entry points of this process are. */
 void verify_code_set_runtime(verify_code *code);
 
@@ -76,6 +103,19 @@ void verify_prover_destroy(verify_prover *prover);
 /* Writes what is proved of accessor `id`, which has the ABI of the prover's options. */
 mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf_accessor_id id,
                               mf_verify_result *result, mf_diag *diag);
+
+/* A counterexample's part that accessors do not have. */
+typedef struct verify_state {
+    uint64_t vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8];
+    uint8_t bytes[64]; /* the guest's at the index */
+    uint64_t length;
+    uint32_t answer; /* of mf_rt_accessible */
+} verify_state;
+
+/* The same of any function. `state` is written for MF_VERDICT_REFUTED; NULL is fine. */
+mf_status verify_prover_prove_function(verify_prover *prover, const verify_code *code,
+                                       const verify_function *function, mf_verify_result *result,
+                                       verify_state *state, mf_diag *diag);
 
 /* The same for all of them. */
 mf_status verify_prover_prove_all(verify_prover *prover, const verify_code *code, mf_verify_report *report,

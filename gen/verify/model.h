@@ -52,7 +52,9 @@ typedef struct model {
     bool (*write)(void *context, term address, uint32_t count, term value);
     term (*place)(void *context,
                   uint64_t address); /* lea of an address relative to rip; NULL: the number; 0 refuses */
-    uint64_t *undefined;             /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
+    bool (*is_aligned)(void *context, term address,
+                       uint32_t bytes); /* surely; NULL: never. Else an aligned move is unknown */
+    uint64_t *undefined; /* bit n: variable n is an undefined flag; room for 1024 bits, or NULL */
 } model;
 
 model_step model_execute(model *m, const instruction *i);

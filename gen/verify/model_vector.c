@@ -129,15 +129,23 @@ static const operand *second_source(const instruction *i) {
 
 /* ---- Whole registers ---- */
 
+/* movaps faults at any other address, which the model does not know. */
+static bool may_access(execution *x, const operand *o, uint32_t count) {
+    if (x->i->id != INSTRUCTION_MOVAPS)
+        return true;
+    return x->m->is_aligned != NULL && x->m->is_aligned(x->m->context, model_address(x->m, x->i, o), count);
+}
+
 static bool move_whole(execution *x) {
     const operand *to = &x->i->operands[0];
     const operand *from = &x->i->operands[1];
     uint32_t count = to->kind == OPERAND_VECTOR ? to->bytes : from->bytes;
-    bool is_kept_aligned = x->i->id == INSTRUCTION_MOVAPS;
     bool loads = is_vector(to, 0) && is_memory(from, count);
     bool stores = is_memory(to, count) && is_vector(from, 0);
-    bool is_known = is_vector(to, 0) && is_vector(from, count);
-    if (x->i->operand_count != 2 || !(is_known || (!is_kept_aligned && (loads || stores))))
+    bool copies = is_vector(to, 0) && is_vector(from, count);
+    if (x->i->operand_count != 2 || !(loads || stores || copies))
+        return false;
+    if (!copies && !may_access(x, loads ? from : to, count))
         return false;
     bytes b = get(x, from, count);
     if (stores)
@@ -172,7 +180,7 @@ static bool move_lowest(execution *x, uint32_t count) {
         set_memory(x, to, &b, count);
         return true;
     }
-    bytes above = get(x, first_source(i), LANE_BYTES);
+    bytes above = get(x, replaces ? first_source(i) : to, LANE_BYTES);
     for (uint32_t n = count; n < LANE_BYTES; n++)
         b.at[n] = replaces ? above.at[n] : zero(x);
     set_vector(x, to->number, &b, LANE_BYTES);

@@ -42,21 +42,43 @@ static term permitted_by_table(const spec *s, terms *t, table_form form, term at
 static term permitted(const contract *c, terms *t, const attempt *a, term at, term heap_end) {
     switch (a->ruling) {
     case RULING_BY_PERMS:
-        return permitted_by_perms(t, c->info->operation, at);
+        return permitted_by_perms(t, c->access->operation, at);
     case RULING_BY_TABLE:
         return permitted_by_table(c->spec, t, a->form, at, heap_end);
     default:
-        return spec_accessible(c->spec, t, c->info->operation, at, heap_end);
+        return spec_accessible(c->spec, t, c->access->operation, at, heap_end);
     }
 }
 
 static term last_byte(const contract *c, terms *t) {
-    return term_add(t, c->index, term_const(t, 64, c->info->width_bytes - 1));
+    return term_add(t, c->index, term_const(t, 64, c->access->width_bytes - 1));
 }
 
-static term make_allowed(const contract *c, terms *t, const attempt *a, term heap_end) {
-    if (c->spec->options.policy == MF_POLICY_NONE)
+/* An address for an access that the MMU checks, and that leaves by itself (embed.h). */
+static bool is_left_to_mmu(const contract *c) {
+    const mf_accessor_options *options = &c->spec->options;
+    return c->function->value == VERIFY_VALUE_ADDRESS && options->backend == MF_BACKEND_X86_PAGED &&
+           options->on_fault == MF_ON_FAULT_TRAP;
+}
+
+static term make_range_allowed(const contract *c, terms *t, const path_inputs *in, const attempt *a,
+                               term heap_end) {
+    mf_operation operation = c->access->operation;
+    if (a->ruling != RULING_BY_ANSWER)
+        return spec_range_accessible(c->spec, t, operation, c->index, c->length, heap_end);
+    term is_empty = term_eq(t, c->length, term_const(t, 64, 0));
+    term empty = spec_empty_accessible(c->spec, t, operation, c->index, heap_end);
+    return term_ite(t, is_empty, empty, term_extract(t, in->answer, 0, 1));
+}
+
+static term make_allowed(const contract *c, terms *t, const path_inputs *in, const attempt *a,
+                         term heap_end) {
+    if (c->spec->options.policy == MF_POLICY_NONE || is_left_to_mmu(c))
         return term_const(t, 1, 1);
+    if (c->function->value == VERIFY_VALUE_LENGTH)
+        return make_range_allowed(c, t, in, a, heap_end);
+    if (a->ruling == RULING_BY_ANSWER)
+        return term_extract(t, in->answer, 0, 1);
     if (c->spec->options.policy == MF_POLICY_BOUNDS)
         return term_ult(t, last_byte(c, t), term_const(t, 64, c->spec->bounds));
     term first = permitted(c, t, a, c->index, heap_end);
@@ -72,7 +94,7 @@ static term implies(terms *t, term a, term b) {
 /* What a table that says what the layout says tells of a byte below `heap_end`. */
 static term is_listed(const contract *c, terms *t, const attempt *a, term at) {
     bool by_perms = a->ruling == RULING_BY_PERMS;
-    return by_perms ? permitted_by_perms(t, c->info->operation, at) : listed_in_table(t, a->form, at);
+    return by_perms ? permitted_by_perms(t, c->access->operation, at) : listed_in_table(t, a->form, at);
 }
 
 /*
@@ -83,7 +105,7 @@ static term hot_window_is_permitted(const contract *c, terms *t, const path_inpu
                                     term at) {
     mf_window window;
     const spec *s = c->spec;
-    if (!spec_window(s, c->info->operation, s->options.hot_address, &window))
+    if (!spec_window(s, c->access->operation, s->options.hot_address, &window))
         return term_const(t, 1, 1);
     term start = term_const(t, 64, window.start);
     term end = term_const(t, 64, window.start + window.size);
@@ -100,7 +122,7 @@ static term behind_growth_is_known(const contract *c, terms *t, const attempt *a
     const spec *s = c->spec;
     uint64_t end = s->growth_end;
     term is_there = is_between(t, at, term_const(t, 64, end), term_const(t, 64, end + MF_PAGE_SIZE));
-    bool permits = spec_page_permits(s, c->info->operation, end);
+    bool permits = spec_page_permits(s, c->access->operation, end);
     return implies(t, is_there, term_eq(t, is_listed(c, t, a, at), term_const(t, 1, permits)));
 }
 
@@ -136,7 +158,9 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
     term ends = term_and(t, spec_heap_end_is_possible(s, t, in->heap_end),
                          spec_heap_end_is_possible(s, t, in->heap_end_later));
     term all = term_and(t, ends, term_ule(t, in->heap_end, in->heap_end_later));
-    all = term_and(t, all, is_fault_kind(t, c->info->operation, in->fault_kind));
+    if (in->answer != 0)
+        all = term_and(t, all, term_ule(t, in->answer, term_const(t, 32, 1)));
+    all = term_and(t, all, is_fault_kind(t, c->access->operation, in->fault_kind));
     all = term_and(t, all, is_aligned_entry(t, in->registers[RSP]));
     if (s->options.index == MF_INDEX_U33)
         all = term_and(t, all, term_ule(t, c->index, term_const(t, 64, U33_MOST)));
@@ -152,9 +176,23 @@ static term make_conditions(const contract *c, terms *t, const path_inputs *in, 
 
 /* ---- The contract ---- */
 
-/* Arguments in their order: the view, the base if it is one, the index, the value. */
+/*
+ * MF_ACCESS_CODE, which has 63 bits for the length: of a range that needs the 64th it says the largest that
+ * there is room for (embed.h).
+ */
+static term access_code(const contract *c, terms *t) {
+    mf_operation operation = c->access->operation;
+    if (c->function->value != VERIFY_VALUE_LENGTH)
+        return term_const(t, 64, MF_ACCESS_CODE(operation, c->access->width_bytes));
+    term most = term_const(t, 64, INT64_MAX);
+    term length = term_ite(t, term_ult(t, most, c->length), most, c->length);
+    term shifted = term_shl(t, length, term_const(t, 64, 1));
+    return term_or(t, shifted, term_const(t, 64, operation));
+}
+
+/* Arguments in their order: the view, the base if it is one, the index, the value or the length. */
 static void take_arguments(contract *c, terms *t, const path_inputs *in) {
-    static const uint8_t ORDER[] = {RDI, RSI, RDX, RCX};
+    static const uint8_t ORDER[] = {RDI, RSI, RDX, RCX, 8};
     const mf_accessor_options *options = &c->spec->options;
     uint32_t next = 1;
     if (options->base == MF_BASE_CONSTANT)
@@ -163,9 +201,13 @@ static void take_arguments(contract *c, terms *t, const path_inputs *in) {
         c->base = options->base == MF_BASE_ARGUMENT ? in->registers[ORDER[next++]] : in->base;
     term index = in->registers[ORDER[next++]];
     bool is_u33 = options->index == MF_INDEX_U33;
-    c->index = is_u33 ? index : term_zext(t, term_extract(t, index, 0, 32), 64);
-    if (c->info->operation == MF_STORE)
-        c->value = in->registers[ORDER[next]];
+    term address = is_u33 ? index : term_zext(t, term_extract(t, index, 0, 32), 64);
+    c->index = term_add(t, address, term_const(t, 64, c->function->offset));
+    if (c->function->value == VERIFY_VALUE_LENGTH)
+        c->length = in->registers[ORDER[next]];
+    else if (c->access->operation == MF_STORE)
+        for (uint32_t n = 0; n < 2; n++)
+            c->words[n] = in->registers[ORDER[next + n]];
     c->host = term_add(t, c->base, c->index);
 }
 
@@ -181,15 +223,17 @@ static void make_stamp(contract *c, terms *t, const path_inputs *in, const attem
                                   : term_eq(t, c->actual_stamp, term_const(t, 64, c->stamp));
 }
 
-contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_accessor_id id, const attempt *a) {
-    contract c = {.spec = s, .info = mf_accessor_info_get(id)};
+contract contract_make(const spec *s, terms *t, const path_inputs *in, const verify_function *function,
+                       const attempt *a) {
+    contract c = {.spec = s, .function = function, .access = &function->access};
     c.limit = s->options.policy == MF_POLICY_BOUNDS ? s->bounds : 0;
     take_arguments(&c, t, in);
+    c.code = access_code(&c, t);
     make_stamp(&c, t, in, a);
     c.trusts_mmu = a->ruling == RULING_BY_ANYTHING;
     bool by_anything = a->ruling == RULING_BY_ANYTHING && s->options.policy != MF_POLICY_NONE;
-    c.allowed = by_anything ? term_var(t, 1) : make_allowed(&c, t, a, in->heap_end);
-    c.allowed_later = by_anything ? c.allowed : make_allowed(&c, t, a, in->heap_end_later);
+    c.allowed = by_anything ? term_var(t, 1) : make_allowed(&c, t, in, a, in->heap_end);
+    c.allowed_later = by_anything ? c.allowed : make_allowed(&c, t, in, a, in->heap_end_later);
     c.conditions = make_conditions(&c, t, in, a);
     return c;
 }
@@ -209,18 +253,61 @@ static term low_half(terms *t, term a) {
     return term_extract(t, a, 0, 32);
 }
 
-static void owe_access(duty *d, terms *t, const path *p, const contract *c) {
-    bool stores = c->info->operation == MF_STORE;
-    owe_fact(d, t, p->access.count == 1,
+/* The bytes that are accessed are `count`, without a gap. */
+static bool touches(const path *p, uint32_t count) {
+    return p->access.touched == (count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+}
+
+static bool has_access(const contract *c) {
+    return c->function->value != VERIFY_VALUE_ADDRESS && c->function->value != VERIFY_VALUE_LENGTH;
+}
+
+/* Byte n of a value in the registers of one state. */
+static term carried_byte(const contract *c, terms *t, const term *words,
+                         const term (*vectors)[VECTOR_BYTES / 8], uint32_t n) {
+    uint32_t size = c->function->vector_bytes;
+    term word = c->function->value == VERIFY_VALUE_VECTORS ? vectors[n / size][n % size / 8] : words[n / 8];
+    return term_extract(t, word, 8 * (n % 8), 8);
+}
+
+/* In a word everything is owed at once, elsewhere byte by byte. */
+static term is_stored(terms *t, const path *p, const path_inputs *in, const contract *c) {
+    const spec_access *access = c->access;
+    term all = term_const(t, 1, 1);
+    if (c->function->value == VERIFY_VALUE_WORD) {
+        term stored = p->access.stored[0];
+        for (uint32_t n = 1; n < access->width_bytes; n++)
+            stored = term_concat(t, p->access.stored[n], stored);
+        return term_eq(t, stored, spec_stored(c->spec, t, access, c->words[0]));
+    }
+    for (uint32_t n = 0; n < access->width_bytes; n++) {
+        term byte = spec_value_byte(t, access, n, carried_byte(c, t, c->words, in->vectors, n));
+        term stored = p->access.stored[spec_place_of_byte(c->spec, access, n)];
+        all = term_and(t, all, term_eq(t, stored, byte));
+    }
+    return all;
+}
+
+/* An accessor accesses by one instruction. */
+static bool accesses_once(const path *p, const contract *c) {
+    return p->access.count == 1 && (p->access.instructions == 1 || c->function->is_embedded);
+}
+
+static void owe_access(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
+    bool stores = c->access->operation == MF_STORE;
+    if (!has_access(c)) {
+        owe_fact(d, t, p->access.count == 0, "accesses the guest");
+        return;
+    }
+    owe_fact(d, t, accesses_once(p, c),
              p->access.count == 0 ? "does not access the guest" : "accesses the guest more than once");
     if (p->access.count == 0)
         return;
     owe_fact(d, t, p->access.is_store == stores, "does the other operation");
-    owe_fact(d, t, p->access.bytes == c->info->width_bytes, "accesses another number of bytes");
+    owe_fact(d, t, touches(p, c->access->width_bytes), "accesses another number of bytes");
     owe(d, term_eq(t, p->access.address, c->host), "accesses another address");
-    if (stores && p->access.is_store && p->access.bytes == c->info->width_bytes)
-        owe(d, term_eq(t, p->access.value, spec_stored(c->spec, t, c->info, c->value)),
-            "stores another value");
+    if (stores && p->access.is_store && touches(p, c->access->width_bytes))
+        owe(d, is_stored(t, p, in, c), "stores another value");
 }
 
 /* What a caller keeps in registers, by the System V ABI. The direction flag is kept: no known instruction
@@ -239,17 +326,60 @@ static void owe_kept_registers(duty *d, terms *t, const path *p, const path_inpu
     }
 }
 
-static void owe_result(duty *d, terms *t, const path *p, const contract *c) {
-    bool loads = c->info->operation == MF_LOAD;
-    term zero = term_const(t, 32, MF_FAULT_NONE);
-    if (loads) {
-        term raw = term_read_bytes(t, TERM_GUEST, c->host, c->info->width_bytes);
-        owe(d, term_eq(t, p->final.registers[RAX], spec_loaded(c->spec, t, c->info, raw)),
-            "returns another value");
+/* Behind the registers that the value takes. */
+static uint8_t status_register(const contract *c) {
+    bool loads = c->access->operation == MF_LOAD;
+    switch (c->function->value) {
+    case VERIFY_VALUE_WORD:
+        return loads ? RDX : RAX;
+    case VERIFY_VALUE_TWO_WORDS:
+        return loads ? RCX : RAX;
+    case VERIFY_VALUE_ADDRESS:
+        return RDX;
+    default:
+        return RAX;
     }
+}
+
+/* The bytes of the access, which is owed to be the right one. */
+static term is_loaded(terms *t, const path *p, const contract *c) {
+    const spec_access *access = c->access;
+    const term words[] = {p->final.registers[RAX], p->final.registers[RDX]};
+    term all = term_const(t, 1, 1);
+    if (c->function->value == VERIFY_VALUE_WORD) {
+        term raw = term_read_bytes(t, TERM_GUEST, c->host, access->width_bytes);
+        return term_eq(t, words[0], spec_loaded(c->spec, t, access, raw));
+    }
+    for (uint32_t n = 0; n < access->width_bytes && p->access.count > 0; n++) {
+        term place = term_const(t, 64, spec_place_of_byte(c->spec, access, n));
+        term raw = term_read(t, TERM_GUEST, term_add(t, p->access.address, place));
+        term byte = carried_byte(c, t, words, p->final.vectors, n);
+        all = term_and(t, all, term_eq(t, byte, spec_value_byte(t, access, n, raw)));
+    }
+    return all;
+}
+
+static void owe_result(duty *d, terms *t, const path *p, const contract *c) {
+    term zero = term_const(t, 32, MF_FAULT_NONE);
+    if (c->function->value == VERIFY_VALUE_ADDRESS)
+        owe(d, term_eq(t, p->final.registers[RAX], c->host), "returns another address");
+    else if (has_access(c) && c->access->operation == MF_LOAD)
+        owe(d, is_loaded(t, p, c), "returns another value");
     if (c->spec->options.on_fault == MF_ON_FAULT_RETURN)
-        owe(d, term_eq(t, low_half(t, p->final.registers[loads ? RDX : RAX]), zero),
+        owe(d, term_eq(t, low_half(t, p->final.registers[status_register(c)]), zero),
             "returns another status");
+}
+
+/* What the runtime is asked decides, so it has to be the right question. */
+static void owe_question(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
+    const term *arguments = p->question.arguments;
+    if (p->question.count == 0)
+        return;
+    owe_fact(d, t, p->question.count == 1, "asks the runtime twice");
+    owe(d, term_eq(t, arguments[0], in->registers[RDI]), "asks about another view");
+    owe(d, term_eq(t, arguments[1], c->index), "asks about another index");
+    owe(d, term_eq(t, arguments[2], c->code), "asks about another length or operation");
+    owe_fact(d, t, p->question.is_aligned, "calls the runtime on a stack that is not aligned");
 }
 
 static void owe_fresh(duty *d, const contract *c) {
@@ -261,39 +391,38 @@ static void owe_fresh(duty *d, const contract *c) {
  * Of two ends that are read the access may be decided by either: it sees the end at some page between. What
  * is allowed at one is at a higher one.
  */
-static void owe_good_end(duty *d, terms *t, const path *p, const contract *c) {
+static void owe_good_end(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
     owe_fresh(d, c);
     owe(d, p->heap_end_reads > 1 ? c->allowed_later : c->allowed,
         "goes on although the access is not allowed");
-    owe_access(d, t, p, c);
+    owe_access(d, t, p, in, c);
     owe_result(d, t, p, c);
 }
 
 /* The call of mf_rt_fault or mf_rt_trap. */
 static void owe_fault_call(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
     const term *arguments = p->call.arguments;
-    uint64_t code = MF_ACCESS_CODE(c->info->operation, c->info->width_bytes);
     owe_fresh(d, c);
     owe(d, term_not(t, c->allowed), "faults although the access is allowed");
     owe_fact(d, t, p->call.count == 1, "calls the runtime twice");
     owe(d, term_eq(t, arguments[0], in->registers[RDI]), "reports another view");
     owe(d, term_eq(t, arguments[1], c->index), "reports another index");
-    owe(d, term_eq(t, arguments[2], term_const(t, 64, code)), "reports another access code");
+    owe(d, term_eq(t, arguments[2], c->code), "reports another access code");
     owe(d, term_eq(t, arguments[3], term_const(t, 64, c->limit)), "reports another limit");
     owe_fact(d, t, p->call.is_aligned, "calls the runtime on a stack that is not aligned");
     if (p->mmu == PATH_MMU_REFUSES)
-        owe_access(d, t, p, c);
+        owe_access(d, t, p, in, c);
     else
         owe_fact(d, t, p->access.count == 0, "accesses the guest and faults");
 }
 
 static void owe_fault_end(duty *d, terms *t, const path *p, const path_inputs *in, const contract *c) {
-    bool loads = c->info->operation == MF_LOAD;
+    bool is_word = c->access->operation == MF_LOAD && c->function->value == VERIFY_VALUE_WORD;
     const term *final = p->final.registers;
     owe_fact(d, t, c->spec->options.on_fault == MF_ON_FAULT_RETURN, "returns from a fault");
     owe_fault_call(d, t, p, in, c);
-    owe(d, term_eq(t, low_half(t, final[loads ? RDX : RAX]), in->fault_kind), "returns another status");
-    if (loads)
+    owe(d, term_eq(t, low_half(t, final[status_register(c)]), in->fault_kind), "returns another status");
+    if (is_word)
         owe(d, term_eq(t, final[RAX], term_const(t, 64, 0)), "returns a value of a fault");
 }
 
@@ -335,6 +464,7 @@ static term when_taken(terms *t, const path *p, const contract *c) {
 void duty_make(duty *d, terms *t, const paths *all, const path *p, const contract *c) {
     const path_inputs *in = &all->inputs;
     *d = (duty){.taken = when_taken(t, p, c)};
+    owe_question(d, t, p, in, c);
     if (p->end == PATH_BREAKS)
         owe_fact(d, t, false, p->trouble);
     else if (p->end == PATH_LEAVES)
@@ -342,7 +472,7 @@ void duty_make(duty *d, terms *t, const paths *all, const path *p, const contrac
     else if (p->call.count > 0)
         owe_fault_end(d, t, p, in, c);
     else
-        owe_good_end(d, t, p, c);
+        owe_good_end(d, t, p, in, c);
     if (p->end == PATH_RETURNS)
         owe_kept_registers(d, t, p, in);
 }
@@ -361,12 +491,15 @@ void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c
                  options->policy != MF_POLICY_NONE;
     if (masks && p->end == PATH_BREAKS && !p->stops)
         owe_fact(d, t, false, p->trouble);
-    if (!masks || p->access.count == 0)
+    bool gives_address =
+        c->function->value == VERIFY_VALUE_ADDRESS && p->end == PATH_RETURNS && p->call.count == 0;
+    if (!masks || (p->access.count == 0 && !gives_address))
         return;
-    owe_fact(d, t, p->access.count == 1, "accesses the guest more than once");
-    uint64_t place = spec_masked_place(c->spec, c->info->operation, looks_up);
+    owe_fact(d, t, p->access.count == 0 || accesses_once(p, c), "accesses the guest more than once");
+    term address = gives_address ? p->final.registers[RAX] : p->access.address;
+    uint64_t place = spec_masked_place(c->spec, c->access->operation, looks_up);
     term there = term_add(t, c->base, term_const(t, 64, place));
-    term is_there = term_eq(t, p->access.address, there);
+    term is_there = term_eq(t, address, there);
     owe(d, term_or(t, c->allowed, is_there), "does not mask the address of a mispredicted access");
 }
 

@@ -15,6 +15,7 @@ typedef enum ruling {
     RULING_BY_LAYOUT,  /* by the layout's pages and the heap end */
     RULING_BY_PERMS,   /* by the live permission table, whatever it holds */
     RULING_BY_TABLE,   /* by a constant table of arbitrary content, which agrees with the layout's pages */
+    RULING_BY_ANSWER,  /* by what mf_rt_accessible says, whatever that is */
     RULING_BY_ANYTHING /* by somebody else, such as the MMU: a variable */
 } ruling;
 
@@ -29,10 +30,13 @@ typedef struct attempt {
 /* The contract as terms. */
 typedef struct contract {
     const spec *spec;
-    const mf_accessor_info *info;
+    const verify_function *function;
+    const spec_access *access;
     term index;
     term base;
-    term value;         /* of a store; else 0 */
+    term words[2];      /* the value of a store in general registers; else 0 */
+    term length;        /* of a range; else 0 */
+    term code;          /* what mf_rt_fault is told of operation and length */
     term host;          /* base + index */
     term allowed;       /* at the heap end that is read first */
     term allowed_later; /* at the one that is read once more: what was allowed still is */
@@ -44,14 +48,15 @@ typedef struct contract {
     term conditions; /* what every state at an entry fulfils */
 } contract;
 
-contract contract_make(const spec *s, terms *t, const path_inputs *in, mf_accessor_id id, const attempt *a);
+contract contract_make(const spec *s, terms *t, const path_inputs *in, const verify_function *function,
+                       const attempt *a);
 
 typedef struct obligation {
     term holds;
     const char *broken; /* what is wrong if it does not hold */
 } obligation;
 
-#define OBLIGATIONS_MAX 40
+#define OBLIGATIONS_MAX 48
 
 /* What one path owes, and when it is taken. */
 typedef struct duty {

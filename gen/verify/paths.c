@@ -33,7 +33,7 @@ typedef struct search {
     decoder *d;
     const verify_code *code;
     const mf_accessor_options *options;
-    mf_accessor_id id;
+    const verify_function *function;
     walk *now;
     instruction at;     /* the instruction that is executed */
     const char *broken; /* why a read or write was refused */
@@ -180,7 +180,7 @@ static term read_constant(search *s, uint64_t address, uint32_t count) {
     for (uint32_t i = count; i-- > 0;)
         value = value << 8 | bytes[i];
     if (s->code->observer.read_data != NULL)
-        s->code->observer.read_data(s->code->observer.context, s->id, address, count);
+        s->code->observer.read_data(s->code->observer.context, s->function->id, address, count);
     return term_const(s->t, 8 * count, value);
 }
 
@@ -248,17 +248,73 @@ static term look_up_table(search *s, const sum *parts, uint32_t count) {
     return look_up(s, TERM_TABLE, rest_of(s->t, &entry, 0), count);
 }
 
+/* How far `address` is behind another one: true if that is constant. */
+static bool find_distance(const search *s, term from, term address, uint64_t *distance) {
+    sum a = sum_of(s->t, from);
+    sum b = sum_of(s->t, address);
+    *distance = b.constant - a.constant;
+    for (uint32_t i = 0; i < a.count; i++)
+        for (uint32_t k = 0; k < b.count; k++)
+            if (a.parts[i] == b.parts[k]) {
+                b.parts[k] = b.parts[--b.count];
+                break;
+            }
+    return !a.is_too_long && !b.is_too_long && b.count == 0 && a.count == sum_of(s->t, address).count;
+}
+
+#define ACCESS_BYTES 64
+
+/* The access begins `distance` bytes lower. False if bytes of it are further than ACCESS_BYTES behind. */
+static bool lower_access(path_access *access, uint64_t distance, term address) {
+    if (distance >= ACCESS_BYTES || access->touched >> (ACCESS_BYTES - distance) != 0)
+        return false;
+    memmove(access->stored + distance, access->stored, (ACCESS_BYTES - distance) * sizeof(term));
+    access->touched <<= distance;
+    access->address = address;
+    return true;
+}
+
+/* True if the bytes lie beside those that are there, and none of them has been accessed. */
+static bool add_to_access(search *s, path_access *access, term address, uint32_t count, term value) {
+    uint64_t distance;
+    if (!find_distance(s, access->address, address, &distance))
+        return false;
+    if ((int64_t)distance < 0) {
+        if (!lower_access(access, 0 - distance, address))
+            return false;
+        distance = 0;
+    }
+    uint64_t bytes = (UINT64_C(1) << count) - 1;
+    if (distance > ACCESS_BYTES - count || (access->touched & bytes << distance) != 0)
+        return false;
+    access->touched |= bytes << distance;
+    for (uint32_t i = 0; i < count && value != 0; i++)
+        access->stored[distance + i] = term_extract(s->t, value, 8 * i, 8);
+    return true;
+}
+
+/* What several instructions access the MMU does not decide as a whole; nor may the later ones fault. */
 static void note_access(search *s, term address, uint32_t count, bool is_store, term value) {
-    path_access *access = &s->now->path.access;
-    if (access->count++ != 0)
-        return;
-    *access = (path_access){.count = 1,
-                            .at = s->at.address,
-                            .resume = verify_code_resume(s->code, s->at.address),
-                            .address = address,
-                            .bytes = count,
-                            .is_store = is_store,
-                            .value = value};
+    path *p = &s->now->path;
+    path_access *access = &p->access;
+    uint64_t resume = verify_code_resume(s->code, s->at.address);
+    bool is_first = access->count == 0;
+    bool is_later = !is_first && access->at != s->at.address;
+    if (is_first)
+        *access = (path_access){.count = 1,
+                                .instructions = 1,
+                                .at = s->at.address,
+                                .resume = resume,
+                                .address = address,
+                                .is_store = is_store};
+    bool is_part = is_store == access->is_store && add_to_access(s, access, address, count, value);
+    if (!is_part || (is_later && resume != 0))
+        access->count++;
+    if (is_later) {
+        access->instructions++;
+        access->at = s->at.address;
+        p->mmu = PATH_MMU_NOT_ASKED;
+    }
 }
 
 static term read_guest(search *s, term address, uint32_t count) {
@@ -290,6 +346,14 @@ static term read_memory(void *context, term address, uint32_t count) {
     if (range != NULL || (path_lookup_shift(s->t, address) != 0 && !has_part(&parts, in->base)))
         return look_up_table(s, &parts, count);
     return read_guest(s, address, count);
+}
+
+/* On the stack, of which the ABI says that rsp + 8 is a multiple of 16 at the entry. */
+static bool is_aligned(void *context, term address, uint32_t bytes) {
+    const search *s = context;
+    sum parts = sum_of(s->t, address);
+    return is_part_alone(&parts, s->p->inputs.registers[RSP]) && bytes <= 16 &&
+           (parts.constant - 8) % bytes == 0;
 }
 
 /* ---- Writing ---- */
@@ -336,7 +400,7 @@ static void give_up(search *s, const char *why) {
     for (uint32_t i = 0; i < s->at.byte_count; i++)
         snprintf(bytes + 3 * (size_t)i, 4, " %02x", s->at.bytes[i]);
     snprintf(s->p->reason, sizeof s->p->reason, "%.80s (%.60s at +0x%llx:%s)", why, s->at.text,
-             (unsigned long long)(s->now->pc - s->code->accessors[s->id]), bytes);
+             (unsigned long long)(s->now->pc - s->function->entry), bytes);
 }
 
 static void end_path(search *s, walk *w, path_end end) {
@@ -390,18 +454,46 @@ static void note_call(search *s, walk *w, mf_rt_entry entry, bool is_jump) {
         call->arguments[i] = w->state.registers[ARGUMENTS[i]];
 }
 
-/* mf_rt_fault keeps all general registers but rax and r11, and no flags (abi.h). */
-static void come_back(search *s, walk *w) {
-    enum { RAX = 0, R11 = 11 };
+/* What nobody keeps across a call: flags, vector registers, and the stack below the stack pointer. */
+static void forget_at_call(search *s, walk *w) {
     uint64_t offset = 0;
-    term above = term_var(s->t, 32);
-    w->state.registers[RAX] = term_concat(s->t, above, s->p->inputs.fault_kind);
-    w->state.registers[R11] = term_var(s->t, 64);
     for (size_t i = 0; i < MODEL_FLAGS; i++)
         w->state.flags[i] = term_var(s->t, 1);
+    for (size_t n = 0; n < VECTOR_REGISTERS && s->function->is_embedded; n++)
+        for (size_t i = 0; i < VECTOR_BYTES / 8; i++)
+            w->state.vectors[n][i] = term_var(s->t, 64);
     stack_offset(s, w, &offset);
     for (uint64_t depth = 0 - offset; depth < STACK_BYTES; depth++)
         w->stack.bytes[depth] = 0;
+}
+
+/* mf_rt_fault keeps all general registers but rax and r11 (abi.h). */
+static void come_back(search *s, walk *w) {
+    enum { RAX = 0, R11 = 11 };
+    term above = term_var(s->t, 32);
+    w->state.registers[RAX] = term_concat(s->t, above, s->p->inputs.fault_kind);
+    w->state.registers[R11] = term_var(s->t, 64);
+    forget_at_call(s, w);
+}
+
+/* mf_rt_accessible is any function of the System V ABI. */
+static void ask(search *s, walk *w) {
+    enum { RAX = 0, RCX = 1, RDX = 2, RSI = 6 };
+    static const uint8_t NOT_KEPT[] = {RCX, RDX, RSI, RDI, 8, 9, 10, 11};
+    static const uint8_t ARGUMENTS[] = {RDI, RSI, RDX};
+    path_question *question = &w->path.question;
+    uint64_t offset = 0;
+    bool is_known = stack_offset(s, w, &offset);
+    if (question->count++ == 0) {
+        question->is_aligned = is_known && offset % 16 == 8;
+        for (size_t i = 0; i < sizeof ARGUMENTS; i++)
+            question->arguments[i] = w->state.registers[ARGUMENTS[i]];
+    }
+    term above = term_var(s->t, 32);
+    w->state.registers[RAX] = term_concat(s->t, above, s->p->inputs.answer);
+    for (size_t i = 0; i < sizeof NOT_KEPT; i++)
+        w->state.registers[NOT_KEPT[i]] = term_var(s->t, 64);
+    forget_at_call(s, w);
 }
 
 static bool leaves(mf_rt_entry entry) {
@@ -410,6 +502,10 @@ static bool leaves(mf_rt_entry entry) {
 
 /* True if the path goes on behind the call. */
 static bool call(search *s, walk *w, mf_rt_entry entry) {
+    if (entry == MF_RT_ACCESSIBLE && s->function->is_embedded) {
+        ask(s, w);
+        return true;
+    }
     note_call(s, w, entry, false);
     if (leaves(entry)) {
         end_path(s, w, PATH_LEAVES);
@@ -494,7 +590,7 @@ static mf_rt_entry entry_behind_stub(search *s, uint64_t stub) {
     if (!term_is_const(s->t, read_constant(s, slot, 8), &target))
         return MF_RT_ENTRY_COUNT;
     if (s->code->observer.executed != NULL)
-        s->code->observer.executed(s->code->observer.context, s->id, stub, i.byte_count);
+        s->code->observer.executed(s->code->observer.context, s->function->id, stub, i.byte_count);
     return verify_code_entry(s->code, target);
 }
 
@@ -538,7 +634,7 @@ static void split_at_mmu(search *s, walk *w, const walk *before) {
     if (!returns)
         return;
     if (s->code->observer.used_entry != NULL)
-        s->code->observer.used_entry(s->code->observer.context, s->id, access->at);
+        s->code->observer.used_entry(s->code->observer.context, s->function->id, access->at);
     walk *refused = malloc(sizeof *refused);
     if (refused == NULL) {
         s->p->has_failed = true;
@@ -566,11 +662,15 @@ static bool fetch(search *s, walk *w) {
         return false;
     }
     bool is_known = decoder_decode(s->d, w->pc, bytes, count, &s->at);
+    if (is_known && instruction_is_of_vectors(s->at.id) && !s->function->is_embedded) {
+        give_up(s, "an accessor with vector registers");
+        return false;
+    }
     if (!is_known) {
         s->at.byte_count = s->at.byte_count == 0 ? (uint8_t)count : s->at.byte_count;
         give_up(s, "an instruction that the model does not know");
     } else if (s->code->observer.executed != NULL) {
-        s->code->observer.executed(s->code->observer.context, s->id, w->pc, s->at.byte_count);
+        s->code->observer.executed(s->code->observer.context, s->function->id, w->pc, s->at.byte_count);
     }
     return is_known;
 }
@@ -641,7 +741,8 @@ static bool execute(search *s, walk *w, walk *before) {
                .context = s,
                .read = read_memory,
                .write = write_memory,
-               .place = s->code->is_relocatable ? place_of : NULL};
+               .place = s->code->is_relocatable ? place_of : NULL,
+               .is_aligned = is_aligned};
     *before = *w;
     model_step step = model_execute(&m, &i);
     w->state = m.state;
@@ -675,8 +776,8 @@ static void follow(search *s, walk *w) {
 
 /* ---- The entry ---- */
 
-static path_inputs make_inputs(terms *t) {
-    path_inputs in;
+static path_inputs make_inputs(terms *t, bool is_embedded) {
+    path_inputs in = {0};
     for (size_t i = 0; i < 16; i++)
         in.registers[i] = term_var(t, 64);
     for (size_t i = 0; i < MODEL_FLAGS; i++)
@@ -688,21 +789,26 @@ static path_inputs make_inputs(terms *t) {
     in.layout_stamp = term_var(t, 64);
     in.u33_stamp = term_var(t, 64);
     in.fault_kind = term_var(t, 32);
+    in.answer = is_embedded ? term_var(t, 32) : 0;
+    for (size_t n = 0; n < VECTOR_REGISTERS && is_embedded; n++)
+        for (size_t i = 0; i < VECTOR_BYTES / 8; i++)
+            in.vectors[n][i] = term_var(t, 64);
     return in;
 }
 
 void paths_find(paths *p, terms *t, decoder *d, const verify_code *code, const mf_accessor_options *options,
-                mf_accessor_id id) {
-    *p = (paths){.inputs = make_inputs(t)};
+                const verify_function *function) {
+    *p = (paths){.inputs = make_inputs(t, function->is_embedded)};
     walk *w = calloc(1, sizeof *w);
     if (w == NULL) {
         p->has_failed = true;
         return;
     }
-    search s = {.p = p, .t = t, .d = d, .code = code, .options = options, .id = id};
-    w->pc = code->accessors[id];
+    search s = {.p = p, .t = t, .d = d, .code = code, .options = options, .function = function};
+    w->pc = function->entry;
     memcpy(w->state.registers, p->inputs.registers, sizeof w->state.registers);
     memcpy(w->state.flags, p->inputs.flags, sizeof w->state.flags);
+    memcpy(w->state.vectors, p->inputs.vectors, sizeof w->state.vectors);
     follow(&s, w);
     free(w);
     p->has_failed = p->has_failed || t->has_failed;

@@ -21,6 +21,9 @@ typedef struct path_inputs {
     term layout_stamp;   /* what code compares that has 32-bit indices, and what code with 33-bit ones does */
     term u33_stamp;
     term fault_kind; /* 32 bits: MF_PAGE_FAULT or MF_WRITE_PROTECTED */
+    /* Of embedded functions only, else none: */
+    term answer; /* 32 bits: 1 or 0, of mf_rt_accessible */
+    term vectors[VECTOR_REGISTERS][VECTOR_BYTES / 8];
 } path_inputs;
 
 /* How a path ends. */
@@ -33,15 +36,19 @@ typedef enum path_end {
 /* What the MMU has said to the access. */
 typedef enum path_mmu { PATH_MMU_NOT_ASKED, PATH_MMU_ALLOWS, PATH_MMU_REFUSES } path_mmu;
 
-/* The access to the guest's bytes. */
+/*
+ * The access to the guest's bytes: what instructions load or store side by side, at constant distances from
+ * each other and no byte twice, is one access.
+ */
 typedef struct path_access {
-    uint32_t count;  /* at most one; the first is the one that is described */
-    uint64_t at;     /* the instruction */
-    uint64_t resume; /* where its exception entry leads; 0: it has none */
-    term address;
-    uint32_t bytes;
+    uint32_t count; /* at most one; the first is the one that is described */
+    uint32_t instructions;
+    uint64_t at;      /* the last instruction */
+    uint64_t resume;  /* where the first one's exception entry leads; 0: it has none */
+    term address;     /* of the lowest byte */
+    uint64_t touched; /* bit n: byte n is accessed */
     bool is_store;
-    term value; /* that is stored */
+    term stored[64]; /* bytes, from the address on */
 } path_access;
 
 /* A call of the runtime. */
@@ -51,6 +58,13 @@ typedef struct path_call {
     term arguments[4];
     bool is_aligned; /* the stack, as the ABI says */
 } path_call;
+
+/* A call of mf_rt_accessible. */
+typedef struct path_question {
+    uint32_t count;
+    term arguments[3];
+    bool is_aligned;
+} path_question;
 
 /* A read of memory by a number that is computed. */
 typedef struct path_lookup {
@@ -68,6 +82,7 @@ typedef struct path {
     path_access access;
     path_mmu mmu;
     path_call call;
+    path_question question;
     path_lookup lookups[PATH_LOOKUPS_MAX];
     uint32_t lookup_count;
     uint32_t heap_end_reads;
@@ -93,11 +108,11 @@ typedef struct paths {
 } paths;
 
 /*
- * Writes all paths of accessor `id` of `code`, as made for `options`. They are complete if `reason` is empty.
+ * Writes all paths of `function` in `code`, as made for `options`. They are complete if `reason` is empty.
  * To be ended by paths_fini, whatever came out.
  */
 void paths_find(paths *p, terms *t, decoder *d, const verify_code *code, const mf_accessor_options *options,
-                mf_accessor_id id);
+                const verify_function *function);
 void paths_fini(paths *p);
 
 /* How far the index is shifted on its way to the entry at `offset` of a table: a page's bits at least, or 0.

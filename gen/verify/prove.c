@@ -5,6 +5,7 @@
 #include "verify/refute.h"
 #include "verify/solve.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,8 @@ void verify_prover_destroy(verify_prover *v) {
 typedef struct proof {
     verify_prover *v;
     const verify_code *code;
-    mf_accessor_id id;
-    const mf_accessor_info *info;
+    const verify_function *function;
+    verify_state *state; /* of a counterexample; may be NULL */
     terms t;
     paths paths;
     duty *duties; /* by path, and those on wrong ways */
@@ -103,6 +104,13 @@ static bool looks_up(const proof *p, term_space space) {
     return false;
 }
 
+static bool asks_runtime(const proof *p) {
+    for (uint32_t i = 0; i < p->paths.count; i++)
+        if (p->paths.paths[i].question.count > 0)
+            return true;
+    return false;
+}
+
 static bool asks_mmu(const proof *p) {
     for (uint32_t i = 0; i < p->paths.count; i++)
         if (p->paths.paths[i].mmu != PATH_MMU_NOT_ASKED)
@@ -111,7 +119,7 @@ static bool asks_mmu(const proof *p) {
 }
 
 static contract make_duties(proof *p, const attempt *a) {
-    contract c = contract_make(&p->v->spec, &p->t, &p->paths.inputs, p->id, a);
+    contract c = contract_make(&p->v->spec, &p->t, &p->paths.inputs, p->function, a);
     bool looks = looks_up(p, TERM_PERMS) || looks_up(p, TERM_TABLE);
     for (uint32_t i = 0; i < p->paths.count; i++) {
         const path *way = &p->paths.paths[i];
@@ -162,6 +170,8 @@ static void note_counterexample(proof *p, const contract *c, bool names_pages) {
     }
     p->result->verdict = MF_VERDICT_REFUTED;
     counterexample_make(&p->result->counterexample, &p->t, &p->paths, c, &f, &at, names_pages);
+    if (p->state != NULL)
+        state_make(p->state, &p->t, &p->paths.inputs, c, &at);
 }
 
 /*
@@ -174,7 +184,7 @@ static void seek_counterexample(proof *p, const attempt *a, const uint64_t *indi
     any.ruling = RULING_BY_ANYTHING;
     contract c = make_duties(p, &any);
     if (try_states(p->code, &p->t, &p->paths, &c, p->duties, p->wrong_ways, indices, count,
-                   &p->result->counterexample))
+                   &p->result->counterexample, p->state))
         p->result->verdict = MF_VERDICT_REFUTED;
     else
         set_reason(p, otherwise);
@@ -183,7 +193,7 @@ static void seek_counterexample(proof *p, const attempt *a, const uint64_t *indi
 /* True if it is proved; else the result says what is known. */
 static bool try_attempt(proof *p, const attempt *a) {
     contract c = make_duties(p, a);
-    *p->result = (mf_verify_result){.id = p->id, .verdict = MF_VERDICT_PROVED};
+    *p->result = (mf_verify_result){.id = p->function->id, .verdict = MF_VERDICT_PROVED};
     solver_set_table_most(p->v->solver, a->form.is_bits ? UINT8_MAX : 1);
     answer answered = ask_all(p);
     if (p->has_failed || answered == ANSWER_NEVER)
@@ -195,7 +205,8 @@ static bool try_attempt(proof *p, const attempt *a) {
         solver_values(p->v->solver, p->values, p->variables);
         index = p->values[c.index];
     }
-    bool is_direct = a->ruling == RULING_BY_LAYOUT || a->ruling == RULING_BY_PERMS;
+    bool is_direct =
+        a->ruling == RULING_BY_LAYOUT || a->ruling == RULING_BY_PERMS || a->ruling == RULING_BY_ANSWER;
     if (answered == ANSWER_VALUES && is_direct)
         note_counterexample(p, &c, a->ruling == RULING_BY_PERMS);
     else
@@ -208,11 +219,11 @@ static bool try_attempt(proof *p, const attempt *a) {
 /* ---- Tables ---- */
 
 static const uint8_t *pages_of(proof *p) {
-    uint8_t **pages = &p->v->pages[p->info->operation];
+    uint8_t **pages = &p->v->pages[p->function->access.operation];
     if (*pages == NULL) {
         *pages = malloc(MF_SPACE_PAGES);
         if (*pages != NULL)
-            spec_fill_pages(&p->v->spec, p->info->operation, *pages);
+            spec_fill_pages(&p->v->spec, p->function->access.operation, *pages);
     }
     p->has_failed = p->has_failed || *pages == NULL;
     return *pages;
@@ -221,7 +232,7 @@ static const uint8_t *pages_of(proof *p) {
 static void note_table(const proof *p, table_form form) {
     const verify_observer *o = &p->code->observer;
     if (o->read_data != NULL)
-        o->read_data(o->context, p->id, p->paths.table, table_bytes(form));
+        o->read_data(o->context, p->function->id, p->paths.table, table_bytes(form));
 }
 
 #define FORMS_MAX 16
@@ -303,12 +314,18 @@ static void prove_by_mmu(proof *p) {
 static void choose_attempts(proof *p) {
     const mf_accessor_options *options = &p->v->spec.options;
     attempt plain = {.ruling = RULING_BY_LAYOUT};
+    attempt by_answer = {.ruling = RULING_BY_ANSWER};
     bool has_hot = options->hot_percent > 0 && p->v->spec.layout != NULL;
     bool by_perms = looks_up(p, TERM_PERMS);
     bool by_table = looks_up(p, TERM_TABLE);
     bool is_checked = options->policy == MF_POLICY_PERMS && !asks_mmu(p);
-    if ((by_perms || by_table) && (!is_checked || (by_perms && by_table)))
+    bool is_asked = asks_runtime(p);
+    if ((by_perms || by_table) && (!is_checked || is_asked || (by_perms && by_table)))
         set_reason(p, "looks up a table where something else decides");
+    else if (is_asked && !is_checked)
+        set_reason(p, "asks the runtime where something else decides");
+    else if (is_asked)
+        try_attempt(p, &by_answer);
     else if (asks_mmu(p))
         prove_by_mmu(p);
     else if (by_perms)
@@ -324,7 +341,7 @@ static void choose_attempts(proof *p) {
 /* ---- From the code to a result ---- */
 
 static void prove(proof *p) {
-    paths_find(&p->paths, &p->t, p->v->decoder, p->code, &p->v->spec.options, p->id);
+    paths_find(&p->paths, &p->t, p->v->decoder, p->code, &p->v->spec.options, p->function);
     p->has_failed = p->paths.has_failed;
     if (p->has_failed)
         return;
@@ -340,10 +357,17 @@ static void prove(proof *p) {
         choose_attempts(p);
 }
 
-mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf_accessor_id id,
-                              mf_verify_result *result, mf_diag *diag) {
-    mf_verify_result found = {.id = id, .verdict = MF_VERDICT_NOT_PROVED};
-    proof p = {.v = prover, .code = code, .id = id, .info = mf_accessor_info_get(id), .result = &found};
+mf_status verify_prover_prove_function(verify_prover *prover, const verify_code *code,
+                                       const verify_function *function, mf_verify_result *result,
+                                       verify_state *state, mf_diag *diag) {
+    mf_verify_result found = {.id = function->id, .verdict = MF_VERDICT_NOT_PROVED};
+    verify_state found_state = {0};
+    assert(function->is_embedded || function->value != VERIFY_VALUE_VECTORS);
+    proof p = {.v = prover,
+               .code = code,
+               .function = function,
+               .result = &found,
+               .state = function->is_embedded ? &found_state : NULL};
     p.has_failed = !terms_init(&p.t);
     if (!p.has_failed)
         prove(&p);
@@ -355,9 +379,22 @@ mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf
     free(p.variables);
     terms_fini(&p.t);
     if (has_failed)
-        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for the proof of %s", p.info->name);
+        return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no memory for a proof");
     *result = found;
+    if (state != NULL)
+        *state = found_state;
     return MF_OK;
+}
+
+mf_status verify_prover_prove(verify_prover *prover, const verify_code *code, mf_accessor_id id,
+                              mf_verify_result *result, mf_diag *diag) {
+    const mf_accessor_info *info = mf_accessor_info_get(id);
+    const verify_function accessor = {
+        .id = id,
+        .entry = code->accessors[id],
+        .access = {info->operation, info->width_bytes, 8 * info->width_bytes, info->sign_extends},
+        .value = VERIFY_VALUE_WORD};
+    return verify_prover_prove_function(prover, code, &accessor, result, NULL, diag);
 }
 
 mf_status verify_prover_prove_all(verify_prover *prover, const verify_code *code, mf_verify_report *report,

@@ -13,7 +13,10 @@ static unsigned long long value_at(const state_values *at, term a) {
 }
 
 static void describe_access(char *text, size_t bytes, const path *p, const state_values *at) {
-    snprintf(text, bytes, "%s %u bytes at 0x%llx", p->access.is_store ? "stores" : "loads", p->access.bytes,
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < 64; n++)
+        count += p->access.touched >> n & 1;
+    snprintf(text, bytes, "%s %u bytes at 0x%llx", p->access.is_store ? "stores" : "loads", count,
              value_at(at, p->access.address));
 }
 
@@ -61,12 +64,22 @@ static void describe_did(char *text, size_t bytes, const finding *f, const state
                  access[0] == '\0' ? "" : ", ", call, call[0] == '\0' ? "" : ", ", end);
 }
 
+static void describe_allowed(char *text, size_t bytes, const contract *c, unsigned long long index) {
+    bool stores = c->access->operation == MF_STORE;
+    if (c->function->value == VERIFY_VALUE_LENGTH)
+        snprintf(text, bytes, "allowed: passes, and keeps the callee's registers");
+    else if (c->function->value == VERIFY_VALUE_ADDRESS)
+        snprintf(text, bytes, "allowed: returns base + 0x%llx, and keeps the callee's registers", index);
+    else
+        snprintf(text, bytes, "allowed: %s %u bytes at base + 0x%llx, and keeps the callee's registers",
+                 stores ? "stores" : "loads", c->access->width_bytes, index);
+}
+
 static void describe_contract(char *text, size_t bytes, const contract *c, const state_values *at,
                               const finding *f) {
     const mf_accessor_options *options = &c->spec->options;
     bool is_stale = options->stale == MF_STALE_CHECK && at->values[c->is_fresh] == 0;
     unsigned long long index = value_at(at, c->index);
-    uint64_t code = MF_ACCESS_CODE(c->info->operation, c->info->width_bytes);
     bool traps = options->on_fault == MF_ON_FAULT_TRAP;
     if (f->is_speculative)
         snprintf(text, bytes, "whatever is predicted, the access is the one that the options name");
@@ -74,11 +87,10 @@ static void describe_contract(char *text, size_t bytes, const contract *c, const
         snprintf(text, bytes, "another layout: mf_rt_stale is called with stamp 0x%llx",
                  (unsigned long long)c->stamp);
     else if (at->values[c->allowed])
-        snprintf(text, bytes, "allowed: %s %u bytes at base + 0x%llx, and keeps the callee's registers",
-                 c->info->operation == MF_STORE ? "stores" : "loads", c->info->width_bytes, index);
+        describe_allowed(text, bytes, c, index);
     else
         snprintf(text, bytes, "not allowed: nothing is accessed, and %s gets (view, 0x%llx, 0x%llx, 0x%llx)",
-                 traps ? "mf_rt_trap" : "mf_rt_fault", index, (unsigned long long)code,
+                 traps ? "mf_rt_trap" : "mf_rt_fault", index, value_at(at, c->code),
                  (unsigned long long)c->limit);
 }
 
@@ -107,12 +119,26 @@ static void note_memory(mf_counterexample *e, const terms *t, const contract *c,
     }
 }
 
+void state_make(verify_state *s, const terms *t, const path_inputs *in, const contract *c,
+                const state_values *at) {
+    uint64_t host = at->values[c->host];
+    *s = (verify_state){.length = c->length == 0 ? 0 : at->values[c->length],
+                        .answer = (uint32_t)at->values[in->answer]};
+    for (uint32_t n = 0; n < VECTOR_REGISTERS; n++)
+        for (uint32_t i = 0; i < VECTOR_BYTES / 8; i++)
+            s->vectors[n][i] = at->values[in->vectors[n][i]];
+    for (term i = 1; i < t->count; i++)
+        if (t->nodes[i].op == TERM_READ && t->nodes[i].value == TERM_GUEST &&
+            at->values[t->nodes[i].a] - host < sizeof s->bytes)
+            s->bytes[at->values[t->nodes[i].a] - host] = (uint8_t)at->values[i];
+}
+
 void counterexample_make(mf_counterexample *e, const terms *t, const paths *all, const contract *c,
                          const finding *f, const state_values *at, bool names_pages) {
     const path_inputs *in = &all->inputs;
     *e = (mf_counterexample){.base = at->values[c->base],
                              .index = at->values[c->index],
-                             .value = c->value == 0 ? 0 : at->values[c->value],
+                             .value = c->words[0] == 0 ? 0 : at->values[c->words[0]],
                              .heap_end = at->values[in->heap_end],
                              .layout_stamp = at->values[c->actual_stamp],
                              .is_allowed = at->values[c->allowed] != 0,
@@ -183,6 +209,7 @@ typedef struct trial {
     uint64_t *values;
     uint64_t *variables;
     mf_counterexample *e;
+    verify_state *state;
 } trial;
 
 static void set(const trial *r, term variable, uint64_t value) {
@@ -200,7 +227,8 @@ static term index_register(const trial *r) {
 /* Above 32 bits there may be anything. */
 static uint64_t index_argument(const trial *r, uint64_t index) {
     bool is_u33 = r->c->spec->options.index == MF_INDEX_U33;
-    return is_u33 ? index : index | UINT64_C(0xa5c3f00d) << 32;
+    uint64_t address = index - r->c->function->offset;
+    return is_u33 ? address : (uint32_t)address | UINT64_C(0xa5c3f00d) << 32;
 }
 
 static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stamp) {
@@ -218,9 +246,11 @@ static void set_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stam
     set(r, in->layout_stamp, stamp);
     set(r, in->u33_stamp, stamp);
     set(r, in->fault_kind, MF_PAGE_FAULT);
+    if (in->answer != 0)
+        set(r, in->answer, spec_allows(r->c->spec, r->c->access, index, heap_end));
     set(r, index_register(r), index_argument(r, index));
     if (r->t->nodes[r->c->allowed].op == TERM_VAR)
-        set(r, r->c->allowed, spec_allows(r->c->spec, r->c->info, index, heap_end));
+        set(r, r->c->allowed, spec_allows(r->c->spec, r->c->access, index, heap_end));
     r->memory.heap_end = heap_end;
 }
 
@@ -233,6 +263,8 @@ static bool try_state(trial *r, uint64_t index, uint64_t heap_end, uint64_t stam
     if (r->values[r->c->conditions] == 0 || !find_broken(r->all, r->duties, r->wrong_ways, &at, &f))
         return false;
     counterexample_make(r->e, r->t, r->all, r->c, &f, &at, false);
+    if (r->state != NULL)
+        state_make(r->state, r->t, &r->all->inputs, r->c, &at);
     return true;
 }
 
@@ -277,7 +309,8 @@ static bool try_edges(trial *r) {
 }
 
 bool try_states(const verify_code *code, terms *t, const paths *all, const contract *c, const duty *duties,
-                const duty *wrong_ways, const uint64_t *indices, uint32_t index_count, mf_counterexample *e) {
+                const duty *wrong_ways, const uint64_t *indices, uint32_t index_count, mf_counterexample *e,
+                verify_state *state) {
     trial r = {.memory = {code, c->spec, all->table, 0},
                .t = t,
                .all = all,
@@ -286,7 +319,8 @@ bool try_states(const verify_code *code, terms *t, const paths *all, const contr
                .wrong_ways = wrong_ways,
                .values = calloc(t->count, sizeof *r.values),
                .variables = calloc(t->variable_count, sizeof *r.variables),
-               .e = e};
+               .e = e,
+               .state = state};
     bool found = false;
     if (r.values != NULL && r.variables != NULL) {
         for (uint32_t i = 0; i < index_count && !found; i++)

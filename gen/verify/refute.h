@@ -19,6 +19,10 @@ typedef struct finding {
     bool is_speculative;
 } finding;
 
+/* What is at the state besides, of functions that are no accessors. */
+void state_make(verify_state *s, const terms *t, const path_inputs *in, const contract *c,
+                const state_values *at);
+
 /* Describes the state; `names_pages`: its permissions are no layout's. */
 void counterexample_make(mf_counterexample *e, const terms *t, const paths *all, const contract *c,
                          const finding *f, const state_values *at, bool names_pages);
@@ -31,9 +35,10 @@ bool find_broken(const paths *all, const duty *duties, const duty *wrong_ways, c
 /*
  * Tries states around the edges of the layout's regions and of `pages` (indices, `page_count` of them), with
  * the tables that are there. `c` is a contract that is ruled by anything; its variable gets the layout's
- * answer. True if one of them is a counterexample.
+ * answer. True if one of them is a counterexample; `state` may be NULL.
  */
 bool try_states(const verify_code *code, terms *t, const paths *all, const contract *c, const duty *duties,
-                const duty *wrong_ways, const uint64_t *indices, uint32_t index_count, mf_counterexample *e);
+                const duty *wrong_ways, const uint64_t *indices, uint32_t index_count, mf_counterexample *e,
+                verify_state *state);
 
 #endif

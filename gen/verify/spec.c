@@ -83,14 +83,14 @@ void spec_fill_pages(const spec *s, mf_operation operation, uint8_t *pages) {
     }
 }
 
-bool spec_allows(const spec *s, const mf_accessor_info *info, uint64_t index, uint64_t heap_end) {
-    uint64_t last = index + info->width_bytes - 1;
+bool spec_allows(const spec *s, const spec_access *access, uint64_t index, uint64_t heap_end) {
+    uint64_t last = index + access->width_bytes - 1;
     if (s->options.policy == MF_POLICY_NONE)
         return true;
     if (s->options.policy == MF_POLICY_BOUNDS)
         return last < s->bounds;
-    return perm_permits(spec_live_perm(s, index / MF_PAGE_SIZE, heap_end), info->operation) &&
-           perm_permits(spec_live_perm(s, last / MF_PAGE_SIZE, heap_end), info->operation);
+    return perm_permits(spec_live_perm(s, index / MF_PAGE_SIZE, heap_end), access->operation) &&
+           perm_permits(spec_live_perm(s, last / MF_PAGE_SIZE, heap_end), access->operation);
 }
 
 uint64_t spec_masked_place(const spec *s, mf_operation operation, bool looks_up) {
@@ -124,28 +124,89 @@ static term is_within(terms *t, term index, uint64_t start, term end) {
 }
 
 /*
- * Regions that follow each other make one comparison: which bytes are accessible does not change, and the
- * solver has less to do.
+ * The n-th maximal run of regions that permit the operation, from region *next on, which is left behind it.
+ * False if there is none. Fewer comparisons say the same, and the solver has less to do.
  */
+static bool next_run(const spec *s, mf_operation operation, size_t *next, mf_window *run) {
+    size_t count = region_count(s);
+    while (*next < count && !permits(mf_layout_region(s->layout, *next), operation))
+        ++*next;
+    if (*next == count)
+        return false;
+    mf_region first = mf_layout_region(s->layout, (*next)++);
+    uint64_t end = end_of(first);
+    for (; *next < count; ++*next) {
+        mf_region region = mf_layout_region(s->layout, *next);
+        if (region.start != end || !permits(region, operation))
+            break;
+        end = end_of(region);
+    }
+    *run = (mf_window){first.start, end - first.start};
+    return true;
+}
+
 term spec_accessible(const spec *s, terms *t, mf_operation operation, term index, term heap_end) {
     term any = term_const(t, 1, 0);
-    size_t count = region_count(s);
-    for (size_t n = 0; n < count;) {
-        mf_region first = mf_layout_region(s->layout, n++);
-        if (!permits(first, operation))
-            continue;
-        uint64_t end = end_of(first);
-        for (; n < count; n++) {
-            mf_region next = mf_layout_region(s->layout, n);
-            if (next.start != end || !permits(next, operation))
-                break;
-            end = end_of(next);
-        }
-        any = term_or(t, any, is_within(t, index, first.start, term_const(t, 64, end)));
-    }
+    mf_window run;
+    for (size_t next = 0; next_run(s, operation, &next, &run);)
+        any = term_or(t, any, is_within(t, index, run.start, term_const(t, 64, run.start + run.size)));
     if (s->growth_start < s->growth_end)
         any = term_or(t, any, is_within(t, index, s->growth_start, heap_end));
     return any;
+}
+
+/* start <= index and index + length <= end, of which the sum is not reduced */
+static term lies_within(terms *t, term index, term length, uint64_t start, term end) {
+    term is_there = is_within(t, index, start, end);
+    return term_and(t, is_there, term_ule(t, length, term_sub(t, end, index)));
+}
+
+/* Not empty, it lies in one window: in a run of regions, or in the heap with the run that it continues and,
+ * when it is full, the one that continues it. */
+static term range_within(const spec *s, terms *t, mf_operation operation, term index, term length,
+                         term heap_end) {
+    term any = term_const(t, 1, 0);
+    bool grows = s->growth_start < s->growth_end;
+    uint64_t heap_start = s->growth_start;
+    uint64_t full_end = s->growth_end;
+    mf_window run;
+    for (size_t next = 0; next_run(s, operation, &next, &run);) {
+        uint64_t end = run.start + run.size;
+        any = term_or(t, any, lies_within(t, index, length, run.start, term_const(t, 64, end)));
+        heap_start = end == s->growth_start ? run.start : heap_start;
+        full_end = run.start == s->growth_end ? end : full_end;
+    }
+    if (!grows)
+        return any;
+    term is_full = term_eq(t, heap_end, term_const(t, 64, s->growth_end));
+    term end = term_ite(t, is_full, term_const(t, 64, full_end), heap_end);
+    return term_or(t, any, lies_within(t, index, length, heap_start, end));
+}
+
+term spec_empty_accessible(const spec *s, terms *t, mf_operation operation, term index, term heap_end) {
+    term any = term_ule(t, index, term_const(t, 64, s->options.policy == MF_POLICY_BOUNDS ? s->bounds : 0));
+    mf_window run;
+    if (s->options.empty_range != MF_EMPTY_WITHIN)
+        return term_const(t, 1, 1);
+    if (s->options.policy == MF_POLICY_BOUNDS)
+        return any;
+    for (size_t next = 0; next_run(s, operation, &next, &run);)
+        any = term_or(t, any, term_ule(t, index, term_const(t, 64, run.start + run.size)));
+    if (s->growth_start < s->growth_end) {
+        term has_page = term_ult(t, term_const(t, 64, s->growth_start), heap_end);
+        any = term_or(t, any, term_and(t, has_page, term_ule(t, index, heap_end)));
+    }
+    return any;
+}
+
+term spec_range_accessible(const spec *s, terms *t, mf_operation operation, term index, term length,
+                           term heap_end) {
+    term is_empty = term_eq(t, length, term_const(t, 64, 0));
+    term empty = spec_empty_accessible(s, t, operation, index, heap_end);
+    term within = s->options.policy == MF_POLICY_BOUNDS
+                      ? lies_within(t, index, length, 0, term_const(t, 64, s->bounds))
+                      : range_within(s, t, operation, index, length, heap_end);
+    return term_ite(t, is_empty, empty, within);
 }
 
 term spec_heap_end_is_possible(const spec *s, terms *t, term heap_end) {
@@ -162,12 +223,22 @@ static term reversed(terms *t, term bytes) {
     return all;
 }
 
-term spec_loaded(const spec *s, terms *t, const mf_accessor_info *info, term raw) {
-    term bits = s->options.endian == MF_BIG_ENDIAN ? reversed(t, raw) : raw;
-    return info->sign_extends ? term_sext(t, bits, 64) : term_zext(t, bits, 64);
+term spec_loaded(const spec *s, terms *t, const spec_access *access, term raw) {
+    term all = s->options.endian == MF_BIG_ENDIAN ? reversed(t, raw) : raw;
+    term bits = term_extract(t, all, 0, access->value_bits);
+    return access->sign_extends ? term_sext(t, bits, 64) : term_zext(t, bits, 64);
 }
 
-term spec_stored(const spec *s, terms *t, const mf_accessor_info *info, term value) {
-    term bits = term_extract(t, value, 0, 8 * info->width_bytes);
+term spec_stored(const spec *s, terms *t, const spec_access *access, term value) {
+    term bits = term_zext(t, term_extract(t, value, 0, access->value_bits), 8 * access->width_bytes);
     return s->options.endian == MF_BIG_ENDIAN ? reversed(t, bits) : bits;
+}
+
+uint32_t spec_place_of_byte(const spec *s, const spec_access *access, uint32_t n) {
+    return s->options.endian == MF_BIG_ENDIAN ? access->width_bytes - 1 - n : n;
+}
+
+term spec_value_byte(terms *t, const spec_access *access, uint32_t n, term byte) {
+    uint32_t left = access->value_bits - 8 * n;
+    return left >= 8 ? byte : term_zext(t, term_extract(t, byte, 0, left), 8);
 }

@@ -2,7 +2,7 @@
  * The contract of one access, from the layout's pages alone: which bytes may be touched, what a load gives,
  * what a store writes, where a mask leads. It knows no plan, and nothing of how code is made.
  *
- * An access touches i, ..., i + w - 1, not reduced, w <= 8. These bytes lie in the page of the first and the
+ * An access touches i, ..., i + w - 1, not reduced, w <= 64. These bytes lie in the page of the first and the
  * page of the last of them, and a page is accessible as a whole; so the access is allowed exactly if its
  * first and its last byte are accessible.
  */
@@ -14,6 +14,14 @@
 #include <memfold/accessors.h>
 #include <memfold/layout.h>
 #include <memfold/options.h>
+
+/* What is asked of the guest, by an accessor or in a client's code. */
+typedef struct spec_access {
+    mf_operation operation;
+    uint32_t width_bytes; /* 1 to 64 */
+    uint32_t value_bits; /* 8 * width_bytes, or up to 7 less: those above are stored as 0 and not looked at */
+    bool sign_extends;   /* of a load of up to 8 bytes */
+} spec_access;
 
 /* What the contract says of one layout under one set of options. */
 typedef struct spec {
@@ -31,7 +39,7 @@ spec spec_make(const mf_layout *layout, const mf_accessor_options *options);
 /* ---- On numbers ---- */
 
 /* True if the pages permit it when the heap ends at `heap_end`. */
-bool spec_allows(const spec *s, const mf_accessor_info *info, uint64_t index, uint64_t heap_end);
+bool spec_allows(const spec *s, const spec_access *access, uint64_t index, uint64_t heap_end);
 
 /* True if the page of `index` permits the operation when the heap is full. */
 bool spec_page_permits(const spec *s, mf_operation operation, uint64_t index);
@@ -57,14 +65,27 @@ bool spec_window(const spec *s, mf_operation operation, uint64_t address, mf_win
 /* Whether the byte at `index` (64 bits) is accessible; `heap_end` has 64 bits, the result one. */
 term spec_accessible(const spec *s, terms *t, mf_operation operation, term index, term heap_end);
 
+/*
+ * Whether all of [index, index + length) is accessible; all of 64 bits, and the end not reduced. An empty
+ * range is, or with MF_EMPTY_WITHIN only up to the end of the highest page that is.
+ */
+term spec_range_accessible(const spec *s, terms *t, mf_operation operation, term index, term length,
+                           term heap_end);
+term spec_empty_accessible(const spec *s, terms *t, mf_operation operation, term index, term heap_end);
+
 /* Whether heap_end has a value that a view may have: a page's start, from the heap's base to the end of
  * growth. */
 term spec_heap_end_is_possible(const spec *s, terms *t, term heap_end);
 
-/* The value of a load whose bytes are `raw`, the first one lowest: 64 bits. */
-term spec_loaded(const spec *s, terms *t, const mf_accessor_info *info, term raw);
+/* The value of a load of up to 8 bytes whose bytes are `raw`, the first one lowest: 64 bits. */
+term spec_loaded(const spec *s, terms *t, const spec_access *access, term raw);
 
 /* The bytes that a store of `value` (64 bits) writes, the first one lowest. */
-term spec_stored(const spec *s, terms *t, const mf_accessor_info *info, term value);
+term spec_stored(const spec *s, terms *t, const spec_access *access, term value);
+
+/* Of any width: where in the guest byte n of the value lies, counted from the access's first; and what is
+ * left of `byte` as byte n of the value. */
+uint32_t spec_place_of_byte(const spec *s, const spec_access *access, uint32_t n);
+term spec_value_byte(terms *t, const spec_access *access, uint32_t n, term byte);
 
 #endif

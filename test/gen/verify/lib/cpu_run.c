@@ -300,15 +300,18 @@ static void set_memory(uint64_t address, uint64_t value) {
     memcpy(m->scratch + place_of(address), &value, sizeof value);
 }
 
-/* The sum of base, index and displacement is the target, in as many bits as the address has. */
-static uint64_t aim_registers(cpu_state *s, const operand *o, random_source *random) {
+/* The sum of base, index and displacement is the target, in as many bits as the address has; a multiple of
+ * VECTOR_BYTES where it has to be aligned. */
+static uint64_t aim_registers(cpu_state *s, const operand *o, bool is_aligned, random_source *random) {
     bool is_short = o->address_bytes == 4;
     uint64_t garbage = is_short ? random_u64(random) << 32 : 0;
     uint64_t target = cpu_scratch() + random_below(random, TARGET_COUNT);
+    target = is_aligned ? target / VECTOR_BYTES * VECTOR_BYTES : target;
     if (o->index == REGISTER_NONE && (o->base == REGISTER_NONE || o->base == REGISTER_RIP))
         return cpu_scratch();
     if (o->base == REGISTER_NONE) {
         uint64_t index = random_below(random, 32);
+        index = is_aligned ? index % 2 * VECTOR_BYTES : index;
         s->registers[o->index] = index | garbage;
         return o->value + index * o->scale;
     }
@@ -331,7 +334,7 @@ static void prepare_operands(cpu_state *s, const instruction *i, random_source *
     for (uint8_t n = 0; n < i->operand_count; n++) {
         const operand *o = &i->operands[n];
         if (o->kind == OPERAND_MEMORY && i->id != INSTRUCTION_LEA) {
-            uint64_t target = aim_registers(s, o, random);
+            uint64_t target = aim_registers(s, o, i->id == INSTRUCTION_MOVAPS, random);
             set_memory(target, jumps_by_operand(i) ? cpu_target(i) : random_value(random));
         } else if (o->kind == OPERAND_REGISTER && jumps_by_operand(i)) {
             s->registers[o->number] = cpu_target(i);
