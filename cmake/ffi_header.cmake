@@ -55,6 +55,6 @@ file(WRITE ${OUTPUT}
  * What memfold's public headers declare, as plain C without directives, for tools that read declarations and run no
  * preprocessor: made from the headers, which are the manual. embed.h and orc.hpp, which need LLVM's headers, and
  * bare.h are left out. <stdint.h>, <stddef.h> and <stdbool.h> stand before it where the tool does not know their types.
- * Not for C and C++, which include memfold.h.
+ * Not for C, C++ and Go's cgo, which include memfold.h.
  */
 ${numbers}${text}")
