@@ -109,7 +109,8 @@ typedef enum mf_strategy {
     MF_STRATEGY_IMMEDIATE_BITMAP, /* windows within 64 granules: one 64-bit constant in the instructions */
     MF_STRATEGY_GRANULE_TABLE,    /* constant data, a byte for each granule of 32 KiB or more */
     MF_STRATEGY_GRANULE_BITMAP,   /* constant data, a bit for each granule of 4 KiB or more */
-    MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_PERM_TABLE,       /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_LAST = MF_STRATEGY_PERM_TABLE /* where loops over all of them end */
 } mf_strategy;
 
 /*
@@ -150,7 +151,7 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(BASE, mf_base, base, MF_BASE_CONSTANT)                                                                 \
     X(INDEX, mf_index, index, MF_INDEX_U33)                                                                  \
     X(SPECTRE, mf_spectre, spectre, MF_SPECTRE_MASK)                                                         \
-    X(STRATEGY, mf_strategy, strategy, MF_STRATEGY_PERM_TABLE)                                               \
+    X(STRATEGY, mf_strategy, strategy, MF_STRATEGY_LAST)                                                     \
     X(STALE, mf_stale, stale, MF_STALE_CHECK)                                                                \
     X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \
