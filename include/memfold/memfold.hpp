@@ -235,7 +235,7 @@ class view {
      * has to be given back is owned outside, and the body has it by reference.
      */
     template <typename Body> std::optional<mf_fault> guard(Body &&body) const {
-        guarded<std::remove_reference_t<Body>> call(body);
+        framed<std::remove_reference_t<Body>> call(body);
         mf_fault fault;
         if (!mf_guard_run(borrowed_, call.run, &call, &fault))
             return fault;
@@ -244,12 +244,12 @@ class view {
     }
 
   private:
-    template <typename Body> struct guarded {
-        explicit guarded(Body &b) : body(b) {
+    template <typename Body> struct framed {
+        explicit framed(Body &b) : body(b) {
         }
 #ifdef __cpp_exceptions
         static void run(mf_view *, void *context) noexcept {
-            guarded *call = static_cast<guarded *>(context);
+            framed *call = static_cast<framed *>(context);
             try {
                 call->body();
             } catch (...) {
@@ -263,7 +263,7 @@ class view {
         std::exception_ptr thrown;
 #else
         static void run(mf_view *, void *context) noexcept {
-            static_cast<guarded *>(context)->body();
+            static_cast<framed *>(context)->body();
         }
         void finish() const noexcept {
         }
