@@ -58,8 +58,8 @@
  * below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the same calls register
  * the one for x86-64, so a client need not.
  *
- * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. The
- * option `stale` is followed as it is given, also by a library that was built with assertions.
+ * If LLVM finds no host memory it ends the process, as llvm_maker.h says; MF_OUT_OF_MEMORY is memfold's own.
+ * The option `stale` is followed as it is given, also by a library that was built with assertions.
  */
 #ifndef MEMFOLD_EMBED_H
 #define MEMFOLD_EMBED_H
