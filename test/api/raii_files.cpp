@@ -1,8 +1,9 @@
-// memfold.hpp: what is read from files, emitted, proved and swept is owned or a value, and errors are thrown.
+// memfold.hpp: what is read from files, emitted, proved and swept is owned or a value, errors are thrown, and what has no
+// owner gets one in a line.
 //
-// RUN: %cxx %s -o %t %verify %gen
+// RUN: %cxx -isystem %llvm-include %s -o %t %verify %gen
 // RUN: %t %inputs/sandbox.yaml | FileCheck %s
-// RUN: %cxx -fno-exceptions -fno-rtti %s -o %t.plain %gen
+// RUN: %cxx -fno-exceptions -fno-rtti -isystem %llvm-include %s -o %t.plain %gen
 // RUN: %t.plain %inputs/sandbox.yaml | FileCheck %s --check-prefix=PLAIN
 //
 // CHECK:      file: sandbox, rodata ro 0x4000, data rw 0x8000, stack rw 0x10000; moved 0 1, assigned 0 1, itself 1
@@ -15,6 +16,7 @@
 // CHECK-NEXT: plan: load_u8    always-allowed
 // CHECK-NEXT: code: of the same layout 1
 // CHECK-NEXT: entries: 0x200 1 1 0
+// CHECK-NEXT: embed: 1, error llvm
 // CHECK-NEXT: emitted: header 1, object 1, moved 0 1, error invalid-argument
 // CHECK-NEXT: proved: 1, load_u32   proved; of a wrong set 0, store_u8   refuted, big-endian 0 1
 // CHECK-NEXT: object: prefix guest, proved 1, expected otherwise bad-input, no object bad-input
@@ -24,6 +26,7 @@
 // PLAIN:      file: sandbox 1, a missing one io, put 0
 // PLAIN-NEXT: entries: 1 0
 // PLAIN-NEXT: emitted: 1 0
+#include <memfold/embed.h>
 #include <memfold/generic.h>
 #include <memfold/memfold.hpp>
 
@@ -142,6 +145,23 @@ static void code() {
     std::printf("%llu\n", hex(resume_of_entry()));
 }
 
+static void embeds() {
+    using embed = memfold::owner<mf_embed, mf_embed_destroy>;
+    memfold::layout layout = one_window();
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("client", context);
+    auto create = [&](const char *data_layout) {
+        embed made;
+        LLVMSetDataLayout(module, data_layout);
+        memfold::attempt(
+            [&](mf_diag *diag) { return mf_embed_create(module, layout.get(), nullptr, made.put(), diag); });
+        return made;
+    };
+    std::printf("embed: %d, error %s\n", bool(create("e-i64:64")), thrown_by([&] { create("E-i64:64"); }));
+    LLVMDisposeModule(module);
+    LLVMContextDispose(context);
+}
+
 static memfold::emitted_file emit(const memfold::layout &layout, mf_emit_kind kind, const char *prefix) {
     mf_aot_options options = {};
     options.symbol_prefix = prefix;
@@ -239,6 +259,7 @@ int main(int, char **arguments) {
     layouts(arguments[1]);
     memories(arguments[1]);
     code();
+    embeds();
     emissions();
     proofs();
     sweeps();
