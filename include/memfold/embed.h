@@ -21,7 +21,8 @@
  *         LLVMValueRef arguments[2];
  *         arguments[0] = LLVMGetParam(function, 0);
  *         arguments[1] = LLVMConstInt(LLVMInt32TypeInContext(context), 0x20000, 0);
- *         LLVMBuildRet(builder, LLVMBuildCall2(builder, load_type, load, arguments, 2, ""));
+ *         LLVMValueRef loaded = LLVMBuildCall2(builder, load_type, load, arguments, 2, "");
+ *         LLVMBuildRet(builder, loaded);
  *         LLVMDisposeBuilder(builder);
  *     }
  *
