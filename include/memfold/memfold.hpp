@@ -476,10 +476,12 @@ class layout_builder : public owner<mf_layout_builder, mf_layout_builder_destroy
 
 #ifdef MEMFOLD_LAYOUT_FILE_H
 
-/* What a YAML or an ELF file says. */
+/* What a YAML or an ELF file says: takes and hands out the struct of C, and owns what it points to. */
 class layout_file {
   public:
     layout_file() noexcept = default;
+    explicit layout_file(const mf_layout_file &taken) noexcept : file_(taken) {
+    }
     layout_file(layout_file &&other) noexcept : file_(std::exchange(other.file_, {})) {
     }
     layout_file &operator=(layout_file &&other) noexcept {
@@ -496,6 +498,11 @@ class layout_file {
     }
     explicit operator bool() const noexcept {
         return file_.layout != nullptr;
+    }
+
+    /* Nothing is owned any more; the caller has the struct. */
+    mf_layout_file release() noexcept {
+        return std::exchange(file_, {});
     }
 
     /* What was read is gone; where mf_layout_file_read writes. */

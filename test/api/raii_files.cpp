@@ -1,12 +1,12 @@
-// memfold.hpp: what is read from files, emitted, proved and swept is owned or a value, errors are thrown, and what has no
-// owner gets one in a line.
+// memfold.hpp: what is read from files, emitted, proved and swept is owned or a value, errors are thrown, and
+// what has no owner gets one in a line.
 //
 // RUN: %cxx -isystem %llvm-include %s -o %t %verify %gen
 // RUN: %t %inputs/sandbox.yaml | FileCheck %s
 // RUN: %cxx -fno-exceptions -fno-rtti -isystem %llvm-include %s -o %t.plain %gen
 // RUN: %t.plain %inputs/sandbox.yaml | FileCheck %s --check-prefix=PLAIN
 //
-// CHECK:      file: sandbox, rodata ro 0x4000, data rw 0x8000, stack rw 0x10000; moved 0 1, assigned 0 1, itself 1
+// CHECK:      file: sandbox, rodata ro 0x4000, data rw 0x8000, stack rw 0x10000; moved 0 1, assigned 0 1, itself 1, taken 1
 // CHECK-NEXT: kept: 3 regions of the layout when the file is gone, image 1
 // CHECK-NEXT: error: io
 // CHECK-NEXT: layout: 3 regions, windows 0x10000-0x14000 0x20000-0x28000 0xfefd0000-0xfefe0000, stores from 0x20000
@@ -33,6 +33,13 @@
 #include <cstdio>
 #include <cstring>
 #include <unordered_set>
+
+template <typename Owner> constexpr bool is_owner() {
+    return !std::is_copy_constructible_v<Owner> && !std::is_copy_assignable_v<Owner> &&
+           std::is_nothrow_move_constructible_v<Owner> && std::is_nothrow_move_assignable_v<Owner>;
+}
+static_assert(is_owner<memfold::layout_file>() && is_owner<memfold::emitted_file>() &&
+              is_owner<memfold::exception_entries>());
 
 /* A fault 0x100 bytes behind the entry goes on 0x200 bytes behind it. */
 static mf_exception_entry entry = {0x100, 0x200 - 4};
@@ -76,7 +83,10 @@ static void files(const char *path) {
     std::printf("assigned %d %d, ", bool(moved), bool(other));
     memfold::layout_file &itself = other;
     other = std::move(itself);
-    std::printf("itself %d\n", bool(other) && std::strcmp(other.name(), "sandbox") == 0);
+    std::printf("itself %d, ", bool(other) && std::strcmp(other.name(), "sandbox") == 0);
+    memfold::layout_file taken(other.release()); // would be freed twice if `other` had kept it
+    std::printf("taken %d\n", bool(taken) && !other);
+    other = std::move(taken);
 
     memfold::layout layout = other.layout();
     memfold::image image = other.image();
