@@ -21,7 +21,8 @@
  *         LLVMValueRef arguments[2];
  *         arguments[0] = LLVMGetParam(function, 0);
  *         arguments[1] = LLVMConstInt(LLVMInt32TypeInContext(context), 0x20000, 0);
- *         LLVMBuildRet(builder, LLVMBuildCall2(builder, load_type, load, arguments, 2, ""));
+ *         LLVMValueRef loaded = LLVMBuildCall2(builder, load_type, load, arguments, 2, "");
+ *         LLVMBuildRet(builder, loaded);
  *         LLVMDisposeBuilder(builder);
  *     }
  *
@@ -54,12 +55,12 @@
  * What a module must have. The data layout of its target machine, one of a 64-bit little-endian host
  * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: client and
  * memfold share the libLLVM that memfold was built for, or, with LLVM's static libraries (CMake's option
- * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked
- * by the first calls below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the
- * same calls register the one for x86-64, so a client need not.
+ * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked by the first calls
+ * below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the same calls register
+ * the one for x86-64, so a client need not.
  *
- * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. The
- * option `stale` is followed as it is given, also by a library that was built with assertions.
+ * If LLVM finds no host memory it ends the process, as llvm_maker.h says; MF_OUT_OF_MEMORY is memfold's own.
+ * The option `stale` is followed as it is given, also by a library that was built with assertions.
  */
 #ifndef MEMFOLD_EMBED_H
 #define MEMFOLD_EMBED_H
@@ -224,9 +225,9 @@ void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 /*
  * Emits one check for all of [index, index + length), `length` an i64 without a sign; unchecked accesses
  * within are safe after it, until the memory's permissions change. A fault record says 2^63 - 1 of a length
- * that is more. Which empty ranges pass is options.empty_range, as the
- * bulk operations of a memory have it in their configuration. In software on both backends. What is no
- * operation is answered like a store, and is an assertion in debug builds.
+ * that is more. Which empty ranges pass is options.empty_range, as the bulk operations of a memory have it in
+ * their configuration. In software on both backends. What is no operation is answered like a store, and is an
+ * assertion in debug builds.
  */
 void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                           LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from);

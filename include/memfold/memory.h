@@ -124,12 +124,11 @@ typedef struct mf_memory_config {
  *
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap; or, for an image of
  * mf_memory_freeze, what was frozen) and the bytes of `image` (NULL: all zero), of which it keeps references.
- * Bytes that the image gives to pages without permission are
- * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
- * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, empty_range
- * or index, MF_OVERFLOW if a region, an image's byte or the heap's maximum lies past max_bytes (the
- * diagnostic's value is where it ends), MF_IO if the fault handler of x86_paged cannot be installed. Any
- * thread.
+ * Bytes that the image gives to pages without permission are kept there. The caller owns the memory.
+ * MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of mappings), MF_INVALID_ARGUMENT for a
+ * backend that is not there or another value of huge_pages, empty_range or index, MF_OVERFLOW if a region, an
+ * image's byte or the heap's maximum lies past max_bytes (the diagnostic's value is where it ends), MF_IO if
+ * the fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
  * (bare.h) frames are taken for every page that can be accessed, or at first touch, as it says. Clone, reset,
@@ -137,10 +136,10 @@ typedef struct mf_memory_config {
  * What hosts do beyond that:
  *
  *   - Memories hold the pages of an image once among them: runs of 64 KiB and more are mapped, at most 64 of
- * an image, and a page is copied when it is written. The rest of the image is copied when a memory is made,
- *     and so are those runs where memory files or mappings are refused. An image takes at most one descriptor
- *     for each 4 MiB, small ones share one; all memories of a process share one for the page map. They are
- * the library's and close on exec.
+ *     an image, and a page is copied when it is written. The rest of the image is copied when a memory is
+ *     made, and so are those runs where memory files or mappings are refused. An image takes at most one
+ *     descriptor for each 4 MiB, small ones share one; all memories of a process share one for the page map.
+ *     They are the library's and close on exec.
  *   - A huge page that was written anywhere counts as 512 written pages.
  *   - Where madvise is refused, written pages are overwritten instead.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for

@@ -36,7 +36,7 @@
  * neither allocates, if
  *
  *   - of the memory at most MF_POOL_SMALL_PAGES pages can have been written: on x86_paged the read-write
- * pages of its layout count, on copy everything below its highest page, image byte or heap maximum;
+ *     pages of its layout count, on copy everything below its highest page, image byte or heap maximum;
  *   - the guest has changed no permission and grown no heap (map_region, protect, unmap, sbrk);
  *   - no other thread holds the list of this CPU, which is waited for by sleeping after a while.
  *
