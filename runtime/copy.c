@@ -27,8 +27,12 @@ static bool is_bounded(const mf_memory *memory) {
     return memory_max_bytes(memory) < MF_SPACE_BYTES;
 }
 
+/*
+ * The page above the top, which is never accessible, in whole huge pages: the kernel lays those out one after
+ * the other, aligned, at the first asking.
+ */
 static uint64_t reserved_bytes(const mf_memory *memory) {
-    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + MF_PAGE_SIZE;
+    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + OS_HUGE_PAGE_BYTES;
 }
 
 /* Where bytes may be. */
