@@ -135,11 +135,16 @@ bool sharing_visit_unshared(const mf_memory *memory, page_run within, sharing_vi
     return true;
 }
 
-bool sharing_has_foreign(const mf_memory *memory) {
-    for (size_t i = 0; i < memory->backed.count; i++)
-        if (memory->backed.runs[i].image != memory->image)
+bool sharing_has_foreign_in(const mf_memory *memory, page_run run) {
+    const backed_list *list = &memory->backed;
+    for (size_t i = backed_find(list, run.first); i < list->count && list->runs[i].pages.first < run.end; i++)
+        if (list->runs[i].image != memory->image)
             return true;
     return false;
+}
+
+bool sharing_has_foreign(const mf_memory *memory) {
+    return sharing_has_foreign_in(memory, (page_run){0, MF_SPACE_PAGES});
 }
 
 bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *context) {

@@ -45,6 +45,7 @@ bool sharing_visit_unshared(const mf_memory *memory, page_run within, sharing_vi
 
 /* The pages that are mappings of another image, and whether there are any. */
 bool sharing_has_foreign(const mf_memory *memory);
+bool sharing_has_foreign_in(const mf_memory *memory, page_run run);
 bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *context);
 
 /*

@@ -58,7 +58,7 @@ static bool set_perms(const mf_memory *memory, const mf_memory *from) {
 bool paged_clone(mf_memory *memory, mf_memory *from) {
     clone_job job = {.to = memory, .from = from, .copy = copy_pages};
     paged_extend(memory, from->paged.end_bytes);
-    memory->paged.only_grown = from->paged.only_grown;
+    memory->paged.touched = from->paged.touched;
     sharing_clone(memory, from);
     return set_perms(memory, from) && clone_visit(&job, clone_parts);
 }

@@ -65,7 +65,7 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
     if (opens)
         host_pages_insist(memory, run, perm);
     paged_extend(memory, page_bytes(run.end));
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
@@ -75,14 +75,14 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
  * the image has no bytes there.
  */
 static bool grow(mf_memory *memory, page_run run) {
-    bool is_zero =
-        memory->paged.only_grown && !sharing_has_image(memory, run) && !backed_has_any(&memory->backed, run);
+    bool is_zero = paged_has_only_grown(memory) && !sharing_has_image(memory, run) &&
+                   !backed_has_any(&memory->backed, run);
     if (is_zero)
         return host_pages_set(memory, run, MF_PERM_RW);
     if (!backed_reserve(&memory->backed, 1) || !map_renew(memory->paged.map, run))
         return false;
     backed_remove(&memory->backed, run);
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
@@ -138,7 +138,7 @@ static bool hide(mf_memory *memory, page_run run) {
         host_pages_restore(memory, run);
         return false;
     }
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
