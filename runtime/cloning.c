@@ -36,9 +36,18 @@ bool clone_visit(clone_job *job, sharing_visit *visit) {
     return goes_on;
 }
 
+bool follow_visit(clone_job *job, sharing_visit *visit, bool may_lack_image) {
+    mf_memory *from = job->from;
+    written_visit written = {visit, job};
+    if (!from->ops->visit_written(from, visit_written_run, &written))
+        return false;
+    job->is_certain = false;
+    return !may_lack_image || sharing_visit_unshared(from, (page_run){0, MF_SPACE_PAGES}, visit, job);
+}
+
 /*
- * Pages that read as zero in the clone. Those that began with bytes are written even so: reset looks for them
- * among the written ones.
+ * Pages that are no mapping in the clone and read as zero there, unless they began with bytes. Those that did
+ * are written in any case: reset looks for them among the written ones.
  */
 static void copy_unmapped(const clone_job *job, page_run part) {
     while (!run_is_empty(part)) {

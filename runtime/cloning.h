@@ -18,8 +18,14 @@ typedef struct clone_job {
 bool clone_visit(clone_job *job, sharing_visit *visit);
 
 /*
- * The pages of job->to have the bytes of job->from, by job->copy. A mapping shows the image's bytes, so there
- * zeros are copied too.
+ * Pages that may have other bytes in `from` than at creation: those that have been written, and, if it may
+ * have lost pages of its image without writing to them, those. It has no mapping of another image.
+ */
+bool follow_visit(clone_job *job, sharing_visit *visit, bool may_lack_image);
+
+/*
+ * The pages of job->to have the bytes of job->from, by job->copy. They are as at creation, or nothing but
+ * zeros and mappings. A mapping shows the image's bytes, so there zeros are copied too.
  */
 void clone_bytes(const clone_job *job, page_run pages);
 

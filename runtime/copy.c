@@ -168,14 +168,6 @@ static bool copy_clone(mf_memory *memory, mf_memory *from) {
     return clone_visit(&job, clone_part);
 }
 
-static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
-    uint64_t end = mf_layout_len(start);
-    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
-        return false;
-    allow_huge_windows(memory, start);
-    return true;
-}
-
 static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
                            size_t offset) {
     (void)perm;
@@ -297,7 +289,6 @@ static const backend_ops ops = {
     .build = copy_build,
     .clone = copy_clone,
     .rebuild = copy_rebuild,
-    .reuse = copy_reuse,
     .map_image = copy_map_image,
     .map_zero = copy_map_zero,
     .visit_written = copy_visit_written,
@@ -307,3 +298,29 @@ static const backend_ops ops = {
 };
 
 const backend_ops *const backend_copy = &ops;
+
+/* ---- For pools ------------------------------------------------------------------------------ */
+
+static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    uint64_t end = mf_layout_len(start);
+    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
+        return false;
+    allow_huge_windows(memory, start);
+    return true;
+}
+
+/* Of a small source all pages that may have bytes are looked at, which takes no system call. */
+static bool copy_follow(mf_memory *memory, mf_memory *from) {
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    page_run pages = committed_pages(from);
+    if (!extend(memory, from->copy.committed_bytes))
+        return false;
+    if (pages.end > SMALL_PAGES_MAX)
+        return follow_visit(&job, clone_part, from->has_lost_pages);
+    clone_bytes(&job, pages);
+    return true;
+}
+
+static const reuse_ops for_pools = {.reuse = copy_reuse, .follow = copy_follow};
+
+const reuse_ops *const reuse_copy = &for_pools;

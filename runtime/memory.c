@@ -127,8 +127,7 @@ static void clone_table(mf_memory *memory, const mf_memory *from) {
 
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
     mf_memory *made;
-    const creation from = {memory->created, memory->start, memory->heap, memory->start_top, memory->image};
-    mf_status status = open_memory(from, memory->config, &made, diag);
+    mf_status status = open_memory(memory_creation(memory), memory->config, &made, diag);
     if (status != MF_OK)
         return status;
     clone_table(made, memory);

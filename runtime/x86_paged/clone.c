@@ -55,6 +55,38 @@ static bool set_perms(const mf_memory *memory, const mf_memory *from) {
     return true;
 }
 
+/* Closed pages outside of `touched` are as at creation. */
+static bool follow_parts(void *context, page_run rest) {
+    const clone_job *job = context;
+    const unsigned char *perms = job->from->table.perms;
+    while (rest.first < rest.end) {
+        page_run part = perms_next_run(perms, &rest);
+        mf_perm perm = (mf_perm)perms[part.first];
+        if (perm != MF_PERM_RW)
+            part = run_common(part, job->from->paged.touched);
+        if (!run_is_empty(part) && !clone_part(job, part, perm))
+            return false;
+    }
+    return true;
+}
+
+/* All that a small memory has that has only grown can be written, in both. That takes no system call. */
+static void copy_small(const clone_job *job) {
+    const mf_layout *start = job->from->start;
+    for (size_t i = 0; i < start->window_count[MF_STORE]; i++)
+        clone_bytes(job, start->windows[MF_STORE][i]);
+    clone_bytes(job, memory_grown_heap(job->from));
+}
+
+bool paged_copy_changed(mf_memory *memory, mf_memory *from) {
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    bool has_only_grown = paged_has_only_grown(from);
+    if (!has_only_grown || !paged_is_small(from, memory_grown_heap(from)))
+        return follow_visit(&job, follow_parts, !has_only_grown);
+    copy_small(&job);
+    return true;
+}
+
 bool paged_clone(mf_memory *memory, mf_memory *from) {
     clone_job job = {.to = memory, .from = from, .copy = copy_pages};
     paged_extend(memory, from->paged.end_bytes);

@@ -8,6 +8,9 @@ bool paged_build(mf_memory *memory);
 bool paged_rebuild(mf_memory *memory);
 bool paged_clone(mf_memory *memory, mf_memory *from);
 
+/* A memory that is as at creation has the bytes of `from`, whose permissions it has (reuse_ops.follow). */
+bool paged_copy_changed(mf_memory *memory, mf_memory *from);
+
 /* Nothing but stores and sbrk has changed the memory since creation. */
 static inline bool paged_has_only_grown(const mf_memory *memory) {
     return run_is_empty(memory->paged.touched);

@@ -7,7 +7,6 @@
  * it is; what follows only returns to permissions that the host has granted a moment before, and insists
  * (host_pages.h).
  */
-#include "layout_walk.h"
 #include "memory_impl.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
@@ -149,24 +148,6 @@ static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     return true;
 }
 
-/* Only pages with another permission than before are asked for. */
-static bool paged_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
-    layout_walk walk = layout_walk_begin(start, (page_run){0, MF_SPACE_PAGES});
-    page_run part;
-    mf_perm perm;
-    (void)heap;
-    while (layout_walk_next(&walk, &part, &perm)) {
-        layout_walk old = layout_walk_begin(memory->start, part);
-        page_run same;
-        mf_perm before;
-        while (layout_walk_next(&old, &same, &before))
-            if (before != perm && !host_pages_try(memory, same, perm))
-                return false;
-    }
-    paged_extend(memory, mf_layout_len(start));
-    return true;
-}
-
 /* ---- For images ---------------------------------------------------------------------------- */
 
 static bool paged_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
@@ -206,7 +187,6 @@ static const backend_ops ops = {
     .build = paged_build,
     .clone = paged_clone,
     .rebuild = paged_rebuild,
-    .reuse = paged_reuse,
     .maps_parts = true,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,
