@@ -81,8 +81,8 @@ typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 
  * which 8 GiB of host addresses stand behind the base (x86_paged). U32: 32-bit addresses alone, and in
  * embedded code offsets of at most MF_MEMORY_U32_OFFSET_MAX to them; 4 GiB are enough then, so that twice as
  * many memories fit into a process. Code for index = u33 is refused: mf_accessors_fit is false,
- * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check panics. Any other use of it is
- * undefined, as it may reach what lies behind the memory. What the guest sees is the same.
+ * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check, or mf_embed_check_view, panics. Any
+ * other use of it is undefined, as it may reach what lies behind the memory. What the guest sees is the same.
  */
 typedef enum mf_memory_index { MF_MEMORY_U33 = 0, MF_MEMORY_U32 = 1 } mf_memory_index;
 #define MF_MEMORY_U32_OFFSET_MAX (UINT32_C(1) << 20)
