@@ -9,8 +9,8 @@
 typedef struct map map;
 
 /*
- * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, which a kernel
- * decides by itself. NULL if there is no memory or address space. close(NULL) is fine.
+ * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, or what a kernel is
+ * asked for. NULL if there is no memory or address space. close(NULL) is fine.
  */
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages);
 void map_close(map *map);

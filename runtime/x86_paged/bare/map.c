@@ -6,7 +6,9 @@
 
 #include <stdatomic.h>
 
-MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES, "the longest reservation");
+MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES &&
+                     MF_BARE_RESERVATION_OFFSET_BYTES == RESERVATION_U32_BYTES,
+                 "what is asked for");
 MF_STATIC_ASSERT(MF_BARE_NO_FRAME == NO_FRAME, "one word for no frame");
 
 /* The two halves of the space (Intel SDM volume 1, 3.3.7.1). */
@@ -20,7 +22,9 @@ static bool is_inside_one_half(const mf_bare_reservation *place) {
 
 static bool is_sound(const mf_bare_reservation *place) {
     return place->base % MF_PAGE_SIZE == 0 && place->root % MF_PAGE_SIZE == 0 &&
-           (place->bytes == MF_BARE_RESERVATION_U32_BYTES || place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
+           (place->bytes == MF_BARE_RESERVATION_U32_BYTES ||
+            place->bytes == MF_BARE_RESERVATION_OFFSET_BYTES ||
+            place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
            (place->frames == MF_BARE_FRAMES_AT_MAP || place->frames == MF_BARE_FRAMES_AT_TOUCH) &&
            is_inside_one_half(place);
 }
@@ -99,10 +103,12 @@ static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
 }
 
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
-    (void)bytes;
     const mf_bare_host *host = bare_host_get();
     map *map = os_allocate(sizeof *map);
-    if (map == NULL || !host->reserve(host->context, &map->place)) {
+    if (map == NULL)
+        return NULL;
+    map->place.bytes = bytes;
+    if (!host->reserve(host->context, &map->place)) {
         os_free(map);
         return NULL;
     }
