@@ -160,12 +160,15 @@ static bool clone_part(void *context, page_run part) {
 }
 
 static bool copy_clone(mf_memory *memory, mf_memory *from) {
-    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    run_list dense = {0};
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages, .dense = &dense};
     if (!extend(memory, from->copy.committed_bytes))
         return false;
     sharing_clone(memory, from);
+    bool is_done = clone_visit(&job, clone_part);
     allow_huge_runs(memory, from);
-    return clone_visit(&job, clone_part);
+    clone_rest(&job);
+    return is_done;
 }
 
 static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,

@@ -141,7 +141,8 @@ typedef struct mf_memory_config {
  *     and so are those runs where memory files or mappings are refused. An image takes at most one descriptor
  *     for each 4 MiB, small ones share one; all memories of a process share one for the page map. They are
  * the library's and close on exec.
- *   - A huge page that was written anywhere counts as 512 written pages.
+ *   - A huge page that was written anywhere counts as 512 written pages. A clone reads them, and where 32 or
+ * fewer have bytes it has small pages, until the host joins them.
  *   - Where madvise is refused, written pages are overwritten instead.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
  *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds

@@ -11,9 +11,11 @@ static void copy_pages(const clone_job *job, page_run run, os_copy_mode mode) {
 
 /* The pages cannot be written by the guest. They are writable in the clone for as long as the copy takes. */
 static bool copy_closed_part(const clone_job *job, page_run part, mf_perm perm) {
+    clone_job at_once = *job;
+    at_once.dense = NULL;
     bool is_writable = host_pages_try(job->to, part, MF_PERM_RW);
     if (is_writable)
-        clone_bytes(job, part);
+        clone_bytes(&at_once, part);
     return is_writable && host_pages_try(job->to, part, perm);
 }
 
@@ -88,9 +90,13 @@ bool paged_copy_changed(mf_memory *memory, mf_memory *from) {
 }
 
 bool paged_clone(mf_memory *memory, mf_memory *from) {
-    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    run_list dense = {0};
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages, .dense = &dense};
     paged_extend(memory, from->paged.end_bytes);
     memory->paged.touched = from->paged.touched;
     sharing_clone(memory, from);
-    return set_perms(memory, from) && clone_visit(&job, clone_parts);
+    bool is_done = set_perms(memory, from) && clone_visit(&job, clone_parts);
+    map_allow_huge_pages(memory->paged.map);
+    clone_rest(&job);
+    return is_done;
 }

@@ -5,6 +5,7 @@
 #include "layout_walk.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
+#include "x86_paged/map.h"
 #include "x86_paged/operations.h"
 
 /* Pages that are not read-write are opened for as long as it takes. */
@@ -30,6 +31,7 @@ static bool write_parts(void *context, page_run run) {
 bool paged_build(mf_memory *memory) {
     const mf_layout *layout = memory->start;
     paged_extend(memory, memory_creation_end(memory));
+    map_allow_huge_pages(memory->paged.map);
     sharing_build(memory);
     for (size_t i = 0; i < layout->run_count; i++) {
         const layout_run *run = &layout->runs[i];

