@@ -139,7 +139,7 @@ static bool copy_build(mf_memory *memory) {
 }
 
 static bool copy_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    sharing_written to = {memory, visit, context};
+    sharing_written to = {.memory = memory, .visit = visit, .context = context};
     return os_visit_written(memory->view.base, memory->copy.committed_bytes, sharing_visit_written,
                             sharing_zero_visit(memory), &to);
 }

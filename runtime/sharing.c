@@ -175,12 +175,12 @@ page_run sharing_first_begun(const mf_memory *memory, page_run run) {
 
 bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain) {
     const sharing_written *to = written;
-    return to->visit(to->context, offset, bytes, is_certain);
+    return to->visit(to->context, to->start + offset, bytes, is_certain);
 }
 
 static bool visit_zero(void *written, size_t offset, size_t bytes, bool is_certain) {
     const sharing_written *to = written;
-    page_run run = page_run_of(offset, bytes);
+    page_run run = page_run_of(to->start + offset, bytes);
     page_run part;
     while (!run_is_empty(part = sharing_first_begun(to->memory, run))) {
         if (!to->visit(to->context, page_bytes(part.first), page_bytes(part.end - part.first), is_certain))

@@ -57,6 +57,7 @@ typedef struct sharing_written {
     const mf_memory *memory;
     os_visit *visit;
     void *context;
+    size_t start; /* guest address that offsets are from */
 } sharing_written;
 bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain);
 os_visit *sharing_zero_visit(const mf_memory *memory);

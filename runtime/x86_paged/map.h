@@ -62,7 +62,7 @@ void map_copy(map *to, map *from, page_run run, os_copy_mode mode);
 bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
 bool map_zero(map *map, page_run run, mf_perm perm);
 
-/* As os_visit_written, for the first `bytes` of the reservation; offsets are guest addresses. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context);
+/* As os_visit_written, for the pages; offsets are from the first of them on. */
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context);
 
 #endif

@@ -160,9 +160,7 @@ static bool paged_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
 }
 
 static bool paged_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    sharing_written to = {memory, visit, context};
-    return map_visit_written(memory->paged.map, memory->paged.end_bytes, sharing_visit_written,
-                             sharing_zero_visit(memory), &to);
+    return host_pages_visit_written(memory, (page_run){0, MF_SPACE_PAGES}, visit, context);
 }
 
 /* Pages without permission are readable for as long as it takes. */

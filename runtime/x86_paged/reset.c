@@ -147,7 +147,7 @@ static bool has_no_closed(const mf_memory *memory, page_run where) {
 static bool find_closed(closed_pages *closed) {
     mf_memory *memory = closed->memory;
     return has_no_closed(memory, closed->where) ||
-           (memory->ops->visit_written(memory, add_written, closed) &&
+           (host_pages_visit_written(memory, closed->where, add_written, closed) &&
             sharing_visit_unshared(memory, closed->where, add_closed, closed) &&
             sharing_visit_foreign(memory, add_closed, closed) && run_list_unite(&closed->runs));
 }

@@ -205,13 +205,14 @@ static bool find_frames(map *map, virtual_run run, frame_run *part) {
 }
 
 /* What has a frame may have bytes. The visitor changes permissions, so the tables are free meanwhile. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context) {
     (void)visit_zero; /* nobody puts other frames in the place of written ones */
-    virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
+    virtual_run rest = map_run(map, run);
+    uint64_t first = rest.start;
     frame_run part;
     while (find_frames(map, rest, &part)) {
         virtual_run pages = part.pages;
-        if (!visit(context, pages.start - map->place.base, pages.pages * MF_PAGE_SIZE, false))
+        if (!visit(context, pages.start - first, pages.pages * MF_PAGE_SIZE, false))
             return false;
         uint64_t part_end = pages.start + pages.pages * MF_PAGE_SIZE;
         rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;

@@ -189,6 +189,7 @@ bool map_zero(map *map, page_run run, mf_perm perm) {
     return done;
 }
 
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
-    return os_visit_written(map->base, bytes, visit, visit_zero, context);
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context) {
+    return os_visit_written(map->base + page_bytes(run.first), page_bytes(run.end - run.first), visit,
+                            visit_zero, context);
 }
