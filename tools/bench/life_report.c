@@ -132,6 +132,7 @@ typedef struct life_look {
 static const life_look looks[] = {
     {"create, image", "#7b3fa0", 2.5},
     {"clone, image", "#0b62c4", 3},
+    {"pool: clone, image", "#2ea9d6", 3},
     {"reset, image", "#d1242f", 3},
     {"create, write, destroy", "#118a5c", 2},
     {"pool: take, write, give", "#f08a5d", 3},
