@@ -166,9 +166,9 @@ void mf_memory_destroy(mf_memory *memory);
 /*
  * Writes an independent memory: same backend, bytes, permissions and heap top; the same creation state, so
  * that reset gives both the same. What has been written since creation, or since the last freeze, is copied,
- * and the image's pages are shared; who clones a memory that has written much freezes it first. Its fault
- * record is clear and it has no further views. The caller owns it.
- * Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
+ * and the image's pages are shared; who clones a memory that has written much freezes it first, and who
+ * clones one again and again does it by a pool (mf_pool_clone). Its fault record is clear and it has no
+ * further views. The caller owns it. Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 

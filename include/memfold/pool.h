@@ -43,11 +43,10 @@
  * unmap, sbrk);
  *   - no other thread holds the list of this CPU, which is waited for by sleeping after a while.
  *
- * Otherwise mf_pool_give costs what mf_memory_reset costs, which is one system call or more, mf_pool_clone
- * asks for what its source has written, and mf_pool_take
- * of a layout that no kept memory has changes the permissions of one that is there: one system call for each
- * run of pages that differs on x86_paged, none on copy, and some for each image. If there is none it creates
- * one.
+ * Otherwise mf_pool_give costs what mf_memory_reset costs, which is one system call or more, and
+ * mf_pool_clone asks for what its source has written. mf_pool_take of a layout that no kept memory has
+ * changes the permissions of one that is there: one system call for each run of pages that differs on
+ * x86_paged, none on copy, and some for each image; so does mf_pool_clone. If there is none they create one.
  *
  * Thread rule: all functions may run in any thread, several at once on one pool, except that mf_pool_destroy
  * excludes all others on that pool. None runs in a signal handler, or is left by a jump out of one.
