@@ -114,8 +114,9 @@ typedef struct mf_embed mf_embed;
 
 /*
  * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define, but
- * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT. `index` asks nothing, because each
- * access says itself how its index is made; base = argument means that each access brings its base. With
+ * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT: mf_embed_check_view is for functions
+ * of your own. Each access says itself how its index is made; `index` says which memories that check lets
+ * pass. base = argument means that each access brings its base. With
  * policy = none the accesses are unchecked: for ranges that a check of another emitter covers. The caller
  * destroys it before the module. Fails as mf_embed_define.
  */
@@ -162,7 +163,7 @@ typedef struct mf_embed_access {
     LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
     uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers, and
                            * for memories made for u32 (memory.h) `address` is an i32 and this at most
-                           * MF_MEMORY_U32_OFFSET_MAX: nobody can check it here */
+                           * MF_MEMORY_U32_OFFSET_MAX: mf_embed_check_view refuses others */
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */
@@ -206,6 +207,19 @@ bool mf_embed_store(const mf_embed *embed, LLVMBuilderRef builder, const mf_embe
  */
 LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                               uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from);
+
+/*
+ * Emits a check of the view where `builder` stands, which is the end of a block without a terminator, and
+ * leaves it where the check has passed: at the entry of a function that you build, say. As accessors with
+ * stale = check do, the code panics if the view is of a memory of another layout or backend, or if the
+ * option index is u33 and the memory was made for 32-bit indices (mf_memory_config). So a function with an
+ * access whose address is an i64, or whose offset is more than MF_MEMORY_U32_OFFSET_MAX, has index = u33 and
+ * this check, and cannot reach what lies behind such a memory. After a change of the memory its layout is
+ * known again once somebody has asked for it (mf_memory_layout). Costs a load, a comparison and a branch. Who
+ * hands views to the code can ask the same there, without code: mf_layout_equal with mf_memory_layout,
+ * mf_memory_backend, and mf_memory_index_of.
+ */
+void mf_embed_check_view(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view);
 
 /*
  * Emit a load of what accesses read from the view: the host address of guest address 0 (ptr; with base =

@@ -746,6 +746,13 @@ class pool : public owner<mf_pool, mf_pool_destroy> {
         return take(nullptr, frozen.get());
     }
 
+    /* A clone of a memory, until the lease ends. */
+    lease clone(const memory &prepared) {
+        mf_memory *made = nullptr;
+        attempt([&](mf_diag *diag) { return mf_pool_clone(get(), prepared.get(), &made, diag); });
+        return lease(*this, memory(made));
+    }
+
   private:
     lease take(const mf_layout *pages, const mf_image *content) {
         mf_memory *taken = nullptr;

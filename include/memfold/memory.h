@@ -81,8 +81,8 @@ typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 
  * which 8 GiB of host addresses stand behind the base (x86_paged). U32: 32-bit addresses alone, and in
  * embedded code offsets of at most MF_MEMORY_U32_OFFSET_MAX to them; 4 GiB are enough then, so that twice as
  * many memories fit into a process. Code for index = u33 is refused: mf_accessors_fit is false,
- * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check panics. Any other use of it is
- * undefined, as it may reach what lies behind the memory. What the guest sees is the same.
+ * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check, or mf_embed_check_view, panics. Any
+ * other use of it is undefined, as it may reach what lies behind the memory. What the guest sees is the same.
  */
 typedef enum mf_memory_index { MF_MEMORY_U33 = 0, MF_MEMORY_U32 = 1 } mf_memory_index;
 #define MF_MEMORY_U32_OFFSET_MAX (UINT32_C(1) << 20)
@@ -140,7 +140,8 @@ typedef struct mf_memory_config {
  *     made, and so are those runs where memory files or mappings are refused. An image takes at most one
  *     descriptor for each 4 MiB, small ones share one; all memories of a process share one for the page map.
  *     They are the library's and close on exec.
- *   - A huge page that was written anywhere counts as 512 written pages.
+ *   - A huge page that was written anywhere counts as 512 written pages. A clone reads them, and where 32 or
+ *     fewer have bytes it has small pages, until the host joins them.
  *   - Where madvise is refused, written pages are overwritten instead.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
  *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
@@ -164,9 +165,9 @@ void mf_memory_destroy(mf_memory *memory);
 /*
  * Writes an independent memory: same backend, bytes, permissions and heap top; the same creation state, so
  * that reset gives both the same. What has been written since creation, or since the last freeze, is copied,
- * and the image's pages are shared; who clones a memory that has written much freezes it first. Its fault
- * record is clear and it has no further views. The caller owns it.
- * Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
+ * and the image's pages are shared; who clones a memory that has written much freezes it first, and who
+ * clones one again and again does it by a pool (mf_pool_clone). Its fault record is clear and it has no
+ * further views. The caller owns it. Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 
