@@ -39,8 +39,8 @@
  *
  *   - of the memory at most MF_POOL_SMALL_PAGES pages can have been written: on x86_paged the read-write
  *     pages of its layout count, on copy everything below its highest page, image byte or heap maximum;
- *   - the guest, and what was cloned, has changed no permission and grown no heap (map_region, protect,
- * unmap, sbrk);
+ *   - the guest, and what was cloned, has changed no permission (map_region, protect, unmap) and grown no
+ *     heap (sbrk);
  *   - no other thread holds the list of this CPU, which is waited for by sleeping after a while.
  *
  * Otherwise mf_pool_give costs what mf_memory_reset costs, which is one system call or more, and
