@@ -52,9 +52,10 @@ endforeach()
 string(REPLACE "@semicolon@" ";" text "${text}")
 file(WRITE ${OUTPUT}
 "/*
- * What memfold's public headers declare, as plain C without directives, for tools that read declarations and run no
- * preprocessor: made from the headers, which are the manual. embed.h and orc.hpp, which need LLVM's headers, and
- * bare.h are left out. <stdint.h>, <stddef.h> and <stdbool.h> stand before it where the tool does not know their types.
- * Not for C and C++, which include memfold.h.
+ * What memfold's public headers declare, as plain C, for tools that read declarations and run no preprocessor: made from
+ * the headers, which are the manual. The only directives are lines of #define with a name and a number; a tool that does
+ * not take them takes the rest without these lines. embed.h and orc.hpp, which need LLVM's headers, and bare.h are left
+ * out. <stdint.h>, <stddef.h> and <stdbool.h> stand before it where the tool does not know their types. Not for C, C++
+ * and Go's cgo, which include memfold.h.
  */
 ${numbers}${text}")

@@ -32,13 +32,6 @@ typedef struct backend_ops {
     /* As after build, whatever has happened since. */
     bool (*rebuild)(mf_memory *memory);
 
-    /*
-     * A memory that is as after build, without an image, is as after build with memory->start replaced by
-     * `start` and memory->heap by `heap`. It is not used meanwhile, and its table is all NONE already. A
-     * failed one is good for close only.
-     */
-    bool (*reuse)(mf_memory *memory, const mf_layout *start, mf_heap heap);
-
     /* The pages have `perm` and keep their bytes, except the first `count`, which become `bytes`. */
     bool (*change)(mf_memory *memory, page_run run, mf_perm perm, const void *bytes, size_t count);
 
@@ -66,5 +59,24 @@ typedef struct backend_ops {
 /* NULL where the host has no such backend. */
 extern const backend_ops *const backend_copy;
 extern const backend_ops *const backend_x86_paged;
+
+/* What a backend does for a pool. A memory that was refused something is good for close only. */
+typedef struct reuse_ops {
+    /*
+     * A memory that is as after build, without an image, is as after build with memory->start replaced by
+     * `start` and memory->heap by `heap`. It is not used meanwhile, and its table is all NONE already.
+     */
+    bool (*reuse)(mf_memory *memory, const mf_layout *start, mf_heap heap);
+
+    /*
+     * A memory that is as after build, but has the permissions of `from` already, has its bytes too. Both
+     * began alike, and `from` has no mapping of another image.
+     */
+    bool (*follow)(mf_memory *memory, mf_memory *from);
+} reuse_ops;
+
+/* The same; a kernel has no pools. */
+extern const reuse_ops *const reuse_copy;
+extern const reuse_ops *const reuse_x86_paged;
 
 #endif

@@ -27,8 +27,12 @@ static bool is_bounded(const mf_memory *memory) {
     return memory_max_bytes(memory) < MF_SPACE_BYTES;
 }
 
+/*
+ * The page above the top, which is never accessible, in whole huge pages: the kernel lays those out one after
+ * the other, aligned, at the first asking.
+ */
 static uint64_t reserved_bytes(const mf_memory *memory) {
-    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + MF_PAGE_SIZE;
+    return is_bounded(memory) ? commit_ceil(memory_max_bytes(memory)) : MF_SPACE_BYTES + OS_HUGE_PAGE_BYTES;
 }
 
 /* Where bytes may be. */
@@ -135,7 +139,7 @@ static bool copy_build(mf_memory *memory) {
 }
 
 static bool copy_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    sharing_written to = {memory, visit, context};
+    sharing_written to = {.memory = memory, .visit = visit, .context = context};
     return os_visit_written(memory->view.base, memory->copy.committed_bytes, sharing_visit_written,
                             sharing_zero_visit(memory), &to);
 }
@@ -156,20 +160,15 @@ static bool clone_part(void *context, page_run part) {
 }
 
 static bool copy_clone(mf_memory *memory, mf_memory *from) {
-    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    run_list dense = {0};
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages, .dense = &dense};
     if (!extend(memory, from->copy.committed_bytes))
         return false;
     sharing_clone(memory, from);
+    bool is_done = clone_visit(&job, clone_part);
     allow_huge_runs(memory, from);
-    return clone_visit(&job, clone_part);
-}
-
-static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
-    uint64_t end = mf_layout_len(start);
-    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
-        return false;
-    allow_huge_windows(memory, start);
-    return true;
+    clone_rest(&job);
+    return is_done;
 }
 
 static bool copy_map_image(mf_memory *memory, page_run run, mf_perm perm, const os_shared *shared,
@@ -293,7 +292,6 @@ static const backend_ops ops = {
     .build = copy_build,
     .clone = copy_clone,
     .rebuild = copy_rebuild,
-    .reuse = copy_reuse,
     .map_image = copy_map_image,
     .map_zero = copy_map_zero,
     .visit_written = copy_visit_written,
@@ -303,3 +301,29 @@ static const backend_ops ops = {
 };
 
 const backend_ops *const backend_copy = &ops;
+
+/* ---- For pools ------------------------------------------------------------------------------ */
+
+static bool copy_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
+    uint64_t end = mf_layout_len(start);
+    if (!extend(memory, heap_limit(heap) > end ? heap_limit(heap) : end))
+        return false;
+    allow_huge_windows(memory, start);
+    return true;
+}
+
+/* Of a small source all pages that may have bytes are looked at, which takes no system call. */
+static bool copy_follow(mf_memory *memory, mf_memory *from) {
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    page_run pages = committed_pages(from);
+    if (!extend(memory, from->copy.committed_bytes))
+        return false;
+    if (pages.end > SMALL_PAGES_MAX)
+        return follow_visit(&job, clone_part, from->has_lost_pages);
+    clone_bytes(&job, pages);
+    return true;
+}
+
+static const reuse_ops for_pools = {.reuse = copy_reuse, .follow = copy_follow};
+
+const reuse_ops *const reuse_copy = &for_pools;

@@ -127,8 +127,7 @@ static void clone_table(mf_memory *memory, const mf_memory *from) {
 
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
     mf_memory *made;
-    const creation from = {memory->created, memory->start, memory->heap, memory->start_top, memory->image};
-    mf_status status = open_memory(from, memory->config, &made, diag);
+    mf_status status = open_memory(memory_creation(memory), memory->config, &made, diag);
     if (status != MF_OK)
         return status;
     clone_table(made, memory);
@@ -153,8 +152,7 @@ mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *d
  * what sbrk has added lies above the heap of creation.
  */
 static void restore_layout(mf_memory *memory) {
-    uint64_t end = page_ceil(memory->start_top);
-    page_run grown = page_run_of(end, memory->view.heap_end - end);
+    page_run grown = memory_grown_heap(memory);
     uint32_t len_pages = (uint32_t)(mf_layout_len(memory->start) >> MF_PAGE_LOG2);
     perm_table_cut(&memory->table, grown, memory->table.len_pages);
     perm_table_cut(&memory->table, memory->changed, len_pages);

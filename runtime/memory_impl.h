@@ -21,7 +21,7 @@ typedef struct copy_part {
 typedef struct paged_part {
     struct map *map;    /* NULL: never opened */
     uint64_t end_bytes; /* pages of the host at or above have never had a permission or a byte */
-    bool only_grown;    /* since creation no page has changed but by stores and sbrk */
+    page_run touched;   /* since creation no other page has changed but by stores and sbrk */
 } paged_part;
 
 struct mf_memory {
@@ -67,6 +67,12 @@ static inline uint64_t memory_creation_end(const mf_memory *memory) {
     uint64_t end = mf_layout_len(memory->start);
     uint64_t bytes_end = image_end(memory->image);
     return bytes_end > end ? bytes_end : end;
+}
+
+/* The pages that sbrk has added since creation. */
+static inline page_run memory_grown_heap(const mf_memory *memory) {
+    uint64_t start_end = page_ceil(memory->start_top);
+    return page_run_of(start_end, memory->view.heap_end - start_end);
 }
 
 static inline size_t memory_image_run_count(const mf_memory *memory) {

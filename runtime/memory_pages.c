@@ -4,16 +4,6 @@
 #include "os.h"
 #include "views.h"
 
-static void note_change(mf_memory *memory, page_run run) {
-    page_run *changed = &memory->changed;
-    if (run_is_empty(*changed)) {
-        *changed = run;
-    } else {
-        changed->first = run.first < changed->first ? run.first : changed->first;
-        changed->end = run.end > changed->end ? run.end : changed->end;
-    }
-}
-
 /* Where the highest pages go, a known layout says where the table ends then. */
 static void set_live_perms(mf_memory *memory, page_run run, mf_perm perm) {
     if (perms_all(memory->table.perms, run, perm))
@@ -22,7 +12,7 @@ static void set_live_perms(mf_memory *memory, page_run run, mf_perm perm) {
         perm_table_cut(&memory->table, run, live_layout_len_below(memory, run.first));
     else
         perm_table_set(&memory->table, run, perm);
-    note_change(memory, run);
+    memory->changed = run_around(memory->changed, run);
     live_layout_drop(memory);
 }
 

@@ -16,4 +16,10 @@ bool memory_renew(mf_memory *memory);
 /* The memory, which was renewed, is as one that was created so. */
 bool memory_reuse(mf_memory *memory, const creation *to);
 
+/*
+ * The memory, which is as it was created, is as a clone of `from`: both have one configuration and began
+ * alike, and `from` has no mapping of another image.
+ */
+bool memory_follow(mf_memory *memory, mf_memory *from);
+
 #endif

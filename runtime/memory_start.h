@@ -27,6 +27,11 @@ static const page_run every_page = {0, MF_SPACE_PAGES};
 /* What mf_memory_create makes of these two; `empty` is a layout without pages. */
 creation creation_of(const mf_layout *layout, const mf_image *image, mf_layout *empty);
 
+/* What the memory began with. */
+static inline creation memory_creation(const mf_memory *memory) {
+    return (creation){memory->created, memory->start, memory->heap, memory->start_top, memory->image};
+}
+
 /* How far pages may have permissions or bytes without another change, those of the heap included. */
 static inline uint64_t creation_end(const creation *c) {
     uint64_t end = mf_layout_len(c->start);

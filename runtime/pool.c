@@ -105,8 +105,9 @@ static unsigned chain_of(const mf_layout *layout, const mf_image *image) {
 }
 
 static bool grants(const mf_memory *memory, const creation *wanted) {
-    return memory->image == wanted->image && mf_layout_equal(memory->created, wanted->layout) &&
-           mf_layout_equal(memory->start, wanted->start);
+    return memory->image == wanted->image && memory->heap.base == wanted->heap.base &&
+           memory->heap.max_pages == wanted->heap.max_pages && memory->start_top == wanted->top &&
+           mf_layout_equal(memory->created, wanted->layout) && mf_layout_equal(memory->start, wanted->start);
 }
 
 static void count_out(mf_pool *pool, shard *s, const mf_memory *memory) {
@@ -239,12 +240,16 @@ static mf_memory *take_other(mf_pool *pool, const creation *wanted) {
     return NULL;
 }
 
+/* One of what is kept that begins so, or NULL. */
+static mf_memory *take_beginning(mf_pool *pool, const creation *wanted) {
+    mf_memory *taken = take_kept(pool, wanted);
+    return taken != NULL ? taken : take_other(pool, wanted);
+}
+
 mf_status mf_pool_take(mf_pool *pool, const mf_layout *layout, const mf_image *image, mf_memory **memory,
                        mf_diag *diag) {
     const creation wanted = creation_of(layout, image, pool->empty);
-    mf_memory *taken = take_kept(pool, &wanted);
-    if (taken == NULL)
-        taken = take_other(pool, &wanted);
+    mf_memory *taken = take_beginning(pool, &wanted);
     if (taken == NULL)
         return mf_memory_create_with(layout, image, &pool->config, memory, diag);
     *memory = taken;
@@ -254,6 +259,21 @@ mf_status mf_pool_take(mf_pool *pool, const mf_layout *layout, const mf_image *i
 static bool is_alike(const mf_memory_config *a, const mf_memory_config *b) {
     return a->backend == b->backend && a->huge_pages == b->huge_pages && a->empty_range == b->empty_range &&
            a->index == b->index && a->max_bytes == b->max_bytes;
+}
+
+/* What cannot be made a clone is gone, and so is what was frozen: its clones share mappings. */
+mf_status mf_pool_clone(mf_pool *pool, const mf_memory *memory, mf_memory **clone, mf_diag *diag) {
+    const creation wanted = memory_creation(memory);
+    bool is_for_pool = is_alike(&memory->config, &pool->config) && !sharing_has_foreign(memory);
+    mf_memory *taken = is_for_pool ? take_beginning(pool, &wanted) : NULL;
+    if (taken != NULL && !memory_follow(taken, (mf_memory *)memory)) {
+        mf_memory_destroy(taken);
+        taken = NULL;
+    }
+    if (taken == NULL)
+        return mf_memory_clone(memory, clone, diag);
+    *clone = taken;
+    return MF_OK;
 }
 
 #ifdef NDEBUG

@@ -31,4 +31,11 @@ static inline bool run_is_empty(page_run run) {
     return run.first >= run.end;
 }
 
+/* The shortest run that has all pages of both. */
+static inline page_run run_around(page_run a, page_run b) {
+    if (run_is_empty(a) || run_is_empty(b))
+        return run_is_empty(a) ? b : a;
+    return (page_run){a.first < b.first ? a.first : b.first, a.end > b.end ? a.end : b.end};
+}
+
 #endif

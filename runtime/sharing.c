@@ -135,11 +135,16 @@ bool sharing_visit_unshared(const mf_memory *memory, page_run within, sharing_vi
     return true;
 }
 
-bool sharing_has_foreign(const mf_memory *memory) {
-    for (size_t i = 0; i < memory->backed.count; i++)
-        if (memory->backed.runs[i].image != memory->image)
+bool sharing_has_foreign_in(const mf_memory *memory, page_run run) {
+    const backed_list *list = &memory->backed;
+    for (size_t i = backed_find(list, run.first); i < list->count && list->runs[i].pages.first < run.end; i++)
+        if (list->runs[i].image != memory->image)
             return true;
     return false;
+}
+
+bool sharing_has_foreign(const mf_memory *memory) {
+    return sharing_has_foreign_in(memory, (page_run){0, MF_SPACE_PAGES});
 }
 
 bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *context) {
@@ -170,12 +175,12 @@ page_run sharing_first_begun(const mf_memory *memory, page_run run) {
 
 bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain) {
     const sharing_written *to = written;
-    return to->visit(to->context, offset, bytes, is_certain);
+    return to->visit(to->context, to->start + offset, bytes, is_certain);
 }
 
 static bool visit_zero(void *written, size_t offset, size_t bytes, bool is_certain) {
     const sharing_written *to = written;
-    page_run run = page_run_of(offset, bytes);
+    page_run run = page_run_of(to->start + offset, bytes);
     page_run part;
     while (!run_is_empty(part = sharing_first_begun(to->memory, run))) {
         if (!to->visit(to->context, page_bytes(part.first), page_bytes(part.end - part.first), is_certain))

@@ -45,6 +45,7 @@ bool sharing_visit_unshared(const mf_memory *memory, page_run within, sharing_vi
 
 /* The pages that are mappings of another image, and whether there are any. */
 bool sharing_has_foreign(const mf_memory *memory);
+bool sharing_has_foreign_in(const mf_memory *memory, page_run run);
 bool sharing_visit_foreign(const mf_memory *memory, sharing_visit *visit, void *context);
 
 /*
@@ -56,6 +57,7 @@ typedef struct sharing_written {
     const mf_memory *memory;
     os_visit *visit;
     void *context;
+    size_t start; /* guest address that offsets are from */
 } sharing_written;
 bool sharing_visit_written(void *written, size_t offset, size_t bytes, bool is_certain);
 os_visit *sharing_zero_visit(const mf_memory *memory);

@@ -45,7 +45,7 @@ const char *plan_strategy_refusal(mf_strategy strategy, const plan_reach *r) {
 /* The cheapest that is exact; of those that cost the same, the last, which has the least constant data. */
 mf_strategy plan_strategy_choose(const plan_reach *r) {
     mf_strategy best = MF_STRATEGY_PERM_TABLE;
-    for (mf_strategy s = MF_STRATEGY_PERM_TABLE; s > MF_STRATEGY_AUTO; s--)
+    for (mf_strategy s = MF_STRATEGY_LAST; s > MF_STRATEGY_AUTO; s--)
         if (plan_strategy_refusal(s, r) == NULL && plan_cost(s, r) < plan_cost(best, r))
             best = s;
     return best;

@@ -27,8 +27,8 @@
  *         return 0;
  *     }
  *
- * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. When
- * the process has begun to end nothing is emitted any more: MF_LLVM, as for a jit.
+ * If LLVM finds no host memory it ends the process, as llvm_maker.h says; MF_OUT_OF_MEMORY is memfold's own.
+ * When the process has begun to end nothing is emitted any more: MF_LLVM, as for a jit.
  */
 #ifndef MEMFOLD_AOT_H
 #define MEMFOLD_AOT_H

@@ -33,11 +33,14 @@ MF_PUBLIC_BEGIN
 #define MF_BARE_NO_FRAME UINT64_MAX
 
 /*
- * How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present. The
- * kernel chooses; a memory whose config says MF_MEMORY_U32 (memory.h) needs the first alone, if no access of
- * embed.h adds an offset to its address.
+ * How long a reservation is: every byte that an access can touch. Those above 4 GiB are never present.
+ * `reserve` is asked for what the memory was made for (mf_memory_config.index): the last for MF_MEMORY_U33,
+ * and for MF_MEMORY_U32 half of it. A kernel that knows better may give another of the three: it knows all
+ * code that accesses its memories.
  */
-#define MF_BARE_RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE)     /* all indices below 2^32 */
+#define MF_BARE_RESERVATION_U32_BYTES (MF_SPACE_BYTES + MF_PAGE_SIZE) /* all indices below 2^32 */
+#define MF_BARE_RESERVATION_OFFSET_BYTES                                                                     \
+    (MF_SPACE_BYTES + MF_MEMORY_U32_OFFSET_MAX + MF_PAGE_SIZE) /* and an offset of embed.h to them */
 #define MF_BARE_RESERVATION_U33_BYTES (2 * MF_SPACE_BYTES + MF_PAGE_SIZE) /* with MF_INDEX_U33, too */
 
 /*
@@ -61,7 +64,7 @@ typedef enum mf_bare_frames { MF_BARE_FRAMES_AT_MAP = 0, MF_BARE_FRAMES_AT_TOUCH
  */
 typedef struct mf_bare_reservation {
     uint64_t base;  /* virtual address of guest address 0, a multiple of 4096; 0 is fine */
-    uint64_t bytes; /* one of the two lengths above */
+    uint64_t bytes; /* one of the three lengths above; before `reserve`, the one that is asked for */
     uint64_t root;  /* physical address of the level-4 table */
     bool is_user;   /* ring 3 may access what the permissions allow, while CR3 names `root` */
     mf_bare_frames frames;
@@ -115,8 +118,10 @@ typedef struct mf_bare_host {
     void (*free)(void *context, void *object);
 
     /*
-     * Reserves addresses for a new memory, on the thread that creates it; false if there is no room. A range
-     * that is not empty, or overlaps another one with the same root, panics. release: the memory is gone.
+     * Reserves addresses for a new memory, on the thread that creates it; false if there is no room. `bytes`
+     * of the reservation says how many, and stays unless the kernel decides otherwise; the rest is zero. A
+     * range that is not empty, or overlaps another one with the same root, panics. release: the memory is
+     * gone.
      */
     bool (*reserve)(void *context, mf_bare_reservation *reservation);
     void (*release)(void *context, const mf_bare_reservation *reservation);

@@ -21,7 +21,8 @@
  *         LLVMValueRef arguments[2];
  *         arguments[0] = LLVMGetParam(function, 0);
  *         arguments[1] = LLVMConstInt(LLVMInt32TypeInContext(context), 0x20000, 0);
- *         LLVMBuildRet(builder, LLVMBuildCall2(builder, load_type, load, arguments, 2, ""));
+ *         LLVMValueRef loaded = LLVMBuildCall2(builder, load_type, load, arguments, 2, "");
+ *         LLVMBuildRet(builder, loaded);
  *         LLVMDisposeBuilder(builder);
  *     }
  *
@@ -54,12 +55,12 @@
  * What a module must have. The data layout of its target machine, one of a 64-bit little-endian host
  * (LLVMSetModuleDataLayout); on x86_paged also its triple (LLVMSetTarget). And LLVM must be one: client and
  * memfold share the libLLVM that memfold was built for, or, with LLVM's static libraries (CMake's option
- * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked
- * by the first calls below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the
- * same calls register the one for x86-64, so a client need not.
+ * MEMFOLD_LLVM_STATIC), the one copy that is linked into the program. All this is checked by the first calls
+ * below, with a status. Paged accesses are assembly, for which LLVM needs a parser; the same calls register
+ * the one for x86-64, so a client need not.
  *
- * If LLVM finds no host memory it ends the process, as jit.h says; MF_OUT_OF_MEMORY is memfold's own. The
- * option `stale` is followed as it is given, also by a library that was built with assertions.
+ * If LLVM finds no host memory it ends the process, as llvm_maker.h says; MF_OUT_OF_MEMORY is memfold's own.
+ * The option `stale` is followed as it is given, also by a library that was built with assertions.
  */
 #ifndef MEMFOLD_EMBED_H
 #define MEMFOLD_EMBED_H
@@ -113,8 +114,9 @@ typedef struct mf_embed mf_embed;
 
 /*
  * Writes an emitter for accesses to memories of `layout` in `module`. Options as for mf_embed_define, but
- * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT. `index` asks nothing, because each
- * access says itself how its index is made; base = argument means that each access brings its base. With
+ * stale = check, which is for whole accessors, is MF_INVALID_ARGUMENT: mf_embed_check_view is for functions
+ * of your own. Each access says itself how its index is made; `index` says which memories that check lets
+ * pass. base = argument means that each access brings its base. With
  * policy = none the accesses are unchecked: for ranges that a check of another emitter covers. The caller
  * destroys it before the module. Fails as mf_embed_define.
  */
@@ -161,7 +163,7 @@ typedef struct mf_embed_access {
     LLVMValueRef address; /* i32, or i64 for an index that is a 33-bit sum already */
     uint32_t offset;      /* added without wrapping; the sum is at most that of two 32-bit numbers, and
                            * for memories made for u32 (memory.h) `address` is an i32 and this at most
-                           * MF_MEMORY_U32_OFFSET_MAX: nobody can check it here */
+                           * MF_MEMORY_U32_OFFSET_MAX: mf_embed_check_view refuses others */
     LLVMBasicBlockRef fault_block; /* yours, where a fault goes with on_fault = return or branch */
     LLVMValueRef heap_end;         /* i64, the live heap end; NULL: read from the view */
     uint32_t hot_address;          /* the window there gets hot_percent of 100 of this site's accesses */
@@ -207,6 +209,19 @@ LLVMValueRef mf_embed_address(const mf_embed *embed, LLVMBuilderRef builder, con
                               uint32_t width_bytes, mf_operation operation, LLVMBasicBlockRef *fault_from);
 
 /*
+ * Emits a check of the view where `builder` stands, which is the end of a block without a terminator, and
+ * leaves it where the check has passed: at the entry of a function that you build, say. As accessors with
+ * stale = check do, the code panics if the view is of a memory of another layout or backend, or if the
+ * option index is u33 and the memory was made for 32-bit indices (mf_memory_config). So a function with an
+ * access whose address is an i64, or whose offset is more than MF_MEMORY_U32_OFFSET_MAX, has index = u33 and
+ * this check, and cannot reach what lies behind such a memory. After a change of the memory its layout is
+ * known again once somebody has asked for it (mf_memory_layout). Costs a load, a comparison and a branch. Who
+ * hands views to the code can ask the same there, without code: mf_layout_equal with mf_memory_layout,
+ * mf_memory_backend, and mf_memory_index_of.
+ */
+void mf_embed_check_view(const mf_embed *embed, LLVMBuilderRef builder, LLVMValueRef view);
+
+/*
  * Emit a load of what accesses read from the view: the host address of guest address 0 (ptr; with base =
  * constant it is that constant), which stays as long as the memory lives, and the live heap end (i64), which
  * a call, an atomic access or a fence may have changed: load it again behind them.
@@ -224,9 +239,9 @@ void mf_embed_end_fault_block(LLVMBasicBlockRef block);
 /*
  * Emits one check for all of [index, index + length), `length` an i64 without a sign; unchecked accesses
  * within are safe after it, until the memory's permissions change. A fault record says 2^63 - 1 of a length
- * that is more. Which empty ranges pass is options.empty_range, as the
- * bulk operations of a memory have it in their configuration. In software on both backends. What is no
- * operation is answered like a store, and is an assertion in debug builds.
+ * that is more. Which empty ranges pass is options.empty_range, as the bulk operations of a memory have it in
+ * their configuration. In software on both backends. What is no operation is answered like a store, and is an
+ * assertion in debug builds.
  */
 void mf_embed_check_range(const mf_embed *embed, LLVMBuilderRef builder, const mf_embed_access *access,
                           LLVMValueRef length, mf_operation operation, LLVMBasicBlockRef *fault_from);

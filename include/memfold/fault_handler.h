@@ -5,8 +5,8 @@
  * faulting instruction is in the exception table (it then continues at its fault edge), or a guard frame of a
  * view of that memory is active on the faulting thread (the fault is then recorded and the frame is left).
  * Registers, signal mask and alternate stack are as they were. Where sbrk has added the page meanwhile, the
- * instruction is executed again, once. Every other fault goes to the handler that was
- * installed before, as if memfold were not there, or to the default action.
+ * instruction is executed again, once. Every other fault goes to the handler that was installed before, as if
+ * memfold were not there, or to the default action.
  *
  * It takes no lock, allocates nothing and touches no thread-local storage that is not there yet; it works in
  * any thread, inside other signal handlers, and on an alternate stack if the thread has one (SA_ONSTACK). On
@@ -17,10 +17,10 @@
  * Handlers of the host. Whoever installs a SIGSEGV or SIGBUS handler later passes faults that are not its own
  * on to the one it finds. Each creation of a paged memory looks whether memfold's handler is on top, and puts
  * it on top if it is not, whatever is there; that is then passed on to. One that somebody has put back with
- * signal(), which loses its flags, gets them again. Until then the faults of older
- * memories get as far as the handler on top lets them. Handlers that pass on to each other in a circle end
- * with the action that was there first, and after that with the default action. Each handler that is found
- * on top is remembered, up to eight at a time.
+ * signal(), which loses its flags, gets them again. Until then the faults of older memories get as far as the
+ * handler on top lets them. Handlers that pass on to each other in a circle end with the action that was
+ * there first, and after that with the default action. Each handler that is found on top is remembered, up to
+ * eight at a time.
  *
  * A shared object that contains memfold's runtime stays loaded from the first installation on (dlclose
  * succeeds but unloads nothing), because other handlers may have saved the address of the one inside.

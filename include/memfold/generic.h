@@ -30,9 +30,10 @@ MF_PUBLIC_BEGIN
 
 /*
  * Borrows the generic accessors for `options` (NULL: the default), static storage. They honour `endian`,
- * `on_fault`, `index` and `base` view or argument; `backend`, `spectre` (there is no mask), `strategy`,
- * `stale` and the hot window are ignored. NULL where the engine has no such accessors: a check policy other
- * than PERMS, a constant base, or a value that the option does not have. Any thread.
+ * `on_fault`, `index` and `base` view or argument. The other options make no difference: the accessors are
+ * exact for every layout and both backends, and have no mask (`spectre`). NULL where the engine has no such
+ * accessors: a check policy other than PERMS, a constant base, or a value that the option does not have. Any
+ * thread.
  */
 const mf_accessors *mf_generic_accessors(const mf_accessor_options *options);
 

@@ -17,11 +17,11 @@
  *
  * - to run guests without LLVM: generic.h, accessors in plain C;
  * - to make accessors while you run: jit.h, or stencil.h for code memory of your own, llvm_maker.h to have
- * LLVM make them, and layout_file.h to read layouts from YAML or ELF files;
+ *   LLVM make them, and layout_file.h to read layouts from YAML or ELF files;
  * - to make them ahead of time: aot.h, or the command `memfold emit`. Programs with such an object link the
  *   runtime only;
  * - to put them into code that you generate: with LLVM embed.h, and orc.hpp for LLVM's JITs in C++, which
- * need LLVM's headers and are not included here; with an assembler of your own inline.h;
+ *   need LLVM's headers and are not included here; with an assembler of your own inline.h;
  * - to prove accessors of this process or of an object from their machine code: verify.h and object.h, and
  *   sweep.h to run them at addresses;
  * - to run guests in a kernel: bare.h, whose library is another one, and which is not included here;

@@ -3,9 +3,12 @@
  * All of it is inline and calls the C functions, whose headers say what each does; what is here is only how
  * C++ holds it.
  *
- * An owner (layout, image, layout_builder, memory, pool, jit, code) is moved, not copied. `get` borrows the C
- * pointer for every function of the C headers, `release` hands it out, and an owner made of a pointer takes
- * it.
+ * An owner (layout, image, layout_builder, layout_file, memory, pool, jit, code, emitted_file,
+ * exception_entries) is moved, not copied. `get` borrows the C pointer for every function of the C headers,
+ * `release` hands it out, and an owner made of a pointer takes it. Results that own nothing, such as those of
+ * proofs, are the structs of C. What has no function here is called as in C, with its errors thrown by
+ * `attempt`; and what has no owner gets one in a line, as for embed.h
+ * `using embed = memfold::owner<mf_embed, mf_embed_destroy>;`.
  *
  * The three kinds of trouble stay apart. What the environment or an argument does wrong is thrown, as
  * memfold::error with the mf_diag; what the guest does wrong is a value: a false, an empty optional, the
@@ -14,7 +17,7 @@
  * which is where they write their result: `mf_memory_create(nullptr, nullptr, MF_BACKEND_COPY, memory.put(),
  * &diag)`.
  *
- * What needs the jit's headers is there if they are installed. Example:
+ * What belongs to the jit, to proofs and to the generator is there if their headers are installed. Example:
  *
  *     #include <memfold/generic.h>
  *     #include <memfold/memfold.hpp>
@@ -50,12 +53,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace memfold {
 
@@ -229,7 +235,7 @@ class view {
      * has to be given back is owned outside, and the body has it by reference.
      */
     template <typename Body> std::optional<mf_fault> guard(Body &&body) const {
-        guarded<std::remove_reference_t<Body>> call(body);
+        framed<std::remove_reference_t<Body>> call(body);
         mf_fault fault;
         if (!mf_guard_run(borrowed_, call.run, &call, &fault))
             return fault;
@@ -238,12 +244,12 @@ class view {
     }
 
   private:
-    template <typename Body> struct guarded {
-        explicit guarded(Body &b) : body(b) {
+    template <typename Body> struct framed {
+        explicit framed(Body &b) : body(b) {
         }
 #ifdef __cpp_exceptions
         static void run(mf_view *, void *context) noexcept {
-            guarded *call = static_cast<guarded *>(context);
+            framed *call = static_cast<framed *>(context);
             try {
                 call->body();
             } catch (...) {
@@ -257,7 +263,7 @@ class view {
         std::exception_ptr thrown;
 #else
         static void run(mf_view *, void *context) noexcept {
-            static_cast<guarded *>(context)->body();
+            static_cast<framed *>(context)->body();
         }
         void finish() const noexcept {
         }
@@ -279,6 +285,35 @@ inline void release_image(mf_image *image) noexcept {
 }
 } // namespace detail
 
+/* ---- Text ---------------------------------------------------------------------------------- */
+
+namespace detail {
+/* All that one of C's print functions writes. */
+template <typename T> std::string printed(size_t (*print)(const T *, char *, size_t), const T &value) {
+    std::string text(print(&value, nullptr, 0), '\0');
+    print(&value, text.data(), text.size() + 1);
+    return text;
+}
+} // namespace detail
+
+/* As mf_diag_print, mf_plan_print, mf_verify_print and mf_sweep_print. */
+inline std::string to_string(const mf_diag &diag) {
+    return detail::printed(mf_diag_print, diag);
+}
+#ifdef MEMFOLD_PLAN_H
+inline std::string to_string(const mf_plan &plan) {
+    return detail::printed(mf_plan_print, plan);
+}
+#endif
+#ifdef MEMFOLD_VERIFY_H
+inline std::string to_string(const mf_verify_result &result) {
+    return detail::printed(mf_verify_print, result);
+}
+inline std::string to_string(const mf_sweep_report &report) {
+    return detail::printed(mf_sweep_print, report);
+}
+#endif
+
 /* ---- Errors -------------------------------------------------------------------------------- */
 
 #ifdef __cpp_exceptions
@@ -286,7 +321,7 @@ inline void release_image(mf_image *image) noexcept {
 /* Input of the caller or the environment was at fault. what() is mf_diag_print's line. */
 class error : public std::runtime_error {
   public:
-    explicit error(const mf_diag &detail) : std::runtime_error(line_of(detail)), detail_(detail) {
+    explicit error(const mf_diag &detail) : std::runtime_error(to_string(detail)), detail_(detail) {
     }
     mf_status status() const noexcept {
         return detail_.status;
@@ -296,23 +331,19 @@ class error : public std::runtime_error {
     }
 
   private:
-    static std::string line_of(const mf_diag &detail) {
-        std::string line(mf_diag_print(&detail, nullptr, 0), '\0');
-        mf_diag_print(&detail, line.data(), line.size() + 1);
-        return line;
-    }
-
     mf_diag detail_;
 };
 
-namespace detail {
-/* `call` gets an mf_diag, and what it returns is not MF_OK: thrown. */
+/*
+ * Calls `call` with an mf_diag, and throws what it has written if `call` does not return MF_OK. So every
+ * function of C throws: `attempt([&](mf_diag *diag) { return mf_stencil_size(pages, nullptr, &size, diag);
+ * })`.
+ */
 template <typename Call> void attempt(Call &&call) {
     mf_diag diag;
     if (call(&diag) != MF_OK)
         throw error(diag);
 }
-} // namespace detail
 
 #endif
 
@@ -333,6 +364,22 @@ class layout : public owner<mf_layout, detail::release_layout> {
     mf_region region(std::size_t index) const noexcept {
         return mf_layout_region(get(), index);
     }
+
+    /* All regions, and all windows of an operation, as in layout.h: sorted by address, without the heap. */
+    std::vector<mf_region> regions() const {
+        std::vector<mf_region> all;
+        for (std::size_t index = 0; index < region_count(); index++)
+            all.push_back(region(index));
+        return all;
+    }
+    std::vector<mf_window> windows(mf_operation operation) const {
+        std::vector<mf_window> all;
+        mf_window window;
+        for (std::uint64_t from = 0; mf_layout_window_lookup(get(), operation, from, &window);
+             from = window.start + window.size)
+            all.push_back(window);
+        return all;
+    }
     mf_heap heap() const noexcept {
         return mf_layout_heap(get());
     }
@@ -342,8 +389,11 @@ class layout : public owner<mf_layout, detail::release_layout> {
     std::uint64_t len() const noexcept {
         return mf_layout_len(get());
     }
+    std::uint64_t fingerprint() const noexcept {
+        return mf_layout_fingerprint(get());
+    }
 
-    /* By content; both own a layout. */
+    /* By content; both own a layout. std::hash, at the end of this file, is the fingerprint. */
     friend bool operator==(const layout &a, const layout &b) noexcept {
         return mf_layout_equal(a.get(), b.get());
     }
@@ -369,6 +419,11 @@ class layout_builder : public owner<mf_layout_builder, mf_layout_builder_destroy
     explicit layout_builder(mf_layout_builder *taken) noexcept : owner(taken) {
     }
 
+    /* The permission that the page of `address` has so far. */
+    mf_perm perm_of(std::uint32_t address) const noexcept {
+        return mf_layout_builder_perm_of(get(), address);
+    }
+
 #ifdef __cpp_exceptions
     layout_builder() : owner(mf_layout_builder_create()) {
         if (!*this)
@@ -377,27 +432,33 @@ class layout_builder : public owner<mf_layout_builder, mf_layout_builder_destroy
 
     /* As the functions of C; each returns the builder, for the next. */
     layout_builder &map(std::uint64_t start, std::uint64_t size, mf_access access, bytes init = {}) {
-        detail::attempt([&](mf_diag *diag) {
+        attempt([&](mf_diag *diag) {
             return mf_layout_builder_map_region(get(), start, size, access, init.data(), init.size(), diag);
         });
         return *this;
     }
     layout_builder &set_bytes(std::uint64_t start, bytes content) {
-        detail::attempt([&](mf_diag *diag) {
+        attempt([&](mf_diag *diag) {
             return mf_layout_builder_set_bytes(get(), start, content.data(), content.size(), diag);
         });
         return *this;
     }
     layout_builder &set_heap(std::uint64_t base, std::uint64_t max_pages) {
-        detail::attempt(
-            [&](mf_diag *diag) { return mf_layout_builder_set_heap(get(), base, max_pages, diag); });
+        attempt([&](mf_diag *diag) { return mf_layout_builder_set_heap(get(), base, max_pages, diag); });
+        return *this;
+    }
+
+    /* What another layout has; before all other calls, as mf_layout_builder_add. */
+    layout_builder &add(const layout &pages, const image &content = image()) {
+        attempt(
+            [&](mf_diag *diag) { return mf_layout_builder_add(get(), pages.get(), content.get(), diag); });
         return *this;
     }
 
     /* What has been collected so far; the builder may go on. */
     std::pair<layout, image> finish() const {
         std::pair<layout, image> finished;
-        detail::attempt([&](mf_diag *diag) {
+        attempt([&](mf_diag *diag) {
             mf_layout *made_layout;
             mf_image *made_image;
             mf_status status = mf_layout_builder_finish(get(), &made_layout, &made_image, diag);
@@ -412,6 +473,75 @@ class layout_builder : public owner<mf_layout_builder, mf_layout_builder_destroy
     }
 #endif
 };
+
+#ifdef MEMFOLD_LAYOUT_FILE_H
+
+/* What a YAML or an ELF file says: takes and hands out the struct of C, and owns what it points to. */
+class layout_file {
+  public:
+    layout_file() noexcept = default;
+    explicit layout_file(const mf_layout_file &taken) noexcept : file_(taken) {
+    }
+    layout_file(layout_file &&other) noexcept : file_(std::exchange(other.file_, {})) {
+    }
+    layout_file &operator=(layout_file &&other) noexcept {
+        *put() = std::exchange(other.file_, {});
+        return *this;
+    }
+    ~layout_file() {
+        mf_layout_file_fini(&file_);
+    }
+
+    /* Borrows the struct of C; all zero if nothing has been read. */
+    const mf_layout_file *get() const noexcept {
+        return &file_;
+    }
+    explicit operator bool() const noexcept {
+        return file_.layout != nullptr;
+    }
+
+    /* Nothing is owned any more; the caller has the struct. */
+    mf_layout_file release() noexcept {
+        return std::exchange(file_, {});
+    }
+
+    /* What was read is gone; where mf_layout_file_read writes. */
+    mf_layout_file *put() noexcept {
+        mf_layout_file_fini(&file_);
+        return &file_;
+    }
+
+    /* The name, and references of their own to layout and image. */
+    const char *name() const noexcept {
+        return file_.name != nullptr ? file_.name : "";
+    }
+    class layout layout() const noexcept {
+        return memfold::layout(mf_layout_retain(file_.layout));
+    }
+    class image image() const noexcept {
+        return memfold::image(mf_image_retain(file_.image));
+    }
+
+    /* The regions as the file has them, with their names, to be read while it is there. */
+    const mf_named_region *begin() const noexcept {
+        return file_.regions;
+    }
+    const mf_named_region *end() const noexcept {
+        return file_.regions + file_.region_count;
+    }
+
+#ifdef __cpp_exceptions
+    /* What the file at `path` says; "-" is standard input. */
+    explicit layout_file(const std::string &path, mf_layout_format format = MF_FORMAT_AUTO) {
+        attempt([&](mf_diag *diag) { return mf_layout_file_read(path.c_str(), format, &file_, diag); });
+    }
+#endif
+
+  private:
+    mf_layout_file file_ = {};
+};
+
+#endif
 
 /* ---- Memories ------------------------------------------------------------------------------ */
 
@@ -431,11 +561,20 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
     std::uint64_t len() const noexcept {
         return mf_memory_len(get());
     }
+    std::uint32_t heap_base() const noexcept {
+        return mf_memory_heap_base(get());
+    }
     std::uint64_t heap_top() const noexcept {
         return mf_memory_heap_top(get());
     }
+    std::uint32_t max_heap_pages() const noexcept {
+        return mf_memory_max_heap_pages(get());
+    }
     mf_backend backend() const noexcept {
         return mf_memory_backend(get());
+    }
+    mf_memory_index index() const noexcept {
+        return mf_memory_index_of(get());
     }
 
 #ifdef __cpp_exceptions
@@ -457,37 +596,43 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
     memory(const layout &pages, const image &content, const mf_memory_config &config) {
         create(pages.get(), content.get(), config);
     }
+    memory(const layout &pages, const mf_memory_config &config) {
+        create(pages.get(), nullptr, config);
+    }
+    memory(const image &frozen, const mf_memory_config &config) {
+        create(nullptr, frozen.get(), config);
+    }
 
     /* As the functions of C. */
     memory clone() const {
         mf_memory *made = nullptr;
-        detail::attempt([&](mf_diag *diag) { return mf_memory_clone(get(), &made, diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_clone(get(), &made, diag); });
         return memory(made);
     }
     image freeze() {
         mf_image *made = nullptr;
-        detail::attempt([&](mf_diag *diag) { return mf_memory_freeze(get(), &made, diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_freeze(get(), &made, diag); });
         return image(made);
     }
     void reset() {
-        detail::attempt([&](mf_diag *diag) { return mf_memory_reset(get(), diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_reset(get(), diag); });
     }
     void map(std::uint64_t start, std::uint64_t size, mf_access access, bytes init = {}) {
-        detail::attempt([&](mf_diag *diag) {
+        attempt([&](mf_diag *diag) {
             return mf_memory_map_region(get(), start, size, access, init.data(), init.size(), diag);
         });
     }
     void protect(std::uint64_t start, std::uint64_t size, mf_perm perm) {
-        detail::attempt([&](mf_diag *diag) { return mf_memory_protect(get(), start, size, perm, diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_protect(get(), start, size, perm, diag); });
     }
     void unmap(std::uint64_t start, std::uint64_t size) {
-        detail::attempt([&](mf_diag *diag) { return mf_memory_unmap(get(), start, size, diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_unmap(get(), start, size, diag); });
     }
 
     /* The old top, or nothing if the heap refuses, which is the guest's affair. */
     std::optional<std::uint64_t> sbrk(std::uint64_t bytes) {
         std::optional<std::uint64_t> old_top;
-        detail::attempt([&](mf_diag *diag) {
+        attempt([&](mf_diag *diag) {
             std::uint64_t top;
             mf_status status = mf_memory_sbrk(get(), bytes, &top, diag);
             if (status == MF_OK)
@@ -500,7 +645,7 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
     /* The layout that the memory has now. */
     layout current_layout() {
         mf_layout *now = nullptr;
-        detail::attempt([&](mf_diag *diag) { return mf_memory_layout(get(), &now, diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_layout(get(), &now, diag); });
         return layout(now);
     }
 
@@ -511,8 +656,7 @@ class memory : public owner<mf_memory, mf_memory_destroy> {
         return config;
     }
     void create(const mf_layout *pages, const mf_image *content, const mf_memory_config &config) {
-        detail::attempt(
-            [&](mf_diag *diag) { return mf_memory_create_with(pages, content, &config, put(), diag); });
+        attempt([&](mf_diag *diag) { return mf_memory_create_with(pages, content, &config, put(), diag); });
     }
 #else
     memory() noexcept = default;
@@ -588,7 +732,7 @@ class pool : public owner<mf_pool, mf_pool_destroy> {
 
 #ifdef __cpp_exceptions
     explicit pool(const mf_pool_config &config = {}) {
-        detail::attempt([&](mf_diag *diag) { return mf_pool_create(&config, put(), diag); });
+        attempt([&](mf_diag *diag) { return mf_pool_create(&config, put(), diag); });
     }
 
     /* A memory as it is created of them, until the lease ends. */
@@ -602,10 +746,17 @@ class pool : public owner<mf_pool, mf_pool_destroy> {
         return take(nullptr, frozen.get());
     }
 
+    /* A clone of a memory, until the lease ends. */
+    lease clone(const memory &prepared) {
+        mf_memory *made = nullptr;
+        attempt([&](mf_diag *diag) { return mf_pool_clone(get(), prepared.get(), &made, diag); });
+        return lease(*this, memory(made));
+    }
+
   private:
     lease take(const mf_layout *pages, const mf_image *content) {
         mf_memory *taken = nullptr;
-        detail::attempt([&](mf_diag *diag) { return mf_pool_take(get(), pages, content, &taken, diag); });
+        attempt([&](mf_diag *diag) { return mf_pool_take(get(), pages, content, &taken, diag); });
         return lease(*this, memory(taken));
     }
 #else
@@ -637,6 +788,11 @@ class code : public owner<mf_code, mf_code_release> {
         return accessors();
     }
 
+    /* A reference of its own to the layout that they are for. */
+    class layout layout() const noexcept {
+        return memfold::layout(mf_layout_retain(mf_code_layout(get())));
+    }
+
     /* True if the accessors are right for the memory as it is now. */
     bool fits(const memory &guest) const noexcept {
         return mf_accessors_fit(accessors(), guest.get());
@@ -651,20 +807,19 @@ class jit : public owner<mf_jit, mf_jit_destroy> {
 
 #ifdef __cpp_exceptions
     explicit jit(const mf_jit_config &config = {}) {
-        detail::attempt([&](mf_diag *diag) { return mf_jit_create(&config, put(), diag); });
+        attempt([&](mf_diag *diag) { return mf_jit_create(&config, put(), diag); });
     }
 
     /* The accessors of a layout, and those of the layout that a memory has now, for its backend. */
     code make(const layout &pages, const mf_accessor_options &options = {}) {
         mf_code *made = nullptr;
-        detail::attempt([&](mf_diag *diag) { return mf_jit_get(get(), pages.get(), &options, &made, diag); });
+        attempt([&](mf_diag *diag) { return mf_jit_get(get(), pages.get(), &options, &made, diag); });
         return code(made);
     }
     code make_for(const memory &guest, mf_accessor_options options = {}) {
         mf_code *made = nullptr;
         options.backend = guest.backend();
-        detail::attempt(
-            [&](mf_diag *diag) { return mf_jit_get_for(get(), guest.get(), &options, &made, diag); });
+        attempt([&](mf_diag *diag) { return mf_jit_get_for(get(), guest.get(), &options, &made, diag); });
         return code(made);
     }
 #else
@@ -674,6 +829,159 @@ class jit : public owner<mf_jit, mf_jit_destroy> {
 
 #endif
 
+/* ---- Code of other origin ------------------------------------------------------------------ */
+
+/*
+ * Entries of the exception table, in force as long as they are owned, for code that you have loaded or
+ * written yourself (exception_table.h, stencil.h). The entries and the code stay where they are meanwhile.
+ */
+class exception_entries : public owner<const mf_exception_entry, mf_exception_table_unregister> {
+  public:
+    using owner::owner;
+#ifdef __cpp_exceptions
+    exception_entries(const mf_exception_entry *entries, std::size_t count)
+        : owner(registered(entries, count)) {
+    }
+
+  private:
+    static const mf_exception_entry *registered(const mf_exception_entry *entries, std::size_t count) {
+        attempt([&](mf_diag *diag) { return mf_exception_table_register(entries, count, diag); });
+        return entries;
+    }
+#endif
+};
+
+/* ---- Files that are emitted ---------------------------------------------------------------- */
+
+#ifdef MEMFOLD_AOT_H
+
+/* What mf_aot_emit has written: the bytes of an object, a header, ... */
+class emitted_file : public owner<char, mf_aot_free> {
+  public:
+    emitted_file() noexcept = default;
+    emitted_file(char *taken, std::size_t count) noexcept : owner(taken), count_(count) {
+    }
+    const char *data() const noexcept {
+        return get();
+    }
+    std::size_t size() const noexcept {
+        return get() != nullptr ? count_ : 0;
+    }
+    std::string_view text() const noexcept {
+        return std::string_view(data(), size());
+    }
+
+    /* Where C writes how many bytes there are, after `put`. */
+    std::size_t *put_size() noexcept {
+        return &count_;
+    }
+
+#ifdef __cpp_exceptions
+    emitted_file(const layout &pages, mf_emit_kind kind, const mf_aot_options &options) {
+        attempt(
+            [&](mf_diag *diag) { return mf_aot_emit(pages.get(), &options, kind, put(), put_size(), diag); });
+    }
+#endif
+
+  private:
+    std::size_t count_ = 0;
+};
+
+#endif
+
+/* ---- Proofs -------------------------------------------------------------------------------- */
+
+#if defined(MEMFOLD_VERIFY_H) && defined(__cpp_exceptions)
+
+/*
+ * What is proved of accessors of this process, as mf_verify_accessors: `report.results` has what was found of
+ * each. A set alone is one whose exception table is registered, such as that of a code.
+ */
+inline mf_verify_report verify(const layout &pages, const mf_verify_subject &subject,
+                               const mf_accessor_options &options = {}, const mf_verify_limits &limits = {}) {
+    mf_verify_report report;
+    attempt([&](mf_diag *diag) {
+        return mf_verify_accessors(pages.get(), &options, &subject, &limits, &report, diag);
+    });
+    return report;
+}
+inline mf_verify_report verify(const layout &pages, const mf_accessors *set,
+                               const mf_accessor_options &options = {}, const mf_verify_limits &limits = {}) {
+    mf_verify_subject subject = {};
+    subject.accessors = set;
+    return verify(pages, subject, options, limits);
+}
+
+/* What the note of an object says, as mf_object_note_read. */
+inline mf_object_note note_of(bytes object) {
+    mf_object_note note;
+    attempt([&](mf_diag *diag) { return mf_object_note_read(object.data(), object.size(), &note, diag); });
+    return note;
+}
+
+/*
+ * What is proved of the accessors in an object, as mf_verify_object; thrown if anything else is in it, or if
+ * its note says other options than `expected` (nullptr: any will do).
+ */
+inline mf_verify_report verify_object(bytes object, const layout &pages,
+                                      const mf_accessor_options *expected = nullptr,
+                                      const mf_verify_limits &limits = {}) {
+    mf_verify_report report;
+    attempt([&](mf_diag *diag) {
+        return mf_verify_object(object.data(), object.size(), pages.get(), expected, &limits, nullptr,
+                                &report, diag);
+    });
+    return report;
+}
+
+/* Sweeps accessors, as mf_sweep_run; the watcher is that of the request, if it names one. */
+inline mf_sweep_report sweep(memory &guest, const mf_accessors *set, const mf_accessor_options &options = {},
+                             const mf_sweep_request &request = {}) {
+    mf_sweep_report report;
+    attempt([&](mf_diag *diag) { return mf_sweep_run(guest.get(), set, &options, &request, &report, diag); });
+    return report;
+}
+
+/*
+ * The same with a watcher `bool(const mf_sweep_progress &)`. What it throws stops the sweep and comes out of
+ * here; it is not asked again then.
+ */
+template <typename Watcher>
+mf_sweep_report sweep_watched(memory &guest, const mf_accessors *set, const mf_accessor_options &options,
+                              mf_sweep_request request, Watcher &&watcher) {
+    struct watched {
+        std::remove_reference_t<Watcher> &watcher;
+        std::exception_ptr thrown;
+    } call = {watcher, nullptr};
+    request.watcher = [](void *context, const mf_sweep_progress *progress) noexcept {
+        watched *asked = static_cast<watched *>(context);
+        if (asked->thrown)
+            return false;
+        try {
+            return static_cast<bool>(asked->watcher(*progress));
+        } catch (...) {
+            asked->thrown = std::current_exception();
+            return false;
+        }
+    };
+    request.context = &call;
+    mf_sweep_report report = sweep(guest, set, options, request);
+    if (call.thrown)
+        std::rethrow_exception(call.thrown);
+    return report;
+}
+
+#endif
+
 } // namespace memfold
+
+/* So that layouts are keys of unordered containers. */
+namespace std {
+template <> struct hash<memfold::layout> {
+    std::size_t operator()(const memfold::layout &key) const noexcept {
+        return static_cast<std::size_t>(key.fingerprint());
+    }
+};
+} // namespace std
 
 #endif

@@ -81,8 +81,8 @@ typedef enum mf_huge_pages { MF_HUGE_PAGES_ALLOWED = 0, MF_HUGE_PAGES_NEVER = 1 
  * which 8 GiB of host addresses stand behind the base (x86_paged). U32: 32-bit addresses alone, and in
  * embedded code offsets of at most MF_MEMORY_U32_OFFSET_MAX to them; 4 GiB are enough then, so that twice as
  * many memories fit into a process. Code for index = u33 is refused: mf_accessors_fit is false,
- * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check panics. Any other use of it is
- * undefined, as it may reach what lies behind the memory. What the guest sees is the same.
+ * mf_jit_get_for is MF_INVALID_ARGUMENT, and code with stale = check, or mf_embed_check_view, panics. Any
+ * other use of it is undefined, as it may reach what lies behind the memory. What the guest sees is the same.
  */
 typedef enum mf_memory_index { MF_MEMORY_U33 = 0, MF_MEMORY_U32 = 1 } mf_memory_index;
 #define MF_MEMORY_U32_OFFSET_MAX (UINT32_C(1) << 20)
@@ -124,12 +124,11 @@ typedef struct mf_memory_config {
  *
  * Writes a new memory with the pages of `layout` (NULL: no page, no heap; or, for an image of
  * mf_memory_freeze, what was frozen) and the bytes of `image` (NULL: all zero), of which it keeps references.
- * Bytes that the image gives to pages without permission are
- * kept there. The caller owns the memory. MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of
- * mappings), MF_INVALID_ARGUMENT for a backend that is not there or another value of huge_pages, empty_range
- * or index, MF_OVERFLOW if a region, an image's byte or the heap's maximum lies past max_bytes (the
- * diagnostic's value is where it ends), MF_IO if the fault handler of x86_paged cannot be installed. Any
- * thread.
+ * Bytes that the image gives to pages without permission are kept there. The caller owns the memory.
+ * MF_OUT_OF_MEMORY (address space, bytes, or the kernel's limit of mappings), MF_INVALID_ARGUMENT for a
+ * backend that is not there or another value of huge_pages, empty_range or index, MF_OVERFLOW if a region, an
+ * image's byte or the heap's maximum lies past max_bytes (the diagnostic's value is where it ends), MF_IO if
+ * the fault handler of x86_paged cannot be installed. Any thread.
  *
  * Memory of the host is committed page by page as bytes are touched, however long the layout is; in a kernel
  * (bare.h) frames are taken for every page that can be accessed, or at first touch, as it says. Clone, reset,
@@ -137,11 +136,12 @@ typedef struct mf_memory_config {
  * What hosts do beyond that:
  *
  *   - Memories hold the pages of an image once among them: runs of 64 KiB and more are mapped, at most 64 of
- * an image, and a page is copied when it is written. The rest of the image is copied when a memory is made,
- *     and so are those runs where memory files or mappings are refused. An image takes at most one descriptor
- *     for each 4 MiB, small ones share one; all memories of a process share one for the page map. They are
- * the library's and close on exec.
- *   - A huge page that was written anywhere counts as 512 written pages.
+ *     an image, and a page is copied when it is written. The rest of the image is copied when a memory is
+ *     made, and so are those runs where memory files or mappings are refused. An image takes at most one
+ *     descriptor for each 4 MiB, small ones share one; all memories of a process share one for the page map.
+ *     They are the library's and close on exec.
+ *   - A huge page that was written anywhere counts as 512 written pages. A clone reads them, and where 32 or
+ *     fewer have bytes it has small pages, until the host joins them.
  *   - Where madvise is refused, written pages are overwritten instead.
  *   - Limits on data (RLIMIT_DATA, and overcommit_memory = 2) count what may be written, not what was: for
  *     copy everything below the highest end of a region, an image or the heap's maximum, because the bounds
@@ -165,9 +165,9 @@ void mf_memory_destroy(mf_memory *memory);
 /*
  * Writes an independent memory: same backend, bytes, permissions and heap top; the same creation state, so
  * that reset gives both the same. What has been written since creation, or since the last freeze, is copied,
- * and the image's pages are shared; who clones a memory that has written much freezes it first. Its fault
- * record is clear and it has no further views. The caller owns it.
- * Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
+ * and the image's pages are shared; who clones a memory that has written much freezes it first, and who
+ * clones one again and again does it by a pool (mf_pool_clone). Its fault record is clear and it has no
+ * further views. The caller owns it. Counts as a change of `memory` for the thread rule. MF_OUT_OF_MEMORY.
  */
 mf_status mf_memory_clone(const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 

@@ -54,7 +54,7 @@ typedef enum mf_on_fault { MF_ON_FAULT_RETURN = 0, MF_ON_FAULT_TRAP = 1, MF_ON_F
  *        access stands between two fences for the compiler, which no load or store passes.
  * GUEST: the guest's accesses among themselves and against calls. Those that cannot fault are volatile too,
  *        unless the policy is NONE. When one faults the guest's memory is exact; what the client keeps in
- * memory of its own is as LLVM left it. For guests whose registers nobody reads after a fault.
+ *        memory of its own is as LLVM left it. For guests whose registers nobody reads after a fault.
  */
 typedef enum mf_order { MF_ORDER_ALL = 0, MF_ORDER_GUEST = 1 } mf_order;
 
@@ -78,9 +78,9 @@ typedef enum mf_index { MF_INDEX_U32 = 0, MF_INDEX_U33 = 1 } mf_index;
  *
  * NONE: the access itself, at base + index for the index that was asked for. With 32-bit addresses it ends
  * less than 2^32 + 64 bytes from the base, which the copy backend reserves for this memory alone, unless the
- * memory has a bound (max_bytes): the guest
- * may meet bytes of its own pages for which it has no permission, but none of the host's. With u33 it ends
- * less than 2^33 + 64 bytes from the base, and from 2^32 + 4096 on lies whatever the host has there.
+ * memory has a bound (max_bytes): the guest may meet bytes of its own pages for which it has no permission,
+ * but none of the host's. With u33 it ends less than 2^33 + 64 bytes from the base, and from 2^32 + 4096 on
+ * lies whatever the host has there.
  *
  * MASK: whenever the check fails, data flow forces the access to one place of the guest: to the start of the
  * first window that the operation may touch (the heap's range counts as one), or to guest address 0 where the
@@ -109,7 +109,8 @@ typedef enum mf_strategy {
     MF_STRATEGY_IMMEDIATE_BITMAP, /* windows within 64 granules: one 64-bit constant in the instructions */
     MF_STRATEGY_GRANULE_TABLE,    /* constant data, a byte for each granule of 32 KiB or more */
     MF_STRATEGY_GRANULE_BITMAP,   /* constant data, a bit for each granule of 4 KiB or more */
-    MF_STRATEGY_PERM_TABLE        /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_PERM_TABLE,       /* the memory's live permission table: exact for every layout */
+    MF_STRATEGY_LAST = MF_STRATEGY_PERM_TABLE /* where loops over all of them end */
 } mf_strategy;
 
 /*
@@ -118,9 +119,10 @@ typedef enum mf_strategy {
  * ANYWHERE: all of them, because nothing is touched.
  * WITHIN:   those that do not begin beyond the end of what the operation may touch, as in Wasm. The end is
  *           that of the highest page that is accessible for it at that moment, the pages of the heap
- * included: a load's of the highest page that is not MF_PERM_NONE, a store's of the highest MF_PERM_RW one;
- *           0 if there is none. What is below, holes too, passes, and the end itself does. The others are
- * page faults on the page of their start, with length 0, whatever permission that page has.
+ *           included: a load's of the highest page that is not MF_PERM_NONE, a store's of the highest
+ *           MF_PERM_RW one; 0 if there is none. What is below, holes too, passes, and the end itself does.
+ *           The others are page faults on the page of their start, with length 0, whatever permission that
+ *           page has.
  */
 typedef enum mf_empty_range { MF_EMPTY_ANYWHERE = 0, MF_EMPTY_WITHIN = 1 } mf_empty_range;
 
@@ -149,7 +151,7 @@ typedef enum mf_stale { MF_STALE_TRUST = 0, MF_STALE_CHECK = 1 } mf_stale;
     X(BASE, mf_base, base, MF_BASE_CONSTANT)                                                                 \
     X(INDEX, mf_index, index, MF_INDEX_U33)                                                                  \
     X(SPECTRE, mf_spectre, spectre, MF_SPECTRE_MASK)                                                         \
-    X(STRATEGY, mf_strategy, strategy, MF_STRATEGY_PERM_TABLE)                                               \
+    X(STRATEGY, mf_strategy, strategy, MF_STRATEGY_LAST)                                                     \
     X(STALE, mf_stale, stale, MF_STALE_CHECK)                                                                \
     X(BASE_ADDRESS, uint64_t, base_address, UINT64_MAX)                                                      \
     X(HOT_ADDRESS, uint32_t, hot_address, UINT32_MAX)                                                        \

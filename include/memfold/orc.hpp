@@ -33,7 +33,8 @@
  *         LLVMBuildRet(builder, LLVMConstAllOnes(t_i64));
  *         LLVMPositionBuilderAtEnd(builder, entry);
  *         LLVMValueRef loaded = mf_embed_load(embed, builder, &access, t_i32, NULL);
- *         LLVMBuildRet(builder, LLVMBuildZExt(builder, loaded, t_i64, ""));
+ *         LLVMValueRef extended = LLVMBuildZExt(builder, loaded, t_i64, "");
+ *         LLVMBuildRet(builder, extended);
  *         LLVMDisposeBuilder(builder);
  *     }
  *

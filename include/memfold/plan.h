@@ -210,8 +210,8 @@ size_t mf_plan_print(const mf_plan *plan, char *text, size_t text_bytes);
  * alike, such as the same layout at any heap top. False for a memory of another backend. Under the policy
  * none nothing is asked and so nothing can be seen to be wrong: true. It speaks of whole accessors: code that
  * mf_embed_load and its kind emit (embed.h) decides constant addresses and ranges by the layout, and is for
- * memories of that layout only. mf_accessors_fit (memory.h) asks the
- * same of accessors that exist. Counts as a change of the memory for its thread rule. MF_INVALID_ARGUMENT,
+ * memories of that layout only (mf_embed_check_view). mf_accessors_fit (memory.h) asks the same of accessors
+ * that exist. Counts as a change of the memory for its thread rule. MF_INVALID_ARGUMENT,
  * MF_INEXACT_STRATEGY, MF_OUT_OF_MEMORY.
  */
 mf_status mf_accessors_cover(const mf_layout *layout, const mf_accessor_options *options, mf_memory *memory,

@@ -31,19 +31,22 @@
  *         return left;
  *     }
  *
+ * Where all guests go through the same preparation, one is prepared and mf_pool_clone makes the others of it.
+ *
  * System calls. What is given is reset first, so that nothing of a guest is left while its memory waits. On
- * Linux neither mf_pool_give nor the next mf_pool_take of the same layout and image makes a system call, and
- * neither allocates, if
+ * Linux neither mf_pool_give nor the next mf_pool_take of the same layout and image, or mf_pool_clone of a
+ * memory that began with them, makes a system call, and none of them allocates, if
  *
  *   - of the memory at most MF_POOL_SMALL_PAGES pages can have been written: on x86_paged the read-write
- * pages of its layout count, on copy everything below its highest page, image byte or heap maximum;
- *   - the guest has changed no permission and grown no heap (map_region, protect, unmap, sbrk);
+ *     pages of its layout count, on copy everything below its highest page, image byte or heap maximum;
+ *   - the guest, and what was cloned, has changed no permission (map_region, protect, unmap) and grown no
+ *     heap (sbrk);
  *   - no other thread holds the list of this CPU, which is waited for by sleeping after a while.
  *
- * Otherwise mf_pool_give costs what mf_memory_reset costs, which is one system call or more, and mf_pool_take
- * of a layout that no kept memory has changes the permissions of one that is there: one system call for each
- * run of pages that differs on x86_paged, none on copy, and some for each image. If there is none it creates
- * one.
+ * Otherwise mf_pool_give costs what mf_memory_reset costs, which is one system call or more, and
+ * mf_pool_clone asks for what its source has written. mf_pool_take of a layout that no kept memory has
+ * changes the permissions of one that is there: one system call for each run of pages that differs on
+ * x86_paged, none on copy, and some for each image; so does mf_pool_clone. If there is none they create one.
  *
  * Thread rule: all functions may run in any thread, several at once on one pool, except that mf_pool_destroy
  * excludes all others on that pool. None runs in a signal handler, or is left by a jump out of one.
@@ -94,6 +97,17 @@ void mf_pool_destroy(mf_pool *pool);
  */
 mf_status mf_pool_take(mf_pool *pool, const mf_layout *layout, const mf_image *image, mf_memory **memory,
                        mf_diag *diag);
+
+/*
+ * Writes a memory that is as mf_memory_clone makes it of `memory`, out of one that the pool keeps if the two
+ * have one configuration: what `memory` has written is copied into pages that are there already, so that a
+ * host which prepares one guest and forks it for each request pays for no mapping and no page fault. The
+ * caller owns it, and gives it to the pool or destroys it; a reset brings it back to what `memory` began
+ * with. A memory that was frozen since its last reset is cloned anew: take it from its image instead
+ * (mf_memory_freeze, mf_pool_take). Fails as mf_memory_clone, and counts as a change of `memory` for its
+ * thread rule.
+ */
+mf_status mf_pool_clone(mf_pool *pool, const mf_memory *memory, mf_memory **clone, mf_diag *diag);
 
 /*
  * Takes the memory, whose further views have been detached and which nobody uses any more. It is reset, and

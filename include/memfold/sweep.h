@@ -74,7 +74,10 @@ typedef struct mf_sweep_progress {
     uint64_t next; /* as in the report */
 } mf_sweep_progress;
 
-/* Called now and then, in the process and thread of mf_sweep_run. False: the sweep stops. */
+/*
+ * Called now and then, in the process and thread of mf_sweep_run. False: the sweep stops. It may be called
+ * again until the processes that make the calls have ended.
+ */
 typedef bool mf_sweep_watcher(void *context, const mf_sweep_progress *progress);
 
 /*

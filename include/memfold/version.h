@@ -12,7 +12,8 @@
  *
  * A binding asks once, when it loads the library: mf_version for what it is, and the sizes for whether its
  * own description of the structs fits. memfold-ffi.h, installed beside this header, is all declarations in
- * one file without directives, for tools that read C but run no preprocessor. Example:
+ * one file, whose only directives give numbers their names, for tools that read C but run no preprocessor.
+ * Those that do, such as Go's cgo, include memfold.h. Example:
  *
  *     #include <memfold/abi.h>
  *     #include <memfold/version.h>

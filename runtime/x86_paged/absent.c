@@ -4,6 +4,7 @@
 #include <memfold/fault_handler.h>
 
 const backend_ops *const backend_x86_paged = NULL;
+const reuse_ops *const reuse_x86_paged = NULL;
 
 mf_status mf_fault_handler_install(mf_diag *diag) {
     return mf_diag_set(diag, MF_INVALID_ARGUMENT, MF_BACKEND_X86_PAGED,

@@ -11,9 +11,11 @@ static void copy_pages(const clone_job *job, page_run run, os_copy_mode mode) {
 
 /* The pages cannot be written by the guest. They are writable in the clone for as long as the copy takes. */
 static bool copy_closed_part(const clone_job *job, page_run part, mf_perm perm) {
+    clone_job at_once = *job;
+    at_once.dense = NULL;
     bool is_writable = host_pages_try(job->to, part, MF_PERM_RW);
     if (is_writable)
-        clone_bytes(job, part);
+        clone_bytes(&at_once, part);
     return is_writable && host_pages_try(job->to, part, perm);
 }
 
@@ -55,10 +57,46 @@ static bool set_perms(const mf_memory *memory, const mf_memory *from) {
     return true;
 }
 
-bool paged_clone(mf_memory *memory, mf_memory *from) {
+/* Closed pages outside of `touched` are as at creation. */
+static bool follow_parts(void *context, page_run rest) {
+    const clone_job *job = context;
+    const unsigned char *perms = job->from->table.perms;
+    while (rest.first < rest.end) {
+        page_run part = perms_next_run(perms, &rest);
+        mf_perm perm = (mf_perm)perms[part.first];
+        if (perm != MF_PERM_RW)
+            part = run_common(part, job->from->paged.touched);
+        if (!run_is_empty(part) && !clone_part(job, part, perm))
+            return false;
+    }
+    return true;
+}
+
+/* All that a small memory has that has only grown can be written, in both. That takes no system call. */
+static void copy_small(const clone_job *job) {
+    const mf_layout *start = job->from->start;
+    for (size_t i = 0; i < start->window_count[MF_STORE]; i++)
+        clone_bytes(job, start->windows[MF_STORE][i]);
+    clone_bytes(job, memory_grown_heap(job->from));
+}
+
+bool paged_copy_changed(mf_memory *memory, mf_memory *from) {
     clone_job job = {.to = memory, .from = from, .copy = copy_pages};
+    bool has_only_grown = paged_has_only_grown(from);
+    if (!has_only_grown || !paged_is_small(from, memory_grown_heap(from)))
+        return follow_visit(&job, follow_parts, !has_only_grown);
+    copy_small(&job);
+    return true;
+}
+
+bool paged_clone(mf_memory *memory, mf_memory *from) {
+    run_list dense = {0};
+    clone_job job = {.to = memory, .from = from, .copy = copy_pages, .dense = &dense};
     paged_extend(memory, from->paged.end_bytes);
-    memory->paged.only_grown = from->paged.only_grown;
+    memory->paged.touched = from->paged.touched;
     sharing_clone(memory, from);
-    return set_perms(memory, from) && clone_visit(&job, clone_parts);
+    bool is_done = set_perms(memory, from) && clone_visit(&job, clone_parts);
+    map_allow_huge_pages(memory->paged.map);
+    clone_rest(&job);
+    return is_done;
 }

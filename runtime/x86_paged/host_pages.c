@@ -1,7 +1,8 @@
-/* Permissions of pages on the host: asked for, taken back, and insisted on. */
+/* Pages on the host: permissions are asked for, taken back and insisted on; which have been written. */
 #include "x86_paged/host_pages.h"
 #include "os.h"
 #include "panic_impl.h"
+#include "sharing.h"
 #include "x86_paged/map.h"
 
 /* About 70 ms. Only other threads that take mappings at the same time can make it come to that. */
@@ -53,4 +54,11 @@ bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm
     }
     os_zero(memory->view.base + page_bytes(run.first), page_bytes(run.end - run.first));
     return host_pages_insist(memory, run, perm);
+}
+
+bool host_pages_visit_written(mf_memory *memory, page_run within, os_visit *visit, void *context) {
+    page_run run = run_common(within, page_run_of(0, memory->paged.end_bytes));
+    sharing_written to = {memory, visit, context, page_bytes(run.first)};
+    return run_is_empty(run) ||
+           map_visit_written(memory->paged.map, run, sharing_visit_written, sharing_zero_visit(memory), &to);
 }

@@ -40,4 +40,7 @@ bool host_pages_insist(const mf_memory *memory, page_run run, mf_perm perm);
  */
 bool host_pages_zero_by_hand(const mf_memory *memory, page_run run, mf_perm perm);
 
+/* As backend_ops.visit_written, for some of the pages. */
+bool host_pages_visit_written(mf_memory *memory, page_run within, os_visit *visit, void *context);
+
 #endif

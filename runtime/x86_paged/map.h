@@ -9,11 +9,14 @@
 typedef struct map map;
 
 /*
- * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, which a kernel
- * decides by itself. NULL if there is no memory or address space. close(NULL) is fine.
+ * `perms` are the live permissions of its pages; `bytes` is how long the reservation is, or what a kernel is
+ * asked for. NULL if there is no memory or address space. close(NULL) is fine.
  */
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages);
 void map_close(map *map);
+
+/* From now on the host may use huge pages, if they were allowed when it was opened. */
+void map_allow_huge_pages(map *map);
 
 /* The host address of guest address 0, which may be 0. */
 unsigned char *map_base(const map *map);
@@ -59,7 +62,7 @@ void map_copy(map *to, map *from, page_run run, os_copy_mode mode);
 bool map_image(map *map, page_run run, mf_perm perm, const os_shared *shared, size_t offset);
 bool map_zero(map *map, page_run run, mf_perm perm);
 
-/* As os_visit_written, for the first `bytes` of the reservation; offsets are guest addresses. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context);
+/* As os_visit_written, for the pages; offsets are from the first of them on. */
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context);
 
 #endif

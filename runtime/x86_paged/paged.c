@@ -7,7 +7,6 @@
  * it is; what follows only returns to permissions that the host has granted a moment before, and insists
  * (host_pages.h).
  */
-#include "layout_walk.h"
 #include "memory_impl.h"
 #include "sharing.h"
 #include "x86_paged/host_pages.h"
@@ -65,7 +64,7 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
     if (opens)
         host_pages_insist(memory, run, perm);
     paged_extend(memory, page_bytes(run.end));
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
@@ -75,14 +74,14 @@ static bool paged_change(mf_memory *memory, page_run run, mf_perm perm, const vo
  * the image has no bytes there.
  */
 static bool grow(mf_memory *memory, page_run run) {
-    bool is_zero =
-        memory->paged.only_grown && !sharing_has_image(memory, run) && !backed_has_any(&memory->backed, run);
+    bool is_zero = paged_has_only_grown(memory) && !sharing_has_image(memory, run) &&
+                   !backed_has_any(&memory->backed, run);
     if (is_zero)
         return host_pages_set(memory, run, MF_PERM_RW);
     if (!backed_reserve(&memory->backed, 1) || !map_renew(memory->paged.map, run))
         return false;
     backed_remove(&memory->backed, run);
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
@@ -138,7 +137,7 @@ static bool hide(mf_memory *memory, page_run run) {
         host_pages_restore(memory, run);
         return false;
     }
-    memory->paged.only_grown = false;
+    paged_touch(memory, run);
     return true;
 }
 
@@ -146,24 +145,6 @@ static bool paged_clear(mf_memory *memory, page_run run, mf_perm perm) {
     if (perm == MF_PERM_RW ? !grow(memory, run) : !hide(memory, run))
         return false;
     paged_extend(memory, page_bytes(run.end));
-    return true;
-}
-
-/* Only pages with another permission than before are asked for. */
-static bool paged_reuse(mf_memory *memory, const mf_layout *start, mf_heap heap) {
-    layout_walk walk = layout_walk_begin(start, (page_run){0, MF_SPACE_PAGES});
-    page_run part;
-    mf_perm perm;
-    (void)heap;
-    while (layout_walk_next(&walk, &part, &perm)) {
-        layout_walk old = layout_walk_begin(memory->start, part);
-        page_run same;
-        mf_perm before;
-        while (layout_walk_next(&old, &same, &before))
-            if (before != perm && !host_pages_try(memory, same, perm))
-                return false;
-    }
-    paged_extend(memory, mf_layout_len(start));
     return true;
 }
 
@@ -179,9 +160,7 @@ static bool paged_map_zero(mf_memory *memory, page_run run, mf_perm perm) {
 }
 
 static bool paged_visit_written(mf_memory *memory, os_visit *visit, void *context) {
-    sharing_written to = {memory, visit, context};
-    return map_visit_written(memory->paged.map, memory->paged.end_bytes, sharing_visit_written,
-                             sharing_zero_visit(memory), &to);
+    return host_pages_visit_written(memory, (page_run){0, MF_SPACE_PAGES}, visit, context);
 }
 
 /* Pages without permission are readable for as long as it takes. */
@@ -206,7 +185,6 @@ static const backend_ops ops = {
     .build = paged_build,
     .clone = paged_clone,
     .rebuild = paged_rebuild,
-    .reuse = paged_reuse,
     .maps_parts = true,
     .map_image = paged_map_image,
     .map_zero = paged_map_zero,

@@ -12,11 +12,15 @@
  * CHECK-NEXT: copy, an image and none: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy, return: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: copy, return of an image: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: copy, clone: {{[0-9]+}} calls
+ * CHECK-NEXT: copy, clone of an image: {{[0-9]+}} calls
  * CHECK-NEXT: x86_paged, another layout: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, another image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, an image and none: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, return: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: x86_paged, return of an image: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged, clone: {{[1-9][0-9]*}} calls
+ * CHECK-NEXT: x86_paged, clone of an image: {{[1-9][0-9]*}} calls
  * CHECK-NEXT: nothing was left behind
  */
 #include "lib/every_call.h"
@@ -113,6 +117,62 @@ static void take(mf_pool *pool, const guest *g, uint32_t at, bool refuses) {
     mf_memory_destroy(clone);
 }
 
+/* What the memory that is cloned has: other bytes in shared and in small runs, a hole, and another right. */
+static void prepare(mf_memory *memory, uint32_t at) {
+    expect(mf_memory_fill(memory, (at + 2) * PAGE, 0x77, 3 * PAGE));
+    expect_ok(mf_memory_unmap(memory, (at + 10) * PAGE, 2 * PAGE, NULL));
+    expect_ok(mf_memory_protect(memory, (at + 30) * PAGE, PAGE, MF_PERM_RO, NULL));
+    expect_ok(mf_memory_map_region(memory, (at + 60) * PAGE, PAGE, MF_READ_WRITE, "p", 1, NULL));
+    expect_ok(mf_memory_protect(memory, (at + 60) * PAGE, PAGE, MF_PERM_NONE, NULL));
+}
+
+static void expect_same(mf_memory *memory, mf_memory *wanted) {
+    mf_layout *layouts[2];
+    expect_ok(mf_memory_layout(memory, &layouts[0], NULL));
+    expect_ok(mf_memory_layout(wanted, &layouts[1], NULL));
+    expect_here(mf_layout_equal(layouts[0], layouts[1]));
+    if (backend == MF_BACKEND_X86_PAGED)
+        expect_host_permissions(memory);
+    expect_ok(mf_memory_protect(memory, 0, PAGES * PAGE, MF_PERM_RO, NULL));
+    expect_ok(mf_memory_protect(wanted, 0, PAGES * PAGE, MF_PERM_RO, NULL));
+    expect_here(memcmp(mf_memory_view(memory)->base, mf_memory_view(wanted)->base, PAGES * PAGE) == 0);
+    mf_layout_release(layouts[0]);
+    mf_layout_release(layouts[1]);
+}
+
+/* The clone has the state of its source or there is none, and the source has not changed. */
+static void run_clone(const void *context) {
+    const scenario *s = context;
+    const mf_pool_config config = {.memory = &(mf_memory_config){.backend = backend}};
+    guest g = make_guest(8, s->second_has_image, 2);
+    mf_memory *prepared, *wanted[2], *clone = NULL;
+    mf_diag diag = {0};
+    mf_pool *pool;
+    expect_ok(mf_pool_create(&config, &pool, NULL));
+    expect_ok(mf_memory_create(g.layout, g.image, backend, &prepared, NULL));
+    prepare(prepared, 8);
+    for (int i = 0; i < 2; i++) {
+        expect_ok(mf_memory_create(g.layout, g.image, backend, &wanted[i], NULL));
+        prepare(wanted[i], 8);
+    }
+    leave(pool, &g, false);
+    refusals_begin();
+    mf_status status = mf_pool_clone(pool, prepared, &clone, &diag);
+    refusals_end();
+    if (was_refused(status, &diag))
+        expect_ok(mf_pool_clone(pool, prepared, &clone, NULL));
+    expect_same(clone, wanted[0]);
+    expect_same(prepared, wanted[1]);
+    expect_ok(mf_memory_reset(clone, NULL));
+    expect_fresh(clone, &g, 8);
+    mf_memory_destroy(clone);
+    mf_memory_destroy(prepared);
+    mf_memory_destroy(wanted[0]);
+    mf_memory_destroy(wanted[1]);
+    mf_pool_destroy(pool);
+    release_guest(g);
+}
+
 static void run(const void *context) {
     const scenario *s = context;
     const mf_pool_config config = {.memory = &(mf_memory_config){.backend = backend}};
@@ -128,17 +188,18 @@ static void run(const void *context) {
 }
 
 int main(void) {
-    static const scenario scenarios[] = {{"another layout", false, false, false},
-                                         {"another image", true, true, false},
-                                         {"an image and none", true, false, false},
-                                         {"return", false, true, true},
-                                         {"return of an image", true, true, true}};
+    static const scenario scenarios[] = {
+        {"another layout", false, false, false},   {"another image", true, true, false},
+        {"an image and none", true, false, false}, {"return", false, true, true},
+        {"return of an image", true, true, true},  {"clone", false, false, false},
+        {"clone of an image", false, true, false}};
     for (size_t b = 0; b < BACKEND_COUNT; b++) {
         backend = BACKENDS[b].backend;
         for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
             char name[64];
             snprintf(name, sizeof name, "%s, %s", BACKENDS[b].name, scenarios[i].name);
-            refuse_every_call(name, run, &scenarios[i], backend == MF_BACKEND_COPY);
+            bool clones = strncmp(scenarios[i].name, "clone", 5) == 0;
+            refuse_every_call(name, clones ? run_clone : run, &scenarios[i], backend == MF_BACKEND_COPY);
         }
     }
     puts("nothing was left behind");

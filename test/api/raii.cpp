@@ -180,6 +180,14 @@ static void pools() {
         memfold::pool::lease three(std::move(two));
     }
     unsigned moved = pool.count().memories;
+    memfold::memory prepared(layout, image);
+    found = prepared.view().write(0x2000, std::string("p")) ? found : '?';
+    {
+        memfold::pool::lease clone = pool.clone(prepared);
+        found = (*clone->view().readable(0x2000, 1))[0] == 'p' ? found : '?';
+        found = clone->view().write(0x2000, std::string("x")) ? found : '?';
+    }
+    found = (*prepared.view().readable(0x2000, 1))[0] == 'p' ? found : '?';
     pool.trim();
     std::printf("pool: %c each time, kept %u %u %u, moved %u, trimmed %u\n", found, kept[0], kept[1], kept[2],
                 moved, pool.count().memories);

@@ -648,7 +648,7 @@ static void drop_left(round_state *w) {
         engines_must(mf_memory_reset(s.memory, &diag), &diag, "mf_memory_reset");
         compare_pages_state(w->left_reference, &s);
         compare_bytes(w->left_reference, &s);
-        mf_memory_destroy(s.memory);
+        engines_discard(s.memory, w->left_reference->empty_range);
     }
     reference_destroy(w->left_reference);
     w->left_reference = NULL;
@@ -661,9 +661,7 @@ static void step_clone(round_state *w) {
     w->left_reference = w->reference;
     w->reference = reference_clone(w->left_reference);
     for (size_t i = 0; i < w->subject_count; i++) {
-        mf_memory *clone;
-        mf_diag diag;
-        engines_must(mf_memory_clone(w->subjects[i].memory, &clone, &diag), &diag, "mf_memory_clone");
+        mf_memory *clone = engines_clone(w->subjects[i].memory, w->reference->empty_range);
         w->left[i] = subject_move(&w->subjects[i], clone);
     }
     totals.clones++;

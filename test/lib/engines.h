@@ -39,6 +39,13 @@ extern const size_t ENGINE_COUNT; /* at most ENGINE_MAX */
 void engines_start(void);
 void engines_stop(void);
 
+/*
+ * A clone, made anew or, where there are pools, out of one: in turn. And what nobody needs any more, which
+ * may be the next clone. Both say which empty ranges pass in the memory, which cannot be asked.
+ */
+mf_memory *engines_clone(const mf_memory *memory, mf_empty_range empty_range);
+void engines_discard(mf_memory *memory, mf_empty_range empty_range);
+
 /* Whether all accessors can be made with options->strategy and answer exactly for this layout. */
 bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options);
 

@@ -2,7 +2,8 @@
 
 header_comments.py examples DIRECTORY HEADER...   writes the example of each header's first comment to DIRECTORY
 header_comments.py check HEADER...                names what is declared without a comment directly above it, or above
-                                                  the group of lines without a blank one that it stands in
+                                                  the group of lines without a blank one that it stands in, and items
+                                                  of lists that go on at the margin
 header_comments.py functions HEADER...            the functions that `check` has looked at
 """
 
@@ -13,6 +14,7 @@ import sys
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 EXAMPLE = re.compile(r"^ \*.*Example\b[^\n]*:\n \*\n((?: \*     .*\n| \*\n)+)", re.M)
 FUNCTION = re.compile(r"^(?!typedef)(?:[\w ]+[\s*]+)?(mf_\w+)\(", re.M)
+BROKEN_ITEM = re.compile(r"^ \* (?: +|- )\S.*\n \* [a-z(,.].*", re.M)  # as clang-format leaves an item that was too long
 DECLARED = (
     FUNCTION,
     re.compile(r"^typedef [^\n]*?\b(\w+)(?:\(.*)?;$", re.M),
@@ -59,15 +61,18 @@ def write_examples(directory, paths):
 
 
 def check(paths):
-    count, missing = 0, 0
+    count, missing, broken = 0, 0, 0
     for path in paths:
         for name, is_explained in declarations(path, DECLARED):
             count += 1
             if not is_explained:
                 missing += 1
                 print(f"{os.path.basename(path)}: no comment above {name}")
+        for item in BROKEN_ITEM.findall(open(path, encoding="utf-8").read()):
+            broken += 1
+            print(f"{os.path.basename(path)}: an item goes on at the margin:\n{item}")
     print(f"{count - missing} of {count} declarations have a comment")
-    return missing > 0 or count == 0
+    return missing > 0 or broken > 0 or count == 0
 
 
 def main():

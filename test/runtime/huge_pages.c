@@ -9,11 +9,13 @@
  * CHECK-NEXT: copy: never
  * CHECK-NEXT: copy: small regions
  * CHECK-NEXT: copy: grown together
+ * CHECK-NEXT: copy: a clone of few bytes
  * CHECK-NEXT: x86_paged: used where a block is full
  * CHECK-NEXT: x86_paged: an open end
  * CHECK-NEXT: x86_paged: never
  * CHECK-NEXT: x86_paged: small regions
  * CHECK-NEXT: x86_paged: grown together
+ * CHECK-NEXT: x86_paged: a clone of few bytes
  */
 #include "support.h"
 
@@ -79,6 +81,8 @@ static void used_where_full(void) {
     expect((uintptr_t)mf_memory_view(m)->base % BLOCK == 0);
     touch_every_page(m, region.start, region.start + region.size);
     expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(memcmp(mf_memory_view(m)->base + region.start, mf_memory_view(clone)->base + region.start,
+                  region.size) == 0);
     mf_memory *both[] = {m, clone};
     for (int i = 0; i < 2; i++) {
         huge_use use = use_of(both[i], BLOCK, 16 * BLOCK);
@@ -146,12 +150,44 @@ static void grown_together(void) {
     printf("%s: grown together\n", BACKENDS[backend].name);
 }
 
+/*
+ * Of huge pages in which few pages have bytes the clone has those alone, and may have huge pages there as
+ * well; full ones are huge in the clone. 33 pages are no longer few.
+ */
+static void clone_of_few_bytes(void) {
+    enum { BLOCKS = 16, FULL = 8 };
+    const mf_region region = {0, BLOCKS * BLOCK, MF_READ_WRITE};
+    mf_memory *m = memory_with(MF_HUGE_PAGES_ALLOWED, &region, 1), *clone;
+    for (uint32_t block = 0; block < BLOCKS; block++) {
+        uint32_t pages = block < FULL ? 512 : block == FULL ? 33 : block == FULL + 1 ? 32 : block - FULL;
+        for (uint32_t i = 0; i < pages; i++)
+            set_byte(m, (uint32_t)(block * BLOCK) + (512 / pages) * i * PAGE + PAGE - 1,
+                     (uint8_t)(block + 1));
+    }
+    set_byte(m, BLOCKS * BLOCK - 1, 99);
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(memcmp(mf_memory_view(m)->base, mf_memory_view(clone)->base, BLOCKS * BLOCK) == 0);
+    huge_use use = use_of(clone, 0, TOP);
+    expect(use_of(clone, 0, BLOCKS * BLOCK).is_advised);
+    expect(use.huge_bytes >= FULL / 2 * BLOCK || kernel_says("[never]"));
+    mf_memory_destroy(clone);
+    expect_ok(mf_memory_clone(m, &clone, NULL));
+    expect(use_of(clone, 0, TOP).resident_bytes <= (FULL + 1) * BLOCK + 7 * 32 * PAGE ||
+           kernel_says("[always]"));
+    for (uint32_t block = 0; block < BLOCKS; block++)
+        expect(mf_memory_fill(clone, (uint32_t)(block * BLOCK), 7, BLOCK / 2));
+    mf_memory_destroy(m);
+    mf_memory_destroy(clone);
+    printf("%s: a clone of few bytes\n", BACKENDS[backend].name);
+}
+
 static void check_all(void) {
     used_where_full();
     open_end();
     never_used();
     small_regions();
     grown_together();
+    clone_of_few_bytes();
 }
 
 int main(void) {

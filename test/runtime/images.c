@@ -9,6 +9,8 @@
  *
  * CHECK: many_memories_hold_an_image_once
  * CHECK-NEXT: a_frozen_memory_is_held_once
+ * CHECK-NEXT: a_reset_shares_again
+ * CHECK-NEXT: frozen_pages_that_the_host_keeps
  * CHECK-NEXT: small_images_share_descriptors
  * CHECK-NEXT: nobody_can_change_an_image
  * CHECK-NEXT: many_written_pages_go_back
@@ -128,6 +130,31 @@ static void a_frozen_memory_is_held_once(void) {
     mf_image_release(image);
     expect(byte_at(frozen, BYTES - 1) == 0x5a);
     mf_memory_destroy(frozen);
+}
+
+/* Pages that were lost, or are another image's, are mappings again and no copies. */
+static void a_reset_shares_again(void) {
+    enum { BYTES = 16 << 20 };
+    mf_layout *layout;
+    mf_image *image, *frozen;
+    program_of(BYTES, &layout, &image);
+    mf_memory *m = memory_with(layout, image);
+    for (int i = 0; i < 2; i++) {
+        long before = resident_bytes();
+        expect_ok(mf_memory_unmap(m, 3 * PAGE, BYTES, NULL));
+        if (i == 1) {
+            expect_ok(mf_memory_map_region(m, 3 * PAGE, BYTES / 2, MF_READ_WRITE, NULL, 0, NULL));
+            expect(mf_memory_fill(m, 3 * PAGE, 0x5a, BYTES / 2));
+            expect_ok(mf_memory_freeze(m, &frozen, NULL));
+            mf_image_release(frozen);
+        }
+        expect_ok(mf_memory_reset(m, NULL));
+        expect(resident_bytes() - before < BYTES / 4);
+        expect_pattern(m, BYTES);
+    }
+    mf_memory_destroy(m);
+    mf_layout_release(layout);
+    mf_image_release(image);
 }
 
 static size_t count_descriptors(void) {
@@ -368,6 +395,45 @@ static void live_without(uint32_t system_call) {
     expect(byte_at(again, 3 * PAGE + BYTES - 1) == 0x99);
 }
 
+/*
+ * Mappings of what was frozen that the host does not replace show its bytes, which are overwritten: on pages
+ * that can be written and on others.
+ */
+static void keep_frozen_pages(void) {
+    enum { BYTES = 1 << 20 };
+    mf_layout *layout;
+    mf_image *image, *frozen;
+    program_of(BYTES, &layout, &image);
+    mf_memory *m = memory_with(layout, image);
+    mf_memory *plain = memory_of(&(mf_region){0, BYTES, MF_READ_WRITE}, 1, (mf_heap){0});
+    expect_ok(mf_memory_map_region(m, 3 * PAGE, 40 * PAGE, MF_READ_ONLY, "changed", 7, NULL));
+    expect(mf_memory_fill(m, 3 * PAGE + BYTES / 2, 0x5a, BYTES / 2));
+    expect(mf_memory_fill(plain, 0, 0x5a, BYTES));
+    expect_ok(mf_memory_freeze(m, &frozen, NULL));
+    mf_image_release(frozen);
+    expect_ok(mf_memory_freeze(plain, &frozen, NULL));
+    mf_image_release(frozen);
+    forbid(SYS_mmap);
+    expect_ok(mf_memory_reset(m, NULL));
+    expect_ok(mf_memory_reset(plain, NULL));
+    expect_pattern(m, BYTES);
+    for (uint32_t at = 0; at < BYTES; at += PAGE / 2)
+        expect(byte_at(plain, at) == 0);
+    set_byte(plain, 5, 1);
+    expect_ok(mf_memory_reset(plain, NULL));
+    expect(byte_at(plain, 5) == 0);
+}
+
+static void frozen_pages_that_the_host_keeps(void) {
+    pid_t child = new_child(true);
+    expect(child >= 0);
+    if (child == 0) {
+        keep_frozen_pages();
+        _exit(0);
+    }
+    wait_for(child);
+}
+
 static void the_same_without_memory_files(void) {
     static const uint32_t calls[] = {SYS_memfd_create, SYS_fcntl, SYS_fallocate, SYS_ioctl, SYS_madvise};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -401,6 +467,8 @@ static void a_closed_page_map_is_opened_again(void) {
 static const test tests[] = {
     TEST(many_memories_hold_an_image_once),
     TEST(a_frozen_memory_is_held_once),
+    TEST(a_reset_shares_again),
+    TEST(frozen_pages_that_the_host_keeps),
     TEST(small_images_share_descriptors),
     TEST(nobody_can_change_an_image),
     TEST(many_written_pages_go_back),

@@ -1,6 +1,6 @@
 /*
- * Pools: what is handed out is as mf_memory_create makes it, whatever the guest before has done; how much is
- * kept; threads; fork; and no system call for a guest that has touched little.
+ * Pools: what is handed out is as mf_memory_create or mf_memory_clone makes it, whatever the guest before has
+ * done; how much is kept; threads; and fork.
  *
  * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime && %t | FileCheck %s
  *
@@ -8,6 +8,11 @@
  * CHECK-NEXT: limits_of_a_pool
  * CHECK-NEXT: other_configurations
  * CHECK-NEXT: states_of_images
+ * CHECK-NEXT: beginnings_with_a_used_up_heap
+ * CHECK-NEXT: clones
+ * CHECK-NEXT: clones_with_hidden_bytes
+ * CHECK-NEXT: clones_of_others
+ * CHECK-NEXT: clones_of_large_memories
  * CHECK-NEXT: nothing survives
  * CHECK-NEXT: threads
  * CHECK-NEXT: forks
@@ -146,6 +151,183 @@ static void states_of_images(void) {
     mf_layout_release(layout);
 }
 
+/*
+ * A heap that has been used up to the top of the space, and has lost a page, is none in the layout: that and
+ * the image make another beginning than what was frozen.
+ */
+static void used_up_heap(void) {
+    mf_pool *pool = pool_of((mf_pool_config){0});
+    mf_layout *first = layout_of(NULL, 0, (mf_heap){UINT32_MAX - 4 * PAGE + 1, 4});
+    mf_memory *memory = take(pool, first, NULL);
+    mf_layout *layout;
+    mf_image *image;
+    uint64_t top;
+    expect_ok(mf_memory_sbrk(memory, 4 * PAGE, &top, NULL));
+    expect(mf_memory_fill(memory, UINT32_MAX, 3, 1));
+    expect_ok(mf_memory_protect(memory, TOP - PAGE, PAGE, MF_PERM_RO, NULL));
+    expect_ok(mf_memory_layout(memory, &layout, NULL));
+    expect_ok(mf_memory_freeze(memory, &image, NULL));
+    mf_memory_destroy(memory);
+    mf_pool_give(pool, take(pool, layout, image));
+    memory = take(pool, NULL, image);
+    expect(mf_memory_heap_top(memory) == TOP && mf_memory_heap_base(memory) == TOP - 4 * PAGE);
+    mf_memory_destroy(memory);
+    mf_pool_destroy(pool);
+    mf_image_release(image);
+    mf_layout_release(layout);
+    mf_layout_release(first);
+}
+
+/* ---- Clones --------------------------------------------------------------------------------- */
+
+static mf_memory *clone_from(mf_pool *pool, const mf_memory *memory) {
+    mf_memory *clone = NULL;
+    expect_ok(mf_pool_clone(pool, memory, &clone, NULL));
+    return clone;
+}
+
+/* One that is kept becomes the clone, and goes back to where both began. */
+static void clones(void) {
+    mf_pool *pool = pool_of((mf_pool_config){0});
+    mf_layout *layout = layout_of(&(mf_region){PAGE, 8 * PAGE, MF_READ_WRITE}, 1, (mf_heap){16 * PAGE, 4});
+    mf_memory *prepared = take(pool, layout, NULL);
+    mf_memory *kept = take(pool, layout, NULL);
+    uint64_t top;
+    expect(mf_memory_fill(kept, PAGE, 9, 8 * PAGE));
+    mf_pool_give(pool, kept);
+    set_byte(prepared, PAGE, 1);
+    set_byte(prepared, 9 * PAGE - 1, 2);
+    expect_ok(mf_memory_sbrk(prepared, PAGE + 1, &top, NULL));
+    set_byte(prepared, 18 * PAGE - 1, 3);
+    expect_ok(mf_memory_protect(prepared, 4 * PAGE, PAGE, MF_PERM_RO, NULL));
+    expect(!mf_memory_fill(prepared, 0, 1, 1) && mf_memory_last_fault(prepared).kind != 0);
+    for (int i = 0; i < 3; i++) {
+        mf_memory *clone = clone_from(pool, prepared);
+        expect(clone == kept && mf_pool_count(pool).memories == 0);
+        expect(mf_memory_last_fault(clone).kind == 0 && mf_memory_heap_top(clone) == 17 * PAGE + 1);
+        expect(byte_at(clone, PAGE) == 1 && byte_at(clone, 9 * PAGE - 1) == 2 &&
+               byte_at(clone, 5 * PAGE) == 0);
+        expect(byte_at(clone, 18 * PAGE - 1) == 3 && !mf_memory_fill(clone, 4 * PAGE, 1, 1));
+        expect(mf_memory_perm_of(clone, 4 * PAGE) == MF_PERM_RO);
+        expect(mf_memory_fill(clone, PAGE, 8, 3 * PAGE) && byte_at(prepared, 2 * PAGE) == 0);
+        expect_ok(mf_memory_sbrk(clone, PAGE, &top, NULL));
+        expect(top == 17 * PAGE + 1 && mf_memory_heap_top(prepared) == 17 * PAGE + 1);
+        if (i == 1) {
+            expect_ok(mf_memory_reset(clone, NULL));
+            expect(mf_memory_heap_top(clone) == 16 * PAGE && byte_at(clone, PAGE) == 0 &&
+                   mf_memory_perm_of(clone, 4 * PAGE) == MF_PERM_RW);
+        }
+        mf_pool_give(pool, clone);
+    }
+    expect(mf_memory_last_fault(prepared).kind != 0 && byte_at(prepared, 18 * PAGE - 1) == 3);
+    mf_memory_destroy(prepared);
+    mf_pool_destroy(pool);
+    mf_layout_release(layout);
+}
+
+/* Bytes in a page that has lost its permission, far above all that the kept memory ever had. */
+static void clones_with_hidden_bytes(void) {
+    mf_pool *pool = pool_of((mf_pool_config){0});
+    mf_layout *layout = layout_of(&(mf_region){0, PAGE, MF_READ_WRITE}, 1, (mf_heap){0});
+    mf_memory *prepared = take(pool, layout, NULL);
+    mf_pool_give(pool, take(pool, layout, NULL));
+    const uint32_t far = 1 << 24;
+    expect_ok(mf_memory_map_region(prepared, far, PAGE, MF_READ_WRITE, "far", 4, NULL));
+    expect_ok(mf_memory_protect(prepared, far, PAGE, MF_PERM_NONE, NULL));
+    for (int i = 0; i < 3; i++) {
+        mf_memory *clone = clone_from(pool, prepared);
+        expect(mf_memory_perm_of(clone, far) == MF_PERM_NONE && mf_pool_count(pool).memories == 0);
+        if (i == 0)
+            expect_ok(mf_memory_reset(clone, NULL));
+        expect_ok(mf_memory_protect(clone, far, PAGE, MF_PERM_RO, NULL));
+        expect(byte_at(clone, far) == (i == 0 ? 0 : 'f'));
+        mf_pool_give(pool, clone);
+    }
+    mf_memory_destroy(prepared);
+    mf_pool_destroy(pool);
+    mf_layout_release(layout);
+}
+
+/* Another configuration, a frozen one, and a pool that keeps nothing: clones all the same. */
+static void clones_of_others(void) {
+    mf_pool *pool = pool_of((mf_pool_config){0});
+    const mf_memory_config narrow = {.backend = backend, .index = MF_MEMORY_U32, .max_bytes = 64 * PAGE};
+    mf_layout *layout = layout_of(&(mf_region){0, 32 * PAGE, MF_READ_WRITE}, 1, (mf_heap){0});
+    mf_memory *memories[2];
+    mf_image *image;
+    expect_ok(mf_memory_create_with(layout, NULL, &narrow, &memories[0], NULL));
+    memories[1] = take(pool, layout, NULL);
+    mf_pool_give(pool, take(pool, layout, NULL));
+    for (int i = 0; i < 2; i++) {
+        expect(mf_memory_fill(memories[i], 0, 5, 32 * PAGE));
+        mf_memory *clone = clone_from(pool, memories[i]);
+        expect(mf_memory_index_of(clone) == (i == 0 ? MF_MEMORY_U32 : MF_MEMORY_U33));
+        expect(byte_at(clone, 0) == 5 && byte_at(clone, 32 * PAGE - 1) == 5);
+        mf_pool_give(pool, clone);
+        expect(mf_pool_count(pool).memories == 1);
+    }
+    expect_ok(mf_memory_freeze(memories[1], &image, NULL));
+    set_byte(memories[1], 0, 6);
+    mf_memory *clone = clone_from(pool, memories[1]);
+    expect(mf_pool_count(pool).memories == 1 && byte_at(clone, 0) == 6 && byte_at(clone, PAGE) == 5);
+    expect_ok(mf_memory_reset(clone, NULL));
+    expect(byte_at(clone, 0) == 0 && byte_at(clone, PAGE) == 0);
+    mf_memory_destroy(clone);
+    mf_memory_destroy(memories[0]);
+    mf_memory_destroy(memories[1]);
+    mf_image_release(image);
+    mf_pool_destroy(pool);
+    mf_layout_release(layout);
+}
+
+/*
+ * More pages than are looked at one by one, with an image that memories share: pages with other bytes, with
+ * none any more, and untouched ones.
+ */
+static void clones_of_large_memories(void) {
+    enum { PAGES = 4096, SHARED = 1024 };
+    unsigned char *bytes = malloc(SHARED * MF_PAGE_SIZE);
+    mf_layout_builder *builder = mf_layout_builder_create();
+    mf_pool *pool = pool_of((mf_pool_config){0});
+    mf_layout *layout;
+    mf_image *image;
+    expect(bytes != NULL);
+    memset(bytes, 7, SHARED * MF_PAGE_SIZE);
+    expect_ok(mf_layout_builder_map_region(builder, 0, PAGES * PAGE, MF_READ_WRITE, bytes,
+                                           SHARED * MF_PAGE_SIZE, NULL));
+    expect_ok(mf_layout_builder_finish(builder, &layout, &image, NULL));
+    mf_memory *prepared = take(pool, layout, image);
+    mf_pool_give(pool, take(pool, layout, image));
+    for (uint32_t page = 0; page < PAGES; page += 100)
+        set_byte(prepared, page * PAGE + page, 1);
+    expect(mf_memory_fill(prepared, 3 * PAGE, 0, PAGE));
+    expect_ok(mf_memory_unmap(prepared, 5 * PAGE, 20 * PAGE, NULL));
+    expect_ok(mf_memory_protect(prepared, 15 * PAGE, PAGE, MF_PERM_RW, NULL));
+    expect_ok(mf_memory_protect(prepared, 100 * PAGE, PAGE, MF_PERM_NONE, NULL));
+    for (int i = 0; i < 3; i++) {
+        mf_memory *clone = clone_from(pool, prepared);
+        expect(mf_pool_count(pool).memories == 0);
+        expect(byte_at(clone, 3 * PAGE) == 0 && byte_at(clone, 4 * PAGE) == 7 &&
+               byte_at(clone, 15 * PAGE) == 0);
+        expect(!mf_memory_fill(clone, 5 * PAGE, 1, 1) && !mf_memory_fill(clone, 24 * PAGE, 1, 1));
+        expect(!mf_memory_fill(clone, 100 * PAGE, 1, 1) && byte_at(clone, 25 * PAGE) == 7);
+        expect_ok(mf_memory_protect(clone, 0, 101 * PAGE, MF_PERM_RW, NULL));
+        expect(byte_at(clone, 100 * PAGE + 100) == 1 && byte_at(clone, 24 * PAGE) == 0);
+        for (uint32_t page = 200; page < PAGES; page += 100) {
+            expect(byte_at(clone, page * PAGE + page) == 1);
+            expect(byte_at(clone, page * PAGE) == (page < SHARED ? 7 : 0));
+        }
+        expect(mf_memory_fill(clone, 0, 9, PAGES * PAGE));
+        mf_pool_give(pool, clone);
+    }
+    mf_pool_give(pool, prepared);
+    mf_pool_destroy(pool);
+    mf_layout_release(layout);
+    mf_image_release(image);
+    mf_layout_builder_destroy(builder);
+    free(bytes);
+}
+
 /* ---- Random guests --------------------------------------------------------------------------- */
 
 enum { KINDS = 8, PAGES = 96, HEAP_PAGES = 8 };
@@ -277,11 +459,65 @@ static void live(mf_memory *memory, uint64_t *random) {
     }
 }
 
+/* Rights, bytes in every page, and what the memory says of itself. Afterwards all pages are read-only. */
+static void expect_equal(mf_memory *memory, mf_memory *wanted) {
+    mf_layout *layouts[2];
+    expect_ok(mf_memory_layout(memory, &layouts[0], NULL));
+    expect_ok(mf_memory_layout(wanted, &layouts[1], NULL));
+    expect(mf_layout_equal(layouts[0], layouts[1]));
+    expect(mf_memory_view(memory)->layout_stamp == mf_memory_view(wanted)->layout_stamp);
+    expect(mf_memory_heap_top(memory) == mf_memory_heap_top(wanted) &&
+           mf_memory_view(memory)->heap_end == mf_memory_view(wanted)->heap_end);
+    expect(mf_memory_len(memory) == mf_memory_len(wanted) && mf_memory_last_fault(memory).kind == 0);
+    for (uint32_t page = 0; page < PAGES + HEAP_PAGES; page++)
+        expect(mf_memory_perm_of(memory, page * PAGE) == mf_memory_perm_of(wanted, page * PAGE));
+    expect_host_rights(memory);
+    expect_ok(mf_memory_protect(memory, 0, PAGES * PAGE, MF_PERM_RO, NULL));
+    expect_ok(mf_memory_protect(wanted, 0, PAGES * PAGE, MF_PERM_RO, NULL));
+    expect(memcmp(mf_memory_view(memory)->base, mf_memory_view(wanted)->base, PAGES * PAGE) == 0);
+    mf_layout_release(layouts[0]);
+    mf_layout_release(layouts[1]);
+}
+
+static mf_memory *clone_of(const mf_memory *memory) {
+    mf_memory *clone;
+    expect_ok(mf_memory_clone(memory, &clone, NULL));
+    return clone;
+}
+
+/*
+ * A clone out of the pool is as one that is made anew, at once or after the same life; reset brings both
+ * back; and the source is as it was.
+ */
+static void clone_once(mf_pool *pool, const guest_kind *kind, mf_memory *memory, uint64_t *random) {
+    mf_memory *before = clone_of(memory);
+    mf_memory *clone = clone_from(pool, memory);
+    mf_memory *wanted = clone_of(memory);
+    uint64_t same = *random;
+    if (next_random(random) % 2 == 0) {
+        uint64_t again = same;
+        live(clone, &same);
+        live(wanted, &again);
+        expect(mf_memory_view(clone)->fault.kind == mf_memory_view(wanted)->fault.kind);
+        mf_memory_view(clone)->fault = (mf_fault){0};
+    }
+    expect_equal(clone, wanted);
+    expect_ok(mf_memory_reset(clone, NULL));
+    expect_fresh(clone, kind, true);
+    mf_pool_give(pool, clone);
+    mf_memory_view(memory)->fault = (mf_fault){0};
+    expect_equal(memory, before);
+    mf_memory_destroy(before);
+    mf_memory_destroy(wanted);
+}
+
 static void live_once(mf_pool *pool, uint64_t *random) {
     const guest_kind *kind = &kinds[next_random(random) % KINDS];
     mf_memory *memory = take(pool, kind->layout, kind->image);
     expect_fresh(memory, kind, next_random(random) % 4 == 0);
     live(memory, random);
+    if (next_random(random) % 3 == 0)
+        clone_once(pool, kind, memory, random);
     if (next_random(random) % 32 == 0)
         mf_memory_destroy(memory);
     else
@@ -396,6 +632,11 @@ int main(void) {
         TEST(limits_of_a_pool),
         TEST(other_configurations),
         TEST(states_of_images),
+        {"beginnings_with_a_used_up_heap", used_up_heap},
+        TEST(clones),
+        TEST(clones_with_hidden_bytes),
+        TEST(clones_of_others),
+        TEST(clones_of_large_memories),
         {"nothing survives", nothing_survives},
         TEST(threads),
         TEST(forks),

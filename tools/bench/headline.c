@@ -1,4 +1,5 @@
-/* The report in a few lines: what an access costs, where memfold is behind, what programs and code cost. */
+/* The report in a few lines: what an access costs, where memfold is behind, what programs, lives and code
+ * cost. */
 #include "bench/headline.h"
 
 #include <math.h>
@@ -124,7 +125,7 @@ static void print_rivals(const bench_report *report, FILE *to) {
     fputc('\n', to);
 }
 
-/* ---- Programs, and code ---- */
+/* ---- Programs, lives, and code ---- */
 
 static void print_programs(const bench_programs *programs, FILE *to) {
     if (!programs->there)
@@ -135,6 +136,31 @@ static void print_programs(const bench_programs *programs, FILE *to) {
     for (size_t i = 1; i < programs->engines.count; i++) {
         begin_item(&list, to);
         fprintf(to, "%s %.2f", programs->engines.all[i]->name, programs->means[i]);
+    }
+    end_list(&list, to);
+}
+
+/* The rows that stand for all, over their peers; the mean is over the sizes. */
+static void print_lives(const bench_lives *lives, const char *side, FILE *to) {
+    static const struct {
+        const char *name, *title;
+    } rows[] = {{"reset", "reset"},
+                {"clone", "clone"},
+                {"pool: take, write, give", "life from a pool"},
+                {"pool: clone", "clone from a pool"}};
+    char title[TITLE_COLUMNS];
+    snprintf(title, sizeof title, "lives over the host's calls, %s", side);
+    item_list list = {title, 2, 0};
+    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        ratio_span span = {0};
+        for (size_t i = 0; i < lives->count; i++)
+            if (strcmp(lives->all[i].side, side) == 0 && strcmp(lives->all[i].name, rows[row].name) == 0)
+                add_ratio(&span, lives->all[i].ratio.median);
+        if (span.count == 0)
+            continue;
+        begin_item(&list, to);
+        fprintf(to, "%s %.2f (%.2f to %.2f)", rows[row].title, exp(span.logs / span.count), span.least,
+                span.most);
     }
     end_list(&list, to);
 }
@@ -163,6 +189,8 @@ void bench_headline_print(const bench_report *report, FILE *to) {
     print_accesses(report, true, to);
     print_rivals(report, to);
     print_programs(&report->programs, to);
+    print_lives(&report->lives, bench_backend_name(MF_BACKEND_COPY), to);
+    print_lives(&report->lives, bench_backend_name(MF_BACKEND_X86_PAGED), to);
     print_costs(&report->costs, to);
     fputc('\n', to);
 }

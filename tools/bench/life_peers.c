@@ -65,7 +65,13 @@ static void copy_run(const life_peer *peer, const scan_run *run) {
     memcpy(peer->area + offset, peer->saved + offset, run->end - run->start);
 }
 
-double life_peer_scan_and_copy(life_peer *peer, uint64_t pages) {
+/* Nothing is resident but the pages. */
+static void begin_scan(const life_peer *peer, uint64_t pages) {
+    madvise(peer->area, peer->bytes, MADV_DONTNEED);
+    write_pages(peer->area, peer->bytes, pages);
+}
+
+static bool scan_and_copy(const life_peer *peer) {
     scan_run runs[RUNS_MAX];
     uint64_t start = (uint64_t)(uintptr_t)peer->area;
     scan_request request = {.size = sizeof request,
@@ -75,13 +81,26 @@ double life_peer_scan_and_copy(life_peer *peer, uint64_t pages) {
                             .run_capacity = RUNS_MAX,
                             .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
                             .return_mask = SCAN_PRESENT | SCAN_SWAPPED};
-    madvise(peer->area, peer->bytes, MADV_DONTNEED);
-    write_pages(peer->area, peer->bytes, pages);
-    double from = bench_clock_ns();
     long count = syscall(SYS_ioctl, peer->page_map, SCAN_REQUEST, &request);
     for (long i = 0; i < count; i++)
         copy_run(peer, &runs[i]);
-    return count < 0 ? -1 : bench_clock_ns() - from;
+    return count >= 0;
+}
+
+double life_peer_scan_and_copy(life_peer *peer, uint64_t pages) {
+    begin_scan(peer, pages);
+    double from = bench_clock_ns();
+    return scan_and_copy(peer) ? bench_clock_ns() - from : -1;
+}
+
+double life_peer_protect_scan_and_copy(life_peer *peer, uint64_t pages) {
+    unsigned char *page = peer->area + life_page(peer->bytes, 2, 1);
+    begin_scan(peer, pages);
+    if (mprotect(page, PAGE_BYTES, PROT_READ) != 0)
+        return -1;
+    double from = bench_clock_ns();
+    bool done = mprotect(page, PAGE_BYTES, PROT_READ | PROT_WRITE) == 0 && scan_and_copy(peer);
+    return done ? bench_clock_ns() - from : -1;
 }
 
 double life_peer_map_and_copy(life_peer *peer, uint64_t pages) {

@@ -25,6 +25,9 @@ typedef double life_peer_run(life_peer *peer, uint64_t pages);
 /* One PAGEMAP_SCAN over the memory, and a copy of the written pages back. */
 double life_peer_scan_and_copy(life_peer *peer, uint64_t pages);
 
+/* The same of memory of which a page is read-only, and is made read-write first. */
+double life_peer_protect_scan_and_copy(life_peer *peer, uint64_t pages);
+
 /* A new mapping of a whole window with the pages copied into it. */
 double life_peer_map_and_copy(life_peer *peer, uint64_t pages);
 

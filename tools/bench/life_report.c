@@ -130,15 +130,11 @@ typedef struct life_look {
 } life_look;
 
 static const life_look looks[] = {
-    {"create, image", "#7b3fa0", 2.5},
-    {"clone, image", "#0b62c4", 3},
-    {"reset, image", "#d1242f", 3},
-    {"create, write, destroy", "#118a5c", 2},
-    {"pool: take, write, give", "#f08a5d", 3},
-    {"map, copy of all", "#777777", 1.5},
-    {"fork, child exits", "#b0b0b0", 1.5},
-    {"map, write, unmap", "#111111", 1.5},
-    {"scan + copy", "#c79a00", 1.5},
+    {"create, image", "#7b3fa0", 2.5},        {"clone, image", "#0b62c4", 3},
+    {"pool: clone, image", "#2ea9d6", 3},     {"reset, image", "#d1242f", 3},
+    {"create, write, destroy", "#118a5c", 2}, {"pool: take, write, give", "#f08a5d", 3},
+    {"map, copy of all", "#777777", 1.5},     {"fork, child exits", "#b0b0b0", 1.5},
+    {"map, write, unmap", "#111111", 1.5},    {"scan + copy", "#c79a00", 1.5},
 };
 
 static const life_look *look_of(const bench_life *life) {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 64
+#define ROWS_MAX 96
 
 /* A row at work: its guest, and what it has measured. */
 typedef struct life_row {
@@ -120,6 +120,18 @@ static mf_status run_pooled(life_row *row, double *ns, mf_diag *diag) {
     return MF_OK;
 }
 
+/* The pool has what it needs but for the first, and gets it back. */
+static mf_status run_pooled_clone(life_row *row, double *ns, mf_diag *diag) {
+    mf_memory *clone;
+    write_pages(row->memory, row);
+    double from = bench_clock_ns();
+    mf_status status = mf_pool_clone(row->pool, row->memory, &clone, diag);
+    *ns += bench_clock_ns() - from;
+    if (status == MF_OK)
+        mf_pool_give(row->pool, clone);
+    return status;
+}
+
 /* A freeze ends what was written since the one before, so it is written again. */
 static mf_status run_freeze(life_row *row, double *ns, mf_diag *diag) {
     mf_image *image;
@@ -148,12 +160,38 @@ static mf_status run_create_frozen(life_row *row, double *ns, mf_diag *diag) {
     return status;
 }
 
-static mf_status run_reset(life_row *row, double *ns, mf_diag *diag) {
-    write_pages(row->memory, row);
+static mf_status measure_reset(const life_row *row, double *ns, mf_diag *diag) {
     double from = bench_clock_ns();
     mf_status status = mf_memory_reset(row->memory, diag);
     *ns += bench_clock_ns() - from;
     return status;
+}
+
+static mf_status run_reset(life_row *row, double *ns, mf_diag *diag) {
+    write_pages(row->memory, row);
+    return measure_reset(row, ns, diag);
+}
+
+/* Of a guest that has made one of its pages read-only, got one behind its region, or lost one. */
+static mf_status run_reset_protected(life_row *row, double *ns, mf_diag *diag) {
+    uint64_t page = life_page(row->bytes, 2, 1);
+    write_pages(row->memory, row);
+    mf_status status = mf_memory_protect(row->memory, page, MF_PAGE_SIZE, MF_PERM_RO, diag);
+    return status == MF_OK ? measure_reset(row, ns, diag) : status;
+}
+
+static mf_status run_reset_mapped(life_row *row, double *ns, mf_diag *diag) {
+    write_pages(row->memory, row);
+    mf_status status =
+        mf_memory_map_region(row->memory, row->bytes, MF_PAGE_SIZE, MF_READ_WRITE, "guest", 5, diag);
+    return status == MF_OK ? measure_reset(row, ns, diag) : status;
+}
+
+static mf_status run_reset_unmapped(life_row *row, double *ns, mf_diag *diag) {
+    uint64_t page = life_page(row->bytes, 2, 1);
+    write_pages(row->memory, row);
+    mf_status status = mf_memory_unmap(row->memory, page, MF_PAGE_SIZE, diag);
+    return status == MF_OK ? measure_reset(row, ns, diag) : status;
 }
 
 static mf_status run_clone(life_row *row, double *ns, mf_diag *diag) {
@@ -191,6 +229,8 @@ static const life_kind kinds[] = {
     {"scan + copy, 0 written", run_peer, life_peer_scan_and_copy, NULL, 0, 0, 0, 0, 0},
     {"scan + copy", run_peer, life_peer_scan_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
     {"scan + copy, 256 written", run_peer, life_peer_scan_and_copy, NULL, 256, 0, 0, 0, 0},
+    {"scan + copy, mprotect", run_peer, life_peer_protect_scan_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0,
+     0},
     {"map + copy", run_peer, life_peer_map_and_copy, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
     {"map, copy of all", run_peer, life_peer_map_all, NULL, 0, 0, 0, 0, 0},
     {"map, write, unmap", run_peer, life_peer_map_write_unmap, NULL, LIFE_WRITTEN_PAGES, 0, 0, 0, 0},
@@ -210,9 +250,16 @@ static const life_kind kinds[] = {
     {"reset, 256 written", run_reset, NULL, "scan + copy, 256 written", 256, 0, 1, 0, 0},
     {"reset, image", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 1, 1, 0, 0},
     {"reset, huge pages", run_reset, NULL, "scan + copy", LIFE_WRITTEN_PAGES, 0, 1, 1, 0},
+    {"reset, page protected", run_reset_protected, NULL, "scan + copy, mprotect", LIFE_WRITTEN_PAGES, 0, 1, 0,
+     0},
+    {"reset, page mapped", run_reset_mapped, NULL, "scan + copy, mprotect", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
+    {"reset, page unmapped", run_reset_unmapped, NULL, "scan + copy, mprotect", LIFE_WRITTEN_PAGES, 0, 1, 0,
+     0},
     {"clone", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
     {"clone, image", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 1, 1, 0, 0},
     {"clone, huge pages", run_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 1, 0},
+    {"pool: clone", run_pooled_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 0, 1, 0, 1},
+    {"pool: clone, image", run_pooled_clone, NULL, "map + copy", LIFE_WRITTEN_PAGES, 1, 1, 0, 1},
     {"freeze", run_freeze, NULL, NULL, LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
     {"protect pair", run_protect, NULL, "mprotect pair", LIFE_WRITTEN_PAGES, 0, 1, 0, 0},
 };

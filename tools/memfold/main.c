@@ -55,7 +55,7 @@ static const char main_doc[] = "Compiles the memory map of a 32-bit guest into m
                                "Commands:\n"
                                "  map LAYOUT         the address space as a picture\n"
                                "  plan LAYOUT        the check of every accessor and its constants\n"
-                               "  emit LAYOUT        the accessors as IR, assembly, object or C header\n"
+                               "  emit LAYOUT        the accessors as object, assembly, IR or C header\n"
                                "  run LAYOUT SCRIPT  perform the accesses of a script\n"
                                "  verify LAYOUT      prove the machine code of every accessor\n"
                                "  bench [LAYOUT]     measure accesses beside what others do\n"

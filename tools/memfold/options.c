@@ -38,8 +38,7 @@ static const struct argp_option accessor_options[] = {
     {"spectre", KEY_SPECTRE, "none|mask", 0, "What a mispredicted check may read", 1},
     {"strategy", KEY_STRATEGY, "NAME", 0,
      "Which check to use: auto (the cheapest that is exact), window, two-windows, heap, few-windows, "
-     "in-turn, "
-     "immediate-bitmap, granule-table, granule-bitmap, perm-table",
+     "in-turn, immediate-bitmap, granule-table, granule-bitmap, perm-table",
      1},
     {"hot", KEY_HOT, "ADDRESS:PERCENT", 0, "The window there gets so many of 100 accesses: ask for it first",
      1},
@@ -64,11 +63,17 @@ int choice_take(const char *name, const char *choices, const char *word) {
     return choice;
 }
 
-/* Takes the word of the option with this key in a table of options. */
-static int keyed_choice_take(const struct argp_option *options, int key, const char *word) {
-    while (options->key != key)
+/* The option with this key in a table of options, or NULL. */
+static const struct argp_option *find_option(const struct argp_option *options, int key) {
+    while (options->key != key && (options->name != NULL || options->doc != NULL))
         options++;
-    return choice_take(options->name, options->arg, word);
+    return options->key == key ? options : NULL;
+}
+
+/* Takes the word of an option that the table has. */
+static int keyed_choice_take(const struct argp_option *options, int key, const char *word) {
+    const struct argp_option *option = find_option(options, key);
+    return choice_take(option->name, option->arg, word);
 }
 
 static error_t format_parse(int key, char *word, struct argp_state *state) {
@@ -127,10 +132,8 @@ void accessor_options_check(const mf_accessor_options *options) {
 
 /* The options that are told by a word of a list, "a|b". */
 static bool is_choice(int key) {
-    const struct argp_option *option = accessor_options;
-    while (option->key != key && (option->name != NULL || option->doc != NULL))
-        option++;
-    return option->key == key && option->arg != NULL && strchr(option->arg, '|') != NULL;
+    const struct argp_option *option = find_option(accessor_options, key);
+    return option != NULL && option->arg != NULL && strchr(option->arg, '|') != NULL;
 }
 
 /* The place of the word among the choices of the option with this key. */
@@ -231,17 +234,14 @@ static uint64_t field_value(const mf_accessor_options *options, int field) {
     return values[field];
 }
 
-/* The words of an option, "a|b", or NULL if it has none. */
-static const struct argp_option *find_choice(int field) {
+/* The option that sets a field, if it is one of `accessor_options`; NULL otherwise. */
+static const struct argp_option *option_of_field(int field) {
     static const int KEYS[] = {
 #define MF_X(ID, type, field, largest) KEY_##ID,
         MF_ACCESSOR_OPTIONS(MF_X)
 #undef MF_X
     };
-    const struct argp_option *option = accessor_options;
-    while (option->key != KEYS[field] && (option->name != NULL || option->doc != NULL))
-        option++;
-    return option->key == KEYS[field] ? option : NULL;
+    return find_option(accessor_options, KEYS[field]);
 }
 
 /* Where choice `place` of "a|b" begins, or NULL. */
@@ -261,7 +261,7 @@ static void field_print(const mf_accessor_options *options, int field, char text
 #undef MF_X
     };
     uint64_t value = field_value(options, field);
-    const struct argp_option *option = find_choice(field);
+    const struct argp_option *option = option_of_field(field);
     const char *choices = option == NULL ? NULL : option->arg;
     if (option != NULL && option->key == KEY_STRATEGY)
         choices = strategy_choices;

@@ -26,7 +26,8 @@ static const char verify_engines[] = "jit|stencil";
 enum { ENGINE_JIT, ENGINE_STENCIL };
 
 static const struct argp_option verify_options[] = {
-    {"engine", KEY_ENGINE, verify_engines, 0, "Who makes the code (default: jit)", 0},
+    {"engine", KEY_ENGINE, verify_engines, 0, "Who makes the code: LLVM (jit, the default), or the stencils",
+     0},
     {"object", KEY_OBJECT, "FILE", 0,
      "Prove the accessors of this object instead, and that it has nothing else", 0},
     {0}};

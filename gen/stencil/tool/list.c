@@ -185,7 +185,7 @@ static mf_status add_plans(list *l, const mf_layout *layout, const mf_accessor_o
 static mf_status add_options(list *l, const mf_layout *layout, uint64_t first, uint32_t slots,
                              mf_diag *diag) {
     mf_status status = MF_OK;
-    for (mf_strategy strategy = 0; strategy <= MF_STRATEGY_PERM_TABLE; strategy++)
+    for (mf_strategy strategy = 0; strategy <= MF_STRATEGY_LAST; strategy++)
         for (uint32_t hot = 0; hot <= slots; hot++)
             for (uint32_t i = 0; status == MF_OK && i < 4; i++) {
                 mf_accessor_options options = {

@@ -2,7 +2,7 @@
  * Creation, reset and clone without an operating system. Bytes are written by the direct map, so no page is
  * opened for them, nothing faults, and no other address space is in the way.
  *
- * A frame of a page's own that is not dirty has the bytes of creation, or else `only_grown` is false. So a
+ * A frame of a page's own that is not dirty has the bytes of creation, or else `touched` is not empty. So a
  * memory that has only stored and grown costs its dirty pages: the others are as they were, or as they are in
  * the image. Otherwise reset goes through all pages, in passes, because it leaves everything as it was if
  * it fails: reserve, change permissions, and then write, which cannot fail.
@@ -134,7 +134,7 @@ bool paged_build(mf_memory *memory) {
             return false;
     }
     paged_extend(memory, memory_creation_end(memory));
-    memory->paged.only_grown = true;
+    memory->paged.touched = (page_run){0, 0};
     return has_image_frames(memory) && pass_image(memory, reserve_pages) && pass_image(memory, place_pages);
 }
 
@@ -194,7 +194,7 @@ static bool rebuild_grown(const mf_memory *memory) {
 
 /* Pages of the image that were dropped meanwhile are not dirty and not as they were. */
 bool paged_rebuild(mf_memory *memory) {
-    if (memory->paged.only_grown)
+    if (paged_has_only_grown(memory))
         return rebuild_grown(memory);
     page_run all = pages_of_host(memory);
     unsigned long changes = map_changes(memory->paged.map);
@@ -204,7 +204,7 @@ bool paged_rebuild(mf_memory *memory) {
         pass_created(memory, drop_part);
         restore(memory, all, true);
         pass_image(memory, place_pages);
-        memory->paged.only_grown = true;
+        memory->paged.touched = (page_run){0, 0};
     } else {
         host_pages_restore_since(memory, all, changes);
     }
@@ -274,15 +274,15 @@ static bool copy_kind(const mf_memory *memory, const mf_memory *from, frame_kind
 static bool begin_as(mf_memory *memory, const mf_memory *from) {
     if (!has_image_frames(memory) || !pass_image(memory, reserve_pages) || !pass_image(memory, place_pages))
         return false;
-    if (!from->paged.only_grown)
+    if (!paged_has_only_grown(from))
         drop_as(memory, from);
-    return copy_kind(memory, from, from->paged.only_grown ? FRAME_DIRTY : FRAME_OWN);
+    return copy_kind(memory, from, paged_has_only_grown(from) ? FRAME_DIRTY : FRAME_OWN);
 }
 
 /* A failed clone is good for close only. The two may be in different address spaces. */
 bool paged_clone(mf_memory *memory, mf_memory *from) {
     paged_extend(memory, from->paged.end_bytes);
-    memory->paged.only_grown = from->paged.only_grown;
+    memory->paged.touched = from->paged.touched;
     return protect_as(memory, from) && begin_as(memory, from);
 }
 

@@ -6,7 +6,9 @@
 
 #include <stdatomic.h>
 
-MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES, "the longest reservation");
+MF_STATIC_ASSERT(MF_BARE_RESERVATION_U33_BYTES == RESERVATION_BYTES &&
+                     MF_BARE_RESERVATION_OFFSET_BYTES == RESERVATION_U32_BYTES,
+                 "what is asked for");
 MF_STATIC_ASSERT(MF_BARE_NO_FRAME == NO_FRAME, "one word for no frame");
 
 /* The two halves of the space (Intel SDM volume 1, 3.3.7.1). */
@@ -20,7 +22,9 @@ static bool is_inside_one_half(const mf_bare_reservation *place) {
 
 static bool is_sound(const mf_bare_reservation *place) {
     return place->base % MF_PAGE_SIZE == 0 && place->root % MF_PAGE_SIZE == 0 &&
-           (place->bytes == MF_BARE_RESERVATION_U32_BYTES || place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
+           (place->bytes == MF_BARE_RESERVATION_U32_BYTES ||
+            place->bytes == MF_BARE_RESERVATION_OFFSET_BYTES ||
+            place->bytes == MF_BARE_RESERVATION_U33_BYTES) &&
            (place->frames == MF_BARE_FRAMES_AT_MAP || place->frames == MF_BARE_FRAMES_AT_TOUCH) &&
            is_inside_one_half(place);
 }
@@ -99,10 +103,12 @@ static void connect(map *map, const mf_bare_host *host, bool allow_huge_pages) {
 }
 
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
-    (void)bytes;
     const mf_bare_host *host = bare_host_get();
     map *map = os_allocate(sizeof *map);
-    if (map == NULL || !host->reserve(host->context, &map->place)) {
+    if (map == NULL)
+        return NULL;
+    map->place.bytes = bytes;
+    if (!host->reserve(host->context, &map->place)) {
         os_free(map);
         return NULL;
     }
@@ -125,6 +131,11 @@ void map_close(map *map) {
         host->release(host->context, &map->place);
         os_free(map);
     }
+}
+
+/* Huge frames are asked for wherever one is allowed. */
+void map_allow_huge_pages(map *map) {
+    (void)map;
 }
 
 unsigned char *map_base(const map *map) {
@@ -194,13 +205,14 @@ static bool find_frames(map *map, virtual_run run, frame_run *part) {
 }
 
 /* What has a frame may have bytes. The visitor changes permissions, so the tables are free meanwhile. */
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context) {
     (void)visit_zero; /* nobody puts other frames in the place of written ones */
-    virtual_run rest = {map->place.base, bytes / MF_PAGE_SIZE};
+    virtual_run rest = map_run(map, run);
+    uint64_t first = rest.start;
     frame_run part;
     while (find_frames(map, rest, &part)) {
         virtual_run pages = part.pages;
-        if (!visit(context, pages.start - map->place.base, pages.pages * MF_PAGE_SIZE, false))
+        if (!visit(context, pages.start - first, pages.pages * MF_PAGE_SIZE, false))
             return false;
         uint64_t part_end = pages.start + pages.pages * MF_PAGE_SIZE;
         rest.pages -= (part_end - rest.start) / MF_PAGE_SIZE;

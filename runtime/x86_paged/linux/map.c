@@ -32,20 +32,9 @@ struct map {
 /* MADV_DONTNEED_LOCKED, since Linux 5.18; older headers lack it. */
 #define DROP_LOCKED 24
 
-/*
- * The advice is given once to everything, guard pages included, so that it splits no mapping. The kernel
- * follows it only where 2 MiB lie in one mapping, that is inside a run of pages with one permission.
- */
-static unsigned char *reserve_space(uint64_t bytes, bool allow_huge_pages) {
-    unsigned char *space = os_reserve(MAPPING_BYTES(bytes), OS_HUGE_PAGE_BYTES);
-    if (space != NULL && allow_huge_pages)
-        os_allow_huge_pages(space, MAPPING_BYTES(bytes));
-    return space;
-}
-
 map *map_open(const unsigned char *perms, uint64_t bytes, bool allow_huge_pages) {
     map *map = os_allocate(sizeof *map);
-    unsigned char *space = map != NULL ? reserve_space(bytes, allow_huge_pages) : NULL;
+    unsigned char *space = map != NULL ? os_reserve(MAPPING_BYTES(bytes), OS_HUGE_PAGE_BYTES) : NULL;
     if (space != NULL) {
         map->base = space + GUARD_PAGES_BEFORE_BYTES;
         map->allows_huge_pages = allow_huge_pages;
@@ -64,6 +53,15 @@ void map_close(map *map) {
         os_release(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES(map->reservation.bytes));
         os_free(map);
     }
+}
+
+/*
+ * The advice is given once to everything, guard pages included, so that it splits no mapping. The kernel
+ * follows it only where 2 MiB lie in one mapping, that is inside a run of pages with one permission.
+ */
+void map_allow_huge_pages(map *map) {
+    if (map->allows_huge_pages)
+        os_allow_huge_pages(map->base - GUARD_PAGES_BEFORE_BYTES, MAPPING_BYTES(map->reservation.bytes));
 }
 
 unsigned char *map_base(const map *map) {
@@ -191,6 +189,7 @@ bool map_zero(map *map, page_run run, mf_perm perm) {
     return done;
 }
 
-bool map_visit_written(map *map, uint64_t bytes, os_visit *visit, os_visit *visit_zero, void *context) {
-    return os_visit_written(map->base, bytes, visit, visit_zero, context);
+bool map_visit_written(map *map, page_run run, os_visit *visit, os_visit *visit_zero, void *context) {
+    return os_visit_written(map->base + page_bytes(run.first), page_bytes(run.end - run.first), visit,
+                            visit_zero, context);
 }

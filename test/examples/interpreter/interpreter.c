@@ -38,6 +38,23 @@ static bool system_call(machine *m) {
     return text != NULL && fwrite(text, 1, a2, stdout) == a2;
 }
 
+/* lb, lh, lw, -, lbu, lhu: false if there is no such load, or it faults. */
+static bool load(machine *m, uint32_t function, uint32_t address, uint32_t *value) {
+    mf_load_fn *const loads[8] = {m->guest->load_i8, m->guest->load_i16, m->guest->load_u32, NULL,
+                                  m->guest->load_u8, m->guest->load_u16};
+    if (loads[function] == NULL)
+        return false;
+    mf_load_result loaded = loads[function](m->view, address);
+    *value = (uint32_t)loaded.value;
+    return loaded.status == MF_FAULT_NONE;
+}
+
+/* sb, sh, sw. */
+static bool store(machine *m, uint32_t function, uint32_t address, uint32_t value) {
+    mf_store_fn *const stores[3] = {m->guest->store_u8, m->guest->store_u16, m->guest->store_u32};
+    return function < 3 && stores[function](m->view, address, value) == MF_FAULT_NONE;
+}
+
 /* One instruction; false if the guest ends there. */
 static bool step(machine *m) {
     mf_load_result code = m->guest->load_u32(m->view, m->pc);
@@ -48,29 +65,13 @@ static bool step(machine *m) {
     uint32_t result = 0, destination = i >> 7 & 31;
     bool goes_on = true;
     switch (i & 0x7f) {
-    case 0x03: { // loads: lb, lh, lw, -, lbu, lhu
-        mf_load_fn *const loads[8] = {m->guest->load_i8,
-                                      m->guest->load_i16,
-                                      m->guest->load_u32,
-                                      NULL,
-                                      m->guest->load_u8,
-                                      m->guest->load_u16,
-                                      NULL,
-                                      NULL};
-        mf_load_result loaded = {0, MF_PAGE_FAULT};
-        if (loads[function] != NULL)
-            loaded = loads[function](m->view, a + immediate);
-        result = (uint32_t)loaded.value;
-        goes_on = loaded.status == MF_FAULT_NONE;
+    case 0x03:
+        goes_on = load(m, function, a + immediate, &result);
         break;
-    }
-    case 0x23: { // stores: sb, sh, sw
-        mf_store_fn *const stores[4] = {m->guest->store_u8, m->guest->store_u16, m->guest->store_u32, NULL};
-        uint32_t address = a + ((immediate & ~31u) | destination);
+    case 0x23:
+        goes_on = store(m, function, a + ((immediate & ~31u) | destination), b);
         destination = 0;
-        goes_on = function < 3 && stores[function](m->view, address, b) == MF_FAULT_NONE;
         break;
-    }
     case 0x13:
         result = compute(function, function == 5 && i >> 30 & 1, a, immediate);
         break;

@@ -72,8 +72,8 @@ static bool reserve(void *context, mf_bare_reservation *reservation) {
     static uint64_t next_base = 0;
     uint64_t root = (uintptr_t)level4 - UINT64_C(0xffffffff80000000);
     (void)context;
-    *reservation =
-        (mf_bare_reservation){.base = next_base, .bytes = MF_BARE_RESERVATION_U33_BYTES, .root = root};
+    reservation->base = next_base; /* it is as long as it is asked for */
+    reservation->root = root;
     next_base += UINT64_C(16) << 30;
     return true;
 }

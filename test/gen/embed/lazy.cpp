@@ -161,7 +161,8 @@ static void build_access(emitter &e, LLVMValueRef f, unsigned i) {
     access.offset = 4 * i;
     access.fault_block = LLVMAppendBasicBlockInContext(LLVMGetModuleContext(e.module), f, "fault");
     LLVMValueRef v_word = mf_embed_load(e.embed, e.builder, &access, e.t_i32, nullptr);
-    LLVMBuildRet(e.builder, LLVMBuildZExt(e.builder, v_word, e.t_i64, ""));
+    LLVMValueRef v_extended = LLVMBuildZExt(e.builder, v_word, e.t_i64, "");
+    LLVMBuildRet(e.builder, v_extended);
     LLVMPositionBuilderAtEnd(e.builder, access.fault_block);
     LLVMBuildRet(e.builder, LLVMConstInt(e.t_i64, ~static_cast<uint64_t>(i), true));
 }
@@ -178,13 +179,15 @@ static void build_accessor_call(emitter &e, LLVMValueRef f, unsigned i) {
         LLVMBuildICmp(e.builder, LLVMIntEQ, v_status, LLVMConstInt(e.t_i32, 0, false), "");
     LLVMValueRef v_value = LLVMBuildExtractValue(e.builder, v_result, 0, "");
     LLVMValueRef v_else = LLVMConstInt(e.t_i64, ~static_cast<uint64_t>(i), true);
-    LLVMBuildRet(e.builder, LLVMBuildSelect(e.builder, v_is_done, v_value, v_else, ""));
+    LLVMValueRef v_returned = LLVMBuildSelect(e.builder, v_is_done, v_value, v_else, "");
+    LLVMBuildRet(e.builder, v_returned);
 }
 
 static void build_call_before(emitter &e, LLVMValueRef f) {
     LLVMValueRef arguments[] = {LLVMGetParam(f, 0), LLVMGetParam(f, 1)};
     LLVMValueRef v_result = LLVMBuildCall2(e.builder, e.t_function, e.f_before, arguments, 2, "");
-    LLVMBuildRet(e.builder, LLVMBuildNeg(e.builder, v_result, ""));
+    LLVMValueRef v_negated = LLVMBuildNeg(e.builder, v_result, "");
+    LLVMBuildRet(e.builder, v_negated);
 }
 
 static std::string name_of(const std::string &prefix, unsigned i) {

@@ -441,7 +441,7 @@ static void run_accessors(const subject *s, const mf_accessor_options *options) 
 /* ---- Options ---- */
 
 static void run_strategies(const subject *s, mf_index index) {
-    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_PERM_TABLE; strategy++) {
+    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_LAST; strategy++) {
         mf_accessor_options options = {.index = index, .strategy = strategy};
         run_accessors(s, &options);
         options.stale = MF_STALE_CHECK;

@@ -197,7 +197,7 @@ static void compare_options(const sample *s, const mf_layout *layout, uint64_t h
 
 /* Each page in its turn is in the hot window. */
 static void compare_strategies(const sample *s, const mf_layout *layout, uint64_t heap_end) {
-    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_PERM_TABLE; strategy++)
+    for (mf_strategy strategy = MF_STRATEGY_AUTO; strategy <= MF_STRATEGY_LAST; strategy++)
         for (mf_index index = MF_INDEX_U32; index <= MF_INDEX_U33; index++) {
             mf_accessor_options options = {.index = index, .strategy = strategy};
             compare_options(s, layout, heap_end, &options);

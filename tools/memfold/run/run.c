@@ -24,7 +24,8 @@ static const char engine_kinds[] = "jit|stencil|generic";
 static const char empty_ranges[] = "anywhere|within";
 
 static const struct argp_option run_options[] = {
-    {"engine", KEY_ENGINE, engine_kinds, 0, "Who performs the loads and stores (default jit)", 0},
+    {"engine", KEY_ENGINE, engine_kinds, 0,
+     "Who performs the loads and stores: code by LLVM (jit, the default), code by stencils, or plain C", 0},
     {"empty-range", KEY_EMPTY_RANGE, empty_ranges, 0,
      "Where read, write, fill, copy and accessible allow length 0 (within: up to the end of what is "
      "accessible)",

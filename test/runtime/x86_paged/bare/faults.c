@@ -17,6 +17,7 @@
  * CHECK-NEXT: changes_take_effect_at_once
  * CHECK-NEXT: the_top_of_the_space
  * CHECK-NEXT: the_upper_half
+ * CHECK-NEXT: reservations_as_they_are_asked_for
  * CHECK-NEXT: overlapping_reservations_of_two_spaces
  * CHECK-NEXT: a_clone_for_another_space
  * CHECK: all given back
@@ -308,6 +309,29 @@ static void the_upper_half(void) {
     puts("the_upper_half");
 }
 
+/* A memory for 32-bit indices asks for half the space, with room for offsets, and refuses code for others. */
+static void reservations_as_they_are_asked_for(void) {
+    const uint64_t lengths[] = {
+        [MF_MEMORY_U33] = MF_BARE_RESERVATION_U33_BYTES, [MF_MEMORY_U32] = MF_BARE_RESERVATION_OFFSET_BYTES};
+    for (mf_memory_index index = MF_MEMORY_U33; index <= MF_MEMORY_U32; index++) {
+        const mf_memory_config config = {.backend = MF_BACKEND_X86_PAGED, .index = index};
+        mf_memory *m;
+        kernel.next_reservation.base = UINT64_C(11) << 40;
+        kernel.next_reservation.bytes = 0;
+        CHECK(mf_memory_create_with(NULL, NULL, &config, &m, NULL) == MF_OK);
+        CHECK(kernel.asked_bytes == lengths[index]);
+        map(m, MF_SPACE_BYTES - MF_PAGE_SIZE, MF_PAGE_SIZE, MF_READ_WRITE);
+        uint64_t last = lengths[index] - 1;
+        CHECK(fault_of(m, MF_SPACE_BYTES - 1, true).kind == MF_FAULT_NONE);
+        CHECK(is_fault(fault_of(m, last, true), MF_PAGE_FAULT, last + 1 - MF_PAGE_SIZE));
+        bool refuses = mf_memory_view(m)->u33_stamp == MF_LAYOUT_STAMP_REFUSED;
+        CHECK(refuses == (index == MF_MEMORY_U32));
+        close_all(m);
+    }
+    kernel.next_reservation.bytes = MF_BARE_RESERVATION_U33_BYTES;
+    puts("reservations_as_they_are_asked_for");
+}
+
 /* ---- Address spaces -------------------------------------------------------------------------- */
 
 static mf_memory *open_in(uint64_t root, uint64_t base) {
@@ -401,6 +425,7 @@ int main(void) {
     changes_take_effect_at_once();
     the_top_of_the_space();
     the_upper_half();
+    reservations_as_they_are_asked_for();
     overlapping_reservations_of_two_spaces();
     a_clone_for_another_space();
     CHECK(kernel.reservations == 0 && kernel.frames_taken == 0);

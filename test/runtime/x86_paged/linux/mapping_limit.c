@@ -11,6 +11,7 @@
  * CHECK-NEXT: unmap and sbrk
  * CHECK-NEXT: create and clone
  * CHECK-NEXT: reset
+ * CHECK-NEXT: reset of closed pages
  * CHECK-NEXT: afterwards all is as before
  */
 #include "host.h"
@@ -140,6 +141,15 @@ static void reset(mf_memory *m) {
     puts("reset");
 }
 
+/* Bytes of a read-only page have changed, and its permission has not. To write them needs two mappings. */
+static void reset_closed(mf_memory *m) {
+    state before = state_of(m);
+    expect(mf_memory_reset(m, NULL) == MF_OUT_OF_MEMORY);
+    expect_state(m, before);
+    expect(byte_at(m, 4 * PAGE) == 'n');
+    puts("reset of closed pages");
+}
+
 int main(void) {
     backend = MF_BACKEND_X86_PAGED;
     const mf_region regions[] = {{0, 16 * PAGE, MF_READ_WRITE},
@@ -153,7 +163,9 @@ int main(void) {
     mf_memory *striped = memory_of(stripes, 32, (mf_heap){0});
     size_t created = expect_host_agrees(striped);
     hog = memory_of(&(mf_region){0, (uint64_t)PAGES * PAGE, MF_READ_WRITE}, 1, (mf_heap){0});
+    mf_memory *closed = memory_of(&(mf_region){0, 16 * PAGE, MF_READ_ONLY}, 1, (mf_heap){0});
     set_byte(m, 4 * PAGE, 44);
+    expect_ok(mf_memory_map_region(closed, 4 * PAGE, PAGE, MF_READ_ONLY, "new", 3, NULL));
     expect_ok(mf_memory_map_region(striped, 0, 80 * PAGE, MF_READ_WRITE, NULL, 0, NULL));
     fflush(stdout);
     uint32_t first = take_all_mappings();
@@ -164,7 +176,11 @@ int main(void) {
     unmap_and_sbrk(m);
     create_and_clone(m);
     reset(striped);
+    reset_closed(closed);
     give_back_mappings();
+    expect_ok(mf_memory_reset(closed, NULL));
+    expect(byte_at(closed, 4 * PAGE) == 0);
+    mf_memory_destroy(closed);
     expect_ok(mf_memory_reset(striped, NULL));
     expect(expect_host_agrees(striped) == created);
     expect(first > 10000 && take_all_mappings() + 200 > first);

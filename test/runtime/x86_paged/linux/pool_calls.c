@@ -1,14 +1,18 @@
 /*
- * A guest that has touched little comes out of a pool and goes back without a system call: the kernel ends
- * the process at the first one. A guest that has changed permissions shows that it would.
+ * A guest that has touched little comes out of a pool and goes back without a system call, clones too: the
+ * kernel ends the process at the first one. A guest that has changed permissions shows that it would.
  *
  * UNSUPPORTED: sanitizer
  * RUN: %cc -D_GNU_SOURCE %s -o %t %runtime && %t | FileCheck %s
  *
  * CHECK: copy: 1000 lives without a call
+ * CHECK-NEXT: copy, clones: 1000 lives without a call
  * CHECK-NEXT: copy, an image: 1000 lives without a call
+ * CHECK-NEXT: copy, an image, clones: 1000 lives without a call
  * CHECK-NEXT: x86_paged: 1000 lives without a call
+ * CHECK-NEXT: x86_paged, clones: 1000 lives without a call
  * CHECK-NEXT: x86_paged, an image: 1000 lives without a call
+ * CHECK-NEXT: x86_paged, an image, clones: 1000 lives without a call
  * CHECK-NEXT: x86_paged, a change: ended by the kernel
  */
 #include "host.h"
@@ -20,12 +24,14 @@ static mf_layout *layout;
 static mf_image *image;
 static mf_pool *pool;
 static bool changes;
+static mf_memory *prepared; /* what guests are cloned of; NULL: they are taken */
 
 /* Just made of what another guest has left. */
 static mf_memory *first;
 
 static void live(mf_memory *memory, uint8_t byte) {
     expect(byte_at(memory, PAGE) == (image != NULL ? 'a' : 0) && byte_at(memory, 63 * PAGE) == 0);
+    expect(memory == first || byte_at(memory, 30 * PAGE) == (prepared != NULL ? 'p' : 0));
     expect(mf_memory_fill(memory, PAGE, byte, 5000) && mf_memory_fill(memory, 63 * PAGE, byte, PAGE));
     if (changes)
         expect_ok(mf_memory_protect(memory, PAGE, PAGE, MF_PERM_RO, NULL));
@@ -46,13 +52,17 @@ static void refuse_all_calls(void) {
 }
 
 static void live_without_calls(void) {
+    const mf_memory *kept = first;
     refuse_all_calls();
     live(first, 1);
     mf_pool_give(pool, first);
+    first = NULL;
     for (int i = 0; i < 1000; i++) {
         mf_memory *memory;
-        if (mf_pool_take(pool, layout, image, &memory, NULL) != MF_OK)
+        if ((prepared != NULL ? mf_pool_clone(pool, prepared, &memory, NULL)
+                              : mf_pool_take(pool, layout, image, &memory, NULL)) != MF_OK)
             _exit(2);
+        expect(memory == kept);
         live(memory, (uint8_t)(i + 1));
         mf_pool_give(pool, memory);
     }
@@ -74,18 +84,24 @@ static void use_otherwise(void) {
     mf_image_release(bytes);
 }
 
-static void run(void) {
+static void run(bool clones) {
     mf_pool_config config = {.memory = &(mf_memory_config){.backend = backend}};
     expect_ok(mf_pool_create(&config, &pool, NULL));
     use_otherwise();
     expect_ok(mf_pool_take(pool, layout, image, &first, NULL));
     expect(mf_pool_count(pool).memories == 0);
+    if (clones) {
+        expect_ok(mf_pool_take(pool, layout, image, &prepared, NULL));
+        expect(mf_memory_fill(prepared, 30 * PAGE, 'p', 5000));
+    }
     int status = in_child(live_without_calls);
     bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
     expect(status == 0 || is_killed);
-    printf("%s%s: %s\n", backend == MF_BACKEND_COPY ? "copy" : "x86_paged", scene,
+    printf("%s%s%s: %s\n", backend == MF_BACKEND_COPY ? "copy" : "x86_paged", scene, clones ? ", clones" : "",
            is_killed ? "ended by the kernel" : "1000 lives without a call");
     mf_memory_destroy(first);
+    mf_memory_destroy(prepared);
+    prepared = NULL;
     mf_pool_destroy(pool);
 }
 
@@ -107,7 +123,8 @@ int main(void) {
         for (int with_image = 0; with_image < 2; with_image++) {
             scene = with_image ? ", an image" : "";
             make_guest(with_image != 0);
-            run();
+            run(false);
+            run(true);
             mf_layout_release(layout);
             mf_image_release(image);
             image = NULL;
@@ -116,7 +133,7 @@ int main(void) {
     scene = ", a change";
     changes = true;
     make_guest(false);
-    run();
+    run(false);
     mf_layout_release(layout);
     return 0;
 }

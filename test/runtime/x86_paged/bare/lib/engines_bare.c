@@ -43,6 +43,19 @@ void engines_start(void) {
 void engines_stop(void) {
 }
 
+mf_memory *engines_clone(const mf_memory *memory, mf_empty_range empty_range) {
+    mf_memory *clone;
+    mf_diag diag;
+    (void)empty_range;
+    engines_must(mf_memory_clone(memory, &clone, &diag), &diag, "mf_memory_clone");
+    return clone;
+}
+
+void engines_discard(mf_memory *memory, mf_empty_range empty_range) {
+    (void)empty_range;
+    mf_memory_destroy(memory);
+}
+
 bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options) {
     (void)layout;
     return options->strategy == MF_STRATEGY_AUTO;

@@ -420,7 +420,10 @@ static bool host_reserve(void *context, mf_bare_reservation *reservation) {
     if (kernel.reservation_is_refused)
         return false;
     lock();
+    kernel.asked_bytes = reservation->bytes;
     *reservation = kernel.next_reservation;
+    if (reservation->bytes == 0)
+        reservation->bytes = kernel.asked_bytes;
     reservation->frames = kernel.frames;
     while (!is_free(reservation))
         reservation->base += UINT64_C(16) << 30;

@@ -25,9 +25,10 @@ typedef struct kernel_state {
     unsigned objects;      /* allocated now */
     unsigned foreign_faults;
     uint64_t foreign_address;
-    uint64_t foreign_resume; /* where a foreign fault goes on; 0: the machine stops */
-    mf_bare_reservation
-        next_reservation; /* of the next memory, or where it overlaps one, n * 16 GiB above it */
+    uint64_t foreign_resume;              /* where a foreign fault goes on; 0: the machine stops */
+    mf_bare_reservation next_reservation; /* of the next memory, or where it overlaps one, n * 16 GiB above
+                                           * it; as long as it is asked for if bytes is 0 */
+    uint64_t asked_bytes;                 /* for the last reservation */
     bool reservation_is_refused;
     bool keeps_given_frames; /* a frame that is given back is taken by somebody else at once */
     uint64_t heap_left;      /* bytes that may still be allocated */
