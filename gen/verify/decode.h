@@ -55,6 +55,7 @@
     X(PUSH, "push")                                                                                          \
     X(POP, "pop")                                                                                            \
     X(NOP, "nop")                                                                                            \
+    X(ENDBR64, "endbr64")                                                                                    \
     X(UD2, "ud2")                                                                                            \
     X(INT3, "int3")
 

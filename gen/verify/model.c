@@ -577,6 +577,7 @@ static bool has_known_form(const instruction *i) {
     case INSTRUCTION_CWDE:
     case INSTRUCTION_CDQE:
     case INSTRUCTION_NOP:
+    case INSTRUCTION_ENDBR64:
     case INSTRUCTION_UD2:
     case INSTRUCTION_INT3:
         return i->id == INSTRUCTION_NOP || i->operand_count == 0;
@@ -672,6 +673,7 @@ static void execute_data(execution *x, model_state *s) {
         pop(x, s);
         break;
     case INSTRUCTION_NOP:
+    case INSTRUCTION_ENDBR64: /* what may be jumped to is not of the contract */
         break;
     default:
         x->trouble = MODEL_UNKNOWN;

@@ -4,13 +4,14 @@
 
 #include <string.h>
 
-/* Prefixes, REX and VEX are no opcodes, nor are the bytes that lead to other maps. */
-static bool is_prefix(const encoding_slot *s) {
+/* Prefixes, REX and VEX are no opcodes, nor are the bytes that lead to other maps; of one map only one is. */
+static bool is_no_opcode(const encoding_slot *s) {
     static const uint8_t OF_ONE[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
                                      0xf0, 0xf2, 0xf3, 0x0f, 0x62, 0xc4, 0xc5};
     if (s->map == MAP_ONE)
         return (s->opcode >= 0x40 && s->opcode < 0x50) || memchr(OF_ONE, s->opcode, sizeof OF_ONE) != NULL;
-    return s->map == MAP_0F && (s->opcode == 0x38 || s->opcode == 0x3a);
+    bool is_other_map = s->map == MAP_0F && (s->opcode == 0x38 || s->opcode == 0x3a);
+    return is_other_map || (s->map == MAP_F3_0F && s->opcode != 0x1e);
 }
 
 static bool count_up(uint8_t *digit, uint8_t count) {
@@ -26,7 +27,7 @@ bool encoding_slot_next(encoding_slot *s) {
         s->opcode++;
         if (s->opcode == 0 && !count_up(&s->map, MAP_COUNT))
             return false;
-    } while (is_prefix(s));
+    } while (is_no_opcode(s));
     return true;
 }
 
@@ -50,6 +51,8 @@ static uint8_t *make_prefixes(const encoding_slot *s, random_source *random, uin
         *byte++ = 0x66;
     if ((s->prefixes & 2) != 0)
         *byte++ = 0x67;
+    if (s->map == MAP_F3_0F)
+        *byte++ = 0xf3;
     if (s->rex != 0)
         *byte++ = (uint8_t)(0x40 | (s->rex == 2 ? 8 : 0) | random_below(random, 8));
     if (s->map != MAP_ONE)

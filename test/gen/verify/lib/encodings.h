@@ -6,8 +6,19 @@
 
 #include <verify/decode.h>
 
-/* The opcode alone, behind 0f, behind 0f 38, and the maps of the latter and of 0f 3a by VEX (SDM, 2.3). */
-typedef enum encoding_map { MAP_ONE, MAP_0F, MAP_0F38, MAP_VEX_0F38, MAP_VEX_0F3A, MAP_COUNT } encoding_map;
+/*
+ * The opcode alone, behind 0f, behind 0f 38, and the maps of the latter and of 0f 3a by VEX (SDM, 2.3).
+ * Behind f3 0f is one instruction that the decoder takes.
+ */
+typedef enum encoding_map {
+    MAP_ONE,
+    MAP_0F,
+    MAP_0F38,
+    MAP_VEX_0F38,
+    MAP_VEX_0F3A,
+    MAP_F3_0F,
+    MAP_COUNT
+} encoding_map;
 
 /* What is gone through one after the other; the rest of an encoding is random. All zero is the first. */
 typedef struct encoding_slot {
