@@ -95,7 +95,8 @@ static inline mf_status memory_max_check(const mf_memory *memory, uint64_t end, 
 }
 
 static inline mf_status memory_exhausted(mf_diag *diag) {
-    return mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");
+    mf_diag_set(diag, MF_OUT_OF_MEMORY, 0, "no host memory or address space for a guest memory");
+    return MF_OUT_OF_MEMORY;
 }
 
 #endif

@@ -62,12 +62,12 @@ static LLVMErrorRef define_runtime_symbols(LLVMOrcLLJITRef lljit, LLVMOrcJITDyli
     size_t count;
     const mf_runtime_symbol *symbols = mf_runtime_symbols(&count);
     assert(count == MF_RT_ENTRY_COUNT);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < MF_RT_ENTRY_COUNT; i++) {
         LLVMJITSymbolFlags flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
         pairs[i].Name = LLVMOrcLLJITMangleAndIntern(lljit, symbols[i].name);
         pairs[i].Sym = (LLVMJITEvaluatedSymbol){(uintptr_t)symbols[i].address, flags};
     }
-    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, count);
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(pairs, MF_RT_ENTRY_COUNT);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(dylib, unit);
     if (error != NULL)
         LLVMOrcDisposeMaterializationUnit(unit);

@@ -82,7 +82,7 @@ static const known KNOWN[] = {{X86_INS_MOV, INSTRUCTION_MOV},      {X86_INS_MOVA
                               {X86_INS_RORX, INSTRUCTION_RORX},    {X86_INS_ANDN, INSTRUCTION_ANDN},
                               {X86_INS_BZHI, INSTRUCTION_BZHI},    {X86_INS_UD2, INSTRUCTION_UD2},
                               {X86_INS_INT3, INSTRUCTION_INT3},    {X86_INS_STD, INSTRUCTION_STD},
-                              {X86_INS_CLD, INSTRUCTION_CLD}};
+                              {X86_INS_CLD, INSTRUCTION_CLD},      {X86_INS_ENDBR64, INSTRUCTION_ENDBR64}};
 
 /* Of each condition, in the order of their numbers: jump, set, move. */
 static const unsigned CONDITIONAL[16][3] = {
@@ -241,9 +241,17 @@ static bool is_plain_nop(const instruction *i) {
     return is_short || (at + 2 < i->byte_count && i->bytes[at] == 0x0f && i->bytes[at + 1] == 0x1f);
 }
 
+/* In one encoding: with more prefixes its F3 might be none of the instruction's. */
+static bool is_plain_endbr64(const instruction *i) {
+    static const uint8_t BYTES[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    return i->byte_count == sizeof BYTES && memcmp(i->bytes, BYTES, sizeof BYTES) == 0;
+}
+
 static bool set_operands(instruction *i, const cs_x86 *detail) {
     if (i->id == INSTRUCTION_NOP)
         return is_plain_nop(i);
+    if (i->id == INSTRUCTION_ENDBR64)
+        return is_plain_endbr64(i);
     bool is_of_vectors = instruction_is_of_vectors(i->id);
     if ((!is_of_vectors && has_strange_prefix(i, detail)) ||
         detail->op_count > sizeof i->operands / sizeof i->operands[0])
@@ -253,6 +261,12 @@ static bool set_operands(instruction *i, const cs_x86 *detail) {
         if (!set_operand(&i->operands[n], detail, &detail->operands[n]))
             return false;
     return !is_of_vectors || decode_vector_means_what_it_says(i);
+}
+
+/* ff /3 and /5 load a code segment too; some versions of the library call them as the near ones. */
+static bool is_far(const cs_x86 *detail) {
+    uint8_t extension = detail->modrm >> 3 & 7;
+    return detail->opcode[0] == 0xff && (extension == 3 || extension == 5);
 }
 
 /*
@@ -269,9 +283,10 @@ static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
     if (detail->prefix[2] != 0 && detail->prefix[3] != 0)
         return i->id == INSTRUCTION_MOV || i->id == INSTRUCTION_MOVBE;
     switch (i->id) {
-    case INSTRUCTION_JCC:
     case INSTRUCTION_JMP:
     case INSTRUCTION_CALL:
+        return !has_size_prefix && !is_far(detail);
+    case INSTRUCTION_JCC:
     case INSTRUCTION_RET:
     case INSTRUCTION_PUSH:
     case INSTRUCTION_POP:

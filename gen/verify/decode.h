@@ -57,6 +57,7 @@
     X(STD, "std")                                                                                            \
     X(CLD, "cld")                                                                                            \
     X(NOP, "nop")                                                                                            \
+    X(ENDBR64, "endbr64")                                                                                    \
     X(UD2, "ud2")                                                                                            \
     X(INT3, "int3")                                                                                          \
     VECTOR_INSTRUCTIONS(X)

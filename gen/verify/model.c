@@ -595,6 +595,7 @@ static bool has_known_form(const instruction *i) {
     case INSTRUCTION_STD:
     case INSTRUCTION_CLD:
     case INSTRUCTION_NOP:
+    case INSTRUCTION_ENDBR64:
     case INSTRUCTION_UD2:
     case INSTRUCTION_INT3:
         return i->id == INSTRUCTION_NOP || i->operand_count == 0;
@@ -659,6 +660,7 @@ static execute_data *const EXECUTE_DATA[INSTRUCTION_COUNT] = {
     [INSTRUCTION_STD] = set_direction,
     [INSTRUCTION_CLD] = set_direction,
     [INSTRUCTION_NOP] = do_nothing,
+    [INSTRUCTION_ENDBR64] = do_nothing, /* what may be jumped to is not of the contract */
 };
 
 static model_step execute_control(execution *x) {

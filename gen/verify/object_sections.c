@@ -36,6 +36,10 @@ static bool is_known_entry_size(object_section section, uint64_t bytes) {
     return bytes == 0 || (bytes == 8 && (section == OBJECT_INIT || section == OBJECT_FINI));
 }
 
+/*
+ * An address is for nothing here. The linker of binutils 2.44 gives the note of the stack, which is never
+ * loaded and has no bytes, that of where the section before it ends.
+ */
 static mf_status check_fields(const object *o, size_t number, const section_rule *rule) {
     const Elf64_Shdr *header = &o->file.sections[number];
     if (header->sh_type != rule->type)
@@ -48,7 +52,7 @@ static mf_status check_fields(const object *o, size_t number, const section_rule
         return elf_file_refuse(&o->file, number, header->sh_addralign,
                                "its alignment is %llu instead of %llu",
                                (unsigned long long)header->sh_addralign, (unsigned long long)rule->alignment);
-    if (header->sh_addr != 0)
+    if (header->sh_addr != 0 && !(header->sh_flags == 0 && header->sh_size == 0))
         return elf_file_refuse(&o->file, number, header->sh_addr, "it has an address");
     return MF_OK;
 }

@@ -4,7 +4,7 @@
  * statically, so that their allocations are refused too.
  *
  * RUN: split-file %s %t
- * RUN: %cc -D_GNU_SOURCE -DDIRECTORY='"%t"' -DELF='"/bin/true"' %s %S/lib/refuse_calls.c %refuse-calls -o %t.exe %build/gen/libmemfold_layout.a %build/runtime/libmemfold_runtime.a -l:libyaml.a -l:libelf.a -lz
+ * RUN: %cc -D_GNU_SOURCE -DDIRECTORY='"%t"' -DELF='"/bin/true"' %s %S/lib/refuse_calls.c %S/lib/libelf_trees.c %refuse-calls -o %t.exe %build/gen/libmemfold_layout.a %build/runtime/libmemfold_runtime.a -l:libyaml.a -l:libelf.a -lz
  * RUN: printf 0123456789 > %t/ten
  * RUN: %t.exe | FileCheck %s
  *

@@ -4,7 +4,7 @@
 //
 // RUN: %cc %llvm %s %client -o %t %gen
 // RUN: %t > %t.ll
-// RUN: FileCheck %s --check-prefixes=CHECK,%if llvm-22 %{SINCE22%} %else %{BEFORE22%} < %t.ll
+// RUN: FileCheck %s --check-prefixes=CHECK,%if llvm-21 %{SINCE21%} %else %{BEFORE21%} < %t.ll
 //
 // CHECK-LABEL: define {{.*}} @sum_return(
 // CHECK:         load ptr, ptr %{{.*}}, !invariant.load
@@ -39,8 +39,8 @@
 //
 // After one range check nothing else is compared but the end of the loop.
 // CHECK-LABEL: define {{.*}} @sum_ranged(
-// BEFORE22:      icmp ul{{[te]}} i64 %offset
-// SINCE22:       %begins = icmp ult i32
+// BEFORE21:      icmp ul{{[te]}} i64 %offset
+// SINCE21:       %begins = icmp ult i32
 // CHECK:         icmp ule i64 {{.*}}%room
 // CHECK:       vector.body:
 // CHECK-NOT:     icmp

@@ -302,7 +302,8 @@ static void find_candidates(decoder *d, random_source *random) {
     do {
         encoding e;
         instruction i;
-        for (uint32_t attempt = 0; attempt < 3; attempt++) {
+        uint32_t attempts = slot.map == MAP_F3_0F ? 64 : 3; /* of the registers there, one has a meaning */
+        for (uint32_t attempt = 0; attempt < attempts; attempt++) {
             if (!place(d, random, &slot, &e, &i) || !is_known(&i))
                 continue;
             if (candidate_count == ENCODINGS_MAX)

@@ -13,7 +13,7 @@
 // CHECK: second page dropped: refuted, seen, swept
 // CHECK: permissions of a former layout: refuted, seen, swept
 // CHECK: mask dropped: refuted, not seen, not swept
-// CHECK: store before the check: refuted, seen, swept
+// CHECK: store before the check, and too wide: refuted, seen, swept
 // CHECK: fault call lost: refuted, seen, swept
 // CHECK: zero extension dropped: refuted, seen, swept
 // CHECK: direction flag set: refuted, seen, swept

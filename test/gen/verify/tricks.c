@@ -17,11 +17,15 @@
  * CHECK-NEXT: the direction flag set on the way of a fault: refuted, returns with the direction flag set
  * CHECK-NEXT: the direction flag set at a call: refuted, calls the runtime with the direction flag set
  * CHECK-NEXT: the direction flag set and cleared: proved
- * CHECK-NEXT: bndstx: not proved, an instruction that the model does not know (nop {{.*}}
- * CHECK-NEXT: cldemote: not proved, an instruction that the model does not know (nop {{.*}}
+ * CHECK-NEXT: bndstx: not proved, an instruction that the model does not know ({{nop|bndstx}} {{.*}}
+ * CHECK-NEXT: cldemote: not proved, an instruction that the model does not know ({{nop|cldemote}} {{.*}}
  * CHECK-NEXT: lock nop: not proved, an instruction that the model does not know (lock nop {{.*}}
  * CHECK-NEXT: lock lea behind a REX: not proved, an instruction that the model does not know (lea {{.*}}
  * CHECK-NEXT: a REX that is not the last prefix: not proved, an instruction that the model does not know (lea {{.*}}
+ * CHECK-NEXT: a far call: not proved, an instruction that the model does not know {{.*}}
+ * CHECK-NEXT: rdsspd: not proved, an instruction that the model does not know {{.*}}
+ * CHECK-NEXT: endbr64 behind a REX: not proved, an instruction that the model does not know {{.*}}
+ * CHECK-NEXT: endbr64: proved
  * CHECK-NEXT: padding: proved
  * CHECK-NEXT: a call that a linker has made direct: proved
  * CHECK-NEXT: right with a mask: proved
@@ -64,6 +68,7 @@
     "1: push %rax\n mov %esi, %esi\n mov $" code ", %edx\n xor %ecx, %ecx\n" call "mov %eax, %edx\n"         \
     "xor %eax, %eax\n pop %rcx\n ret\n"
 #define BY_WORD ".byte 0xff, 0x15\n .long trick_word - . - 4\n"
+#define FAR ".byte 0xff, 0x1d\n .long trick_word - . - 4\n"
 #define DIRECT ".byte 0x67, 0xe8\n .long mf_rt_fault_v3 - . - 4\n"
 #define PAGED(at) "mov %esi, %esi\n mov (%rdi), %rax\n " at ": " DONE at "_resume: "
 #define FAULT FAULT_OF("8", BY_WORD)
@@ -91,6 +96,10 @@
     X(0, LOAD_U32, "lock nop", CHECK ".byte 0xf0, 0x0f, 0x1f, 0x00\n" DONE FAULT)                            \
     X(0, LOAD_U32, "lock lea behind a REX", CHECK ".byte 0x40, 0xf0, 0xf3, 0x8d, 0x0f\n" DONE FAULT)         \
     X(0, LOAD_U32, "a REX that is not the last prefix", CHECK ".byte 0x48, 0x66, 0x8d, 0x0f\n" DONE FAULT)   \
+    X(0, LOAD_U32, "a far call", CHECK DONE FAULT_OF("8", FAR))                                              \
+    X(0, LOAD_U32, "rdsspd", CHECK ".byte 0xf3, 0x0f, 0x1e, 0xc8\n" DONE FAULT)                              \
+    X(0, LOAD_U32, "endbr64 behind a REX", ".byte 0xf3, 0x48, 0x0f, 0x1e, 0xfa\n" CHECK DONE FAULT)          \
+    X(0, LOAD_U32, "endbr64", ".byte 0xf3, 0x0f, 0x1e, 0xfa\n" CHECK DONE FAULT)                             \
     X(0, LOAD_U32, "padding",                                                                                \
       CHECK ".byte 0x90, 0x66, 0x90, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n" DONE FAULT)        \
     X(0, LOAD_U32, "a call that a linker has made direct", CHECK DONE FAULT_OF("8", DIRECT))                 \

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Prefixes, REX and VEX are no opcodes, nor are the bytes that lead to other maps. */
-static bool is_prefix(const encoding_slot *s) {
+/* Prefixes, REX and VEX are no opcodes, nor are the bytes that lead to other maps; of one map only one is. */
+static bool is_no_opcode(const encoding_slot *s) {
     static const uint8_t OF_ONE[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67,
                                      0xf0, 0xf2, 0xf3, 0x0f, 0x62, 0xc4, 0xc5};
     if (s->map == MAP_ONE)
@@ -27,7 +27,7 @@ bool encoding_slot_next(encoding_slot *s) {
         s->opcode++;
         if (s->opcode == 0 && !count_up(&s->map, MAP_COUNT))
             return false;
-    } while (is_prefix(s));
+    } while (is_no_opcode(s));
     return true;
 }
 

@@ -112,7 +112,7 @@ static void refuse_everything(plan_set *p) {
 }
 
 static void raise_limit(plan_set *p) {
-    p->plans[MF_LOAD_U32].limit += MF_PAGE_SIZE;
+    p->plans[MF_LOAD_U32].limit = MF_SPACE_BYTES;
 }
 
 /* As if the code had been made before somebody changed the layout: the stack was a page larger. */
@@ -289,9 +289,9 @@ const mutant MUTANTS[] = {
         "%beside = getelementptr i8, ptr %host, i64 1\n  %raw = load i32, ptr %beside")},
     {"store of twice the width", SAMPLE_WINDOW,
      IR("store_u32", "store i32 %bits, ptr %host", "store i64 %value, ptr %host")},
-    {"store before the check", SAMPLE_WINDOW,
-     IR("store_u8",
-        "%ok = ", "%early = getelementptr i8, ptr %base, i64 %index\n  store i8 0, ptr %early\n  %ok = ")},
+    {"store before the check, and too wide", SAMPLE_WINDOW,
+     IR("store_u8", "%ok = ",
+        "%early = getelementptr i8, ptr %base, i64 %index\n  store i16 0, ptr %early, align 1\n  %ok = ")},
     {"fault call lost", SAMPLE_WINDOW,
      IR("load_u32",
         "%status = call preserve_mostcc range(i32 1, 3) i32 @mf_rt_fault_v3(ptr %view, i64 %index, i64 8, "

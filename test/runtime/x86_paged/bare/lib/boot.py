@@ -7,7 +7,7 @@ boot.py KERNEL [OPTION OF QEMU...]
 import subprocess
 import sys
 
-TIMEOUT_SECONDS = 240
+TIMEOUT_SECONDS = 1200  # for a kernel that hangs, on a machine however busy
 
 command = [
     "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-serial", "stdio",
