@@ -292,6 +292,21 @@ static void require_contents(solver *s) {
 
 /* ---- Answers ---- */
 
+/* Asks again in z3's own way, whose values are closer to those of a run: the steps above leave more open. */
+static Z3_lbool ask_for_values(solver *s) {
+    Z3_solver own = Z3_mk_solver_for_logic(s->z3, Z3_mk_string_symbol(s->z3, "QF_BV"));
+    Z3_solver_inc_ref(s->z3, own);
+    Z3_ast_vector required = Z3_solver_get_assertions(s->z3, s->solver);
+    Z3_ast_vector_inc_ref(s->z3, required);
+    for (unsigned i = 0; i < Z3_ast_vector_size(s->z3, required); i++)
+        Z3_solver_assert(s->z3, own, Z3_ast_vector_get(s->z3, required, i));
+    Z3_ast_vector_dec_ref(s->z3, required);
+    Z3_solver_dec_ref(s->z3, s->solver);
+    s->solver = own;
+    set_limits(s);
+    return Z3_solver_check(s->z3, s->solver);
+}
+
 answer solver_ask(solver *s) {
     if (s->has_failed || s->t->has_failed || has_error)
         return ANSWER_UNKNOWN;
@@ -302,6 +317,8 @@ answer solver_ask(solver *s) {
         return ANSWER_UNKNOWN;
     if (answered == Z3_L_FALSE)
         return ANSWER_NEVER;
+    if (ask_for_values(s) != Z3_L_TRUE)
+        return ANSWER_UNKNOWN;
     s->model = Z3_solver_get_model(s->z3, s->solver);
     if (s->model == NULL || has_error)
         return ANSWER_UNKNOWN;
