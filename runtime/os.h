@@ -11,12 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Of a function without arguments: the host calls it when the library is loaded, before there are threads. */
+/*
+ * Of a function without arguments: the host calls it when the library is loaded, before there are threads.
+ * Kernels have no fork, for which it is there.
+ */
 #if __STDC_HOSTED__
 #define OS_AT_LOAD __attribute__((constructor))
 #else
-#define OS_AT_LOAD __attribute__((unused)) /* no threads but those that a kernel makes itself, and no fork   \
-                                            */
+#define OS_AT_LOAD __attribute__((unused))
 #endif
 
 /* Small objects. Zeroed; NULL if there is no memory. free(NULL) is fine. */
