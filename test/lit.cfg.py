@@ -33,6 +33,7 @@ Substitutions for RUN lines:
 """
 
 import os
+import subprocess
 
 import lit.formats
 
@@ -111,6 +112,10 @@ fuzz_cc = (
 )
 if not config.memfold_sanitize:
     config.available_features.add("fuzz")
+
+# QEMU 10 takes a size of host pages, and keeps its own.
+if "deprecated change to host page size" not in subprocess.getoutput("qemu-aarch64 -h"):
+    config.available_features.add("qemu-page-sizes")
 
 
 def wrap(names):
