@@ -1,45 +1,13 @@
 /* The engines of a program with an operating system: both backends, with generated code and without. */
 #include "engines_generic.h"
 #include "engines_inline.h"
+#include "engines_pools.h"
 
 #include <memfold/llvm_maker.h>
 #include <memfold/plan.h>
-#include <memfold/pool.h>
 
 static mf_jit *shared_jit;
 static mf_jit *stencil_jit;
-
-/* By backend, empty ranges and index, with small pages. */
-static mf_pool *pools[2][2][2];
-
-static mf_pool *pool_of(const mf_memory *memory, mf_empty_range empty_range) {
-    const mf_memory_config config = {.backend = mf_memory_backend(memory),
-                                     .huge_pages = MF_HUGE_PAGES_NEVER,
-                                     .empty_range = empty_range,
-                                     .index = mf_memory_index_of(memory)};
-    mf_pool **place = &pools[config.backend][empty_range][config.index];
-    mf_diag diag;
-    if (*place == NULL)
-        engines_must(mf_pool_create(&(mf_pool_config){.memory = &config, .max_memories = 8}, place, &diag),
-                     &diag, "mf_pool_create");
-    return *place;
-}
-
-mf_memory *engines_clone(const mf_memory *memory, mf_empty_range empty_range) {
-    static unsigned turn;
-    mf_memory *clone;
-    mf_diag diag;
-    if (turn++ % 3 == 0)
-        engines_must(mf_memory_clone(memory, &clone, &diag), &diag, "mf_memory_clone");
-    else
-        engines_must(mf_pool_clone(pool_of(memory, empty_range), memory, &clone, &diag), &diag,
-                     "mf_pool_clone");
-    return clone;
-}
-
-void engines_discard(mf_memory *memory, mf_empty_range empty_range) {
-    mf_pool_give(pool_of(memory, empty_range), memory);
-}
 
 void engines_start(void) {
     const mf_jit_config config = {.maker = mf_llvm_maker()};
@@ -53,11 +21,7 @@ void engines_stop(void) {
     shared_jit = NULL;
     mf_jit_destroy(stencil_jit);
     stencil_jit = NULL;
-    for (int i = 0; i < 8; i++) {
-        mf_pool **place = &pools[i / 4][i / 2 % 2][i % 2];
-        mf_pool_destroy(*place);
-        *place = NULL;
-    }
+    destroy_pools();
 }
 
 bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options) {

@@ -1,5 +1,6 @@
 /* Stencils as engines, each set in pages of its own: what is compared is the writing, without a jit. */
 #include "engines_generic.h"
+#include "engines_pools.h"
 
 #include "stencil/write.h"
 
@@ -13,6 +14,7 @@ void engines_start(void) {
 }
 
 void engines_stop(void) {
+    destroy_pools();
 }
 
 bool engines_strategy_is_exact(const mf_layout *layout, const mf_accessor_options *options) {
