@@ -263,9 +263,13 @@ static term low_half(terms *t, term a) {
     return term_extract(t, a, 0, 32);
 }
 
+static uint64_t lowest_bytes(uint32_t count) {
+    return count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
 /* The bytes that are accessed are `count`, without a gap. */
 static bool touches(const path *p, uint32_t count) {
-    return p->access.touched == (count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1);
+    return p->access.touched == lowest_bytes(count);
 }
 
 static bool has_access(const contract *c) {
@@ -487,8 +491,8 @@ void duty_make(duty *d, terms *t, const paths *all, const path *p, const contrac
         owe_kept_registers(d, t, p, in);
 }
 
-void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c, const attempt *a,
-                             bool looks_up) {
+void duty_make_on_wrong_ways(duty *d, terms *t, const paths *all, const path *p, const contract *c,
+                             const attempt *a, bool looks_up) {
     const mf_accessor_options *options = &c->spec->options;
     *d = (duty){.taken = c->conditions};
     for (uint32_t i = 0; i < p->lookup_count; i++) {
@@ -501,16 +505,22 @@ void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c
                  options->policy != MF_POLICY_NONE;
     if (masks && p->end == PATH_BREAKS && !p->stops)
         owe_fact(d, t, false, p->trouble);
+    if (masks && p->end == PATH_RETURNS)
+        owe(d, term_eq(t, p->final.registers[RSP], all->inputs.registers[RSP]),
+            "the stack pointer is not that of the entry");
     bool gives_address =
         c->function->value == VERIFY_VALUE_ADDRESS && p->end == PATH_RETURNS && p->call.count == 0;
     if (!masks || (p->access.count == 0 && !gives_address))
         return;
     owe_fact(d, t, p->access.count == 0 || accesses_once(p, c), "accesses the guest more than once");
+    owe_fact(d, t, (p->access.touched & ~lowest_bytes(c->access->width_bytes)) == 0,
+             "accesses more bytes than it may");
     term address = gives_address ? p->final.registers[RAX] : p->access.address;
     uint64_t place = spec_masked_place(c->spec, c->access->operation, looks_up);
     term there = term_add(t, c->base, term_const(t, 64, place));
     term is_there = term_eq(t, address, there);
-    owe(d, term_or(t, c->allowed, is_there), "does not mask the address of a mispredicted access");
+    term is_right = term_and(t, c->allowed, term_eq(t, address, c->host));
+    owe(d, term_or(t, is_right, is_there), "does not mask the address of a mispredicted access");
 }
 
 term duty_kept(terms *t, const duty *d) {

@@ -68,11 +68,11 @@ typedef struct duty {
 void duty_make(duty *d, terms *t, const paths *all, const path *p, const contract *c);
 
 /*
- * What is owed on every wrong way, whatever branches ask: where lookups stay, and where a masked access goes.
- * `looks_up`: the accessor looks up a table in memory.
+ * What is owed on every wrong way, whatever branches ask: where lookups stay; with a mask where the access
+ * goes, with how many bytes, and where it returns to. `looks_up`: the accessor looks up a table in memory.
  */
-void duty_make_on_wrong_ways(duty *d, terms *t, const path *p, const contract *c, const attempt *a,
-                             bool looks_up);
+void duty_make_on_wrong_ways(duty *d, terms *t, const paths *all, const path *p, const contract *c,
+                             const attempt *a, bool looks_up);
 
 /* All obligations of a duty are kept. */
 term duty_kept(terms *t, const duty *d);

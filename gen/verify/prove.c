@@ -124,7 +124,7 @@ static contract make_duties(proof *p, const attempt *a) {
     for (uint32_t i = 0; i < p->paths.count; i++) {
         const path *way = &p->paths.paths[i];
         duty_make(&p->duties[i], &p->t, &p->paths, way, &c);
-        duty_make_on_wrong_ways(&p->wrong_ways[i], &p->t, way, &c, a, looks);
+        duty_make_on_wrong_ways(&p->wrong_ways[i], &p->t, &p->paths, way, &c, a, looks);
     }
     return c;
 }

@@ -35,6 +35,10 @@
  * CHECK-NEXT: ud2 on a way never taken: proved
  * CHECK-NEXT: right with a table: proved
  * CHECK-NEXT: a table at 0 before it: refuted, looks up what is no table
+ * CHECK-NEXT: another access on a way never taken: refuted, does not mask {{.*}}, speculative
+ * CHECK-NEXT: another access on a way never taken, where it is allowed: refuted, does not mask {{.*}}, speculative
+ * CHECK-NEXT: a wider access on a way never taken: refuted, accesses more bytes than it may, speculative
+ * CHECK-NEXT: a return to data on a way never taken: refuted, the stack pointer {{.*}}, speculative
  * CHECK-NEXT: a table in the guest: refuted, looks up what is no table
  * CHECK-NEXT: a constant in the guest: refuted, reads the guest at a constant address
  * CHECK-NEXT: right with a trap: proved
@@ -115,6 +119,15 @@
     X(2, LOAD_U8, "a table at 0 before it",                                                                  \
       GRANULE "movzbl (%rax), %ecx\n" CHECK_TABLE "mov (%rdi), %rax\n" DONE_BYTE BYTE_FAULT)                 \
     X(3, LOAD_U8, "a table in the guest",                                                                    \
+    X(1, LOAD_U32, "another access on a way never taken",                                                    \
+      CHECK_MASKED NEVER DONE_MASKED "2: mov (%rax, %rsi, 8), %eax\n ret\n" FAULT)                           \
+    X(1, LOAD_U32, "another access on a way never taken, where it is allowed",                               \
+      CHECK_MASKED NEVER DONE_MASKED "2: lea -0x20000(%r8), %rcx\n shl $20, %rcx\n"                          \
+                                     "mov 0x20000(%rax, %rcx), %eax\n ret\n" FAULT)                          \
+    X(1, LOAD_U32, "a wider access on a way never taken",                                                    \
+      CHECK_MASKED NEVER DONE_MASKED "2: mov (%rax, %r8), %rax\n ret\n" FAULT)                               \
+    X(1, LOAD_U32, "a return to data on a way never taken",                                                  \
+      CHECK_MASKED NEVER DONE_MASKED "2: push %rsi\n ret\n" FAULT)                                           \
       GRANULE CHECK_TABLE "lea trick_table(%rip), %rax\n" DONE_BYTE BYTE_FAULT)                              \
     X(3, LOAD_U8, "a constant in the guest",                                                                 \
       "mov %esi, %ecx\n shr $29, %ecx\n movzbl trick_bits(%rip), %edx\n bt %ecx, %edx\n jae 1f\n"            \
