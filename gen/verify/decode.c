@@ -269,6 +269,12 @@ static bool is_far(const cs_x86 *detail) {
     return detail->opcode[0] == 0xff && (extension == 3 || extension == 5);
 }
 
+/* Behind 66 the CPU refuses VEX, and the library does not (SDM volume 2, 2.3.2). */
+static bool is_plain_vex(const instruction *i) {
+    uint8_t first = i->bytes[i->bytes[0] == 0x67];
+    return first == 0xc4 || first == 0xc5;
+}
+
 /*
  * Where CPUs, or the library and the CPU, differ. Before a jump 66 is ignored by some and cuts the target for
  * others, and with 67 the library finds another length; 66 makes push move 16 bits, of which the library says
@@ -291,6 +297,13 @@ static bool means_what_it_says(const cs_insn *theirs, const instruction *i) {
     case INSTRUCTION_PUSH:
     case INSTRUCTION_POP:
         return !has_size_prefix;
+    case INSTRUCTION_SHLX:
+    case INSTRUCTION_SHRX:
+    case INSTRUCTION_SARX:
+    case INSTRUCTION_RORX:
+    case INSTRUCTION_ANDN:
+    case INSTRUCTION_BZHI:
+        return is_plain_vex(i);
     default:
         return theirs->id != X86_INS_MOVSXD || (detail->rex & 8) != 0;
     }

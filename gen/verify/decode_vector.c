@@ -210,7 +210,10 @@ static void read_vex(const uint8_t *b, encoding *e) {
     e->names_third = (last & 0x78) != 0x78;
 }
 
-/* Without zeroing, broadcast, rounding and mask (SDM volume 2, 2.7.1). */
+/*
+ * Without zeroing, broadcast, rounding and mask (SDM volume 2, 2.7.1). The CPU refuses the fourth of the
+ * sizes, and a bit that has to be set; the library takes that size for the third.
+ */
 static bool read_evex(const uint8_t *b, encoding *e) {
     e->prefix = b[2] & 3;
     e->map = b[1] & 0x0f;
@@ -218,7 +221,7 @@ static bool read_evex(const uint8_t *b, encoding *e) {
     e->is_wide = (b[2] & 0x80) != 0;
     e->is_evex = true;
     e->names_third = (b[2] & 0x78) != 0x78 || (b[3] & 8) == 0;
-    return (b[3] & 0x97) == 0;
+    return (b[3] & 0x97) == 0 && (b[3] & 0x60) != 0x60 && (b[2] & 4) != 0;
 }
 
 static bool read_encoding(const instruction *i, encoding *e) {

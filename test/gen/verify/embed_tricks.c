@@ -15,6 +15,8 @@
  * CHECK-NEXT: a copy by SSE: proved
  * CHECK-NEXT: a word by VEX: refuted, returns another value
  * CHECK-NEXT: an aligned move of the guest: not proved, operands that the model does not know {{.*}}
+ * CHECK-NEXT: a move by EVEX: proved
+ * CHECK-NEXT: a move by EVEX of a size that there is not: not proved, an instruction that {{.*}}
  * CHECK-NEXT: an aligned spill: proved
  * CHECK-NEXT: a spill that is not aligned: not proved, operands that the model does not know {{.*}}
  * CHECK-NEXT: right with an exception entry: proved
@@ -77,6 +79,9 @@
     X(LOAD, "a copy by SSE", CHECK "movups (%rax, %rsi), %xmm1\n movaps %xmm1, %xmm0\n" DONE FAULT)          \
     X(LOAD, "a word by VEX", CHECK WHOLE "vmovq %xmm0, %xmm0\n" DONE FAULT)                                  \
     X(LOAD, "an aligned move of the guest", CHECK "movaps (%rax, %rsi), %xmm0\n" DONE FAULT)                 \
+    X(LOAD, "a move by EVEX", CHECK WHOLE ".byte 0x62, 0xf1, 0x7c, 0x48, 0x10, 0xc8\n" DONE FAULT)           \
+    X(LOAD, "a move by EVEX of a size that there is not",                                                    \
+      CHECK WHOLE ".byte 0x62, 0xf1, 0x7c, 0x68, 0x10, 0xc8\n" DONE FAULT)                                   \
     X(LOAD, "an aligned spill",                                                                              \
       CHECK WHOLE                                                                                            \
       "sub $24, %rsp\n movaps %xmm0, (%rsp)\n movaps (%rsp), %xmm0\n add $24, %rsp\n" DONE FAULT)            \

@@ -25,6 +25,8 @@
  * CHECK-NEXT: a far call: not proved, an instruction that the model does not know {{.*}}
  * CHECK-NEXT: rdsspd: not proved, an instruction that the model does not know {{.*}}
  * CHECK-NEXT: endbr64 behind a REX: not proved, an instruction that the model does not know {{.*}}
+ * CHECK-NEXT: shlx behind 66: not proved, an instruction that the model does not know (shlx {{.*}}
+ * CHECK-NEXT: shlx behind 67: proved
  * CHECK-NEXT: endbr64: proved
  * CHECK-NEXT: padding: proved
  * CHECK-NEXT: a call that a linker has made direct: proved
@@ -33,12 +35,12 @@
  * CHECK-NEXT: a read of the view on a way never taken: refuted, reads the view where {{.*}}, speculative
  * CHECK-NEXT: a jump on a way never taken: refuted, jumps to an address that is computed, speculative
  * CHECK-NEXT: ud2 on a way never taken: proved
- * CHECK-NEXT: right with a table: proved
- * CHECK-NEXT: a table at 0 before it: refuted, looks up what is no table
  * CHECK-NEXT: another access on a way never taken: refuted, does not mask {{.*}}, speculative
  * CHECK-NEXT: another access on a way never taken, where it is allowed: refuted, does not mask {{.*}}, speculative
  * CHECK-NEXT: a wider access on a way never taken: refuted, accesses more bytes than it may, speculative
  * CHECK-NEXT: a return to data on a way never taken: refuted, the stack pointer {{.*}}, speculative
+ * CHECK-NEXT: right with a table: proved
+ * CHECK-NEXT: a table at 0 before it: refuted, looks up what is no table
  * CHECK-NEXT: a table in the guest: refuted, looks up what is no table
  * CHECK-NEXT: a constant in the guest: refuted, reads the guest at a constant address
  * CHECK-NEXT: right with a trap: proved
@@ -103,6 +105,8 @@
     X(0, LOAD_U32, "a far call", CHECK DONE FAULT_OF("8", FAR))                                              \
     X(0, LOAD_U32, "rdsspd", CHECK ".byte 0xf3, 0x0f, 0x1e, 0xc8\n" DONE FAULT)                              \
     X(0, LOAD_U32, "endbr64 behind a REX", ".byte 0xf3, 0x48, 0x0f, 0x1e, 0xfa\n" CHECK DONE FAULT)          \
+    X(0, LOAD_U32, "shlx behind 66", CHECK ".byte 0x66, 0xc4, 0xe2, 0xf9, 0xf7, 0xd0\n" DONE FAULT)          \
+    X(0, LOAD_U32, "shlx behind 67", CHECK ".byte 0x67, 0xc4, 0xe2, 0xf9, 0xf7, 0xd0\n" DONE FAULT)          \
     X(0, LOAD_U32, "endbr64", ".byte 0xf3, 0x0f, 0x1e, 0xfa\n" CHECK DONE FAULT)                             \
     X(0, LOAD_U32, "padding",                                                                                \
       CHECK ".byte 0x90, 0x66, 0x90, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n" DONE FAULT)        \
@@ -115,10 +119,6 @@
       CHECK_MASKED NEVER DONE_MASKED "2: mov 0x40(%rdi), %rax\n mov (%rax), %eax\n ret\n" FAULT)             \
     X(1, LOAD_U32, "a jump on a way never taken", CHECK_MASKED NEVER DONE_MASKED "2: jmp *%rsi\n" FAULT)     \
     X(1, LOAD_U32, "ud2 on a way never taken", CHECK_MASKED NEVER DONE_MASKED "2: ud2\n" FAULT)              \
-    X(2, LOAD_U8, "right with a table", GRANULE CHECK_TABLE "mov (%rdi), %rax\n" DONE_BYTE BYTE_FAULT)       \
-    X(2, LOAD_U8, "a table at 0 before it",                                                                  \
-      GRANULE "movzbl (%rax), %ecx\n" CHECK_TABLE "mov (%rdi), %rax\n" DONE_BYTE BYTE_FAULT)                 \
-    X(3, LOAD_U8, "a table in the guest",                                                                    \
     X(1, LOAD_U32, "another access on a way never taken",                                                    \
       CHECK_MASKED NEVER DONE_MASKED "2: mov (%rax, %rsi, 8), %eax\n ret\n" FAULT)                           \
     X(1, LOAD_U32, "another access on a way never taken, where it is allowed",                               \
@@ -128,6 +128,10 @@
       CHECK_MASKED NEVER DONE_MASKED "2: mov (%rax, %r8), %rax\n ret\n" FAULT)                               \
     X(1, LOAD_U32, "a return to data on a way never taken",                                                  \
       CHECK_MASKED NEVER DONE_MASKED "2: push %rsi\n ret\n" FAULT)                                           \
+    X(2, LOAD_U8, "right with a table", GRANULE CHECK_TABLE "mov (%rdi), %rax\n" DONE_BYTE BYTE_FAULT)       \
+    X(2, LOAD_U8, "a table at 0 before it",                                                                  \
+      GRANULE "movzbl (%rax), %ecx\n" CHECK_TABLE "mov (%rdi), %rax\n" DONE_BYTE BYTE_FAULT)                 \
+    X(3, LOAD_U8, "a table in the guest",                                                                    \
       GRANULE CHECK_TABLE "lea trick_table(%rip), %rax\n" DONE_BYTE BYTE_FAULT)                              \
     X(3, LOAD_U8, "a constant in the guest",                                                                 \
       "mov %esi, %ecx\n shr $29, %ecx\n movzbl trick_bits(%rip), %edx\n bt %ecx, %edx\n jae 1f\n"            \

@@ -57,10 +57,12 @@ static uint8_t random_register(random_source *random) {
 
 /*
  * Three bytes: the map, and R, X and B inverted; W, a register, the size of vectors, and a prefix. Or two,
- * with R instead of W, for the map 0f.
+ * with R instead of W, for the map 0f. Behind 66, seldom, the CPU refuses them.
  */
 static uint8_t *make_vex(const encoding_slot *s, random_source *random, uint8_t *byte) {
     uint8_t last = (uint8_t)(random_register(random) << 3 | size_number(s->map) << 2 | s->prefixes);
+    if (random_one_in(random, 16))
+        *byte++ = 0x66;
     if (map_number(s->map) == 1 && s->rex == 0) {
         *byte++ = 0xc5;
         *byte++ = (uint8_t)(random_below(random, 2) << 7 | last);
@@ -72,13 +74,17 @@ static uint8_t *make_vex(const encoding_slot *s, random_source *random, uint8_t 
     return byte;
 }
 
-/* Four bytes: R, X, B and R' inverted; W, a register and a prefix; sizes, V' inverted and no mask. */
+/*
+ * Four bytes: R, X, B and R' inverted; W, a register and a prefix; sizes, V' inverted and no mask. Seldom it
+ * is the size that the CPU refuses.
+ */
 static uint8_t *make_evex(const encoding_slot *s, random_source *random, uint8_t *byte) {
     uint8_t none = (uint8_t)(random_one_in(random, 4) ? random_below(random, 2) : 1);
     *byte++ = 0x62;
     *byte++ = (uint8_t)(1 | random_below(random, 16) << 4);
     *byte++ = (uint8_t)((s->rex == 2 ? 0x80 : 0) | random_register(random) << 3 | 4 | s->prefixes);
-    *byte++ = (uint8_t)(size_number(s->map) << 5 | none << 3);
+    uint8_t size = random_one_in(random, 16) ? 3 : size_number(s->map);
+    *byte++ = (uint8_t)(size << 5 | none << 3);
     return byte;
 }
 
