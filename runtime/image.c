@@ -153,15 +153,19 @@ mf_image *image_begin(const run_list *pages, image_state state) {
 }
 
 void image_trim(mf_image *image) {
-    if (image->run_count == 0)
-        return;
-    const image_run *last = &image->runs[image->run_count - 1];
-    uint32_t page = last->pages.end - 1;
-    while (page > last->pages.first && page % BLOCK_PAGES != 0 &&
-           page_is_zero(last->bytes + page_bytes(page - last->pages.first))) {
-        page--;
+    image->bytes_end = 0;
+    while (image->run_count > 0 && image->bytes_end == 0) {
+        image_run *last = &image->runs[image->run_count - 1];
+        uint32_t end = last->pages.end;
+        while (end > last->pages.first && page_is_zero(last->bytes + page_bytes(end - 1 - last->pages.first)))
+            end--;
+        if (end == last->pages.first) {
+            image->run_count--;
+            continue;
+        }
+        image->bytes_end = page_bytes(end);
+        last->pages.end = last->is_shared ? (end + BLOCK_PAGES - 1) / BLOCK_PAGES * BLOCK_PAGES : end;
     }
-    image->bytes_end = page_bytes(page + 1);
 }
 
 void image_finish(mf_image *image) {

@@ -67,8 +67,9 @@ mf_image *image_begin(const run_list *pages, image_state state);
 void image_finish(mf_image *image);
 
 /*
- * Before it is finished, and for those whose pages were blocks already: pages of zeros at the end have no
- * byte, but the first page of the last block has. So what begins with the image has room for whole blocks.
+ * Before it is finished, and for those whose pages were blocks already: pages of zeros at the end, whole runs
+ * too, are not the image's any more, but the last block with bytes stays whole. So what begins with the image
+ * has room for whole blocks.
  */
 void image_trim(mf_image *image);
 

@@ -10,6 +10,7 @@
  * CHECK-NEXT: bounded_creation
  * CHECK-NEXT: bounded_bytes
  * CHECK-NEXT: bounded_image
+ * CHECK-NEXT: bounded_image_of_unmapped_pages
  * CHECK-NEXT: on copy
  * CHECK-NEXT: on x86_paged
  */
@@ -162,10 +163,48 @@ static void bounded_image(void) {
     mf_layout_builder_destroy(builder);
 }
 
+/* Pages that were unmapped before a memory was frozen have no bytes, however many of its image they were. */
+static void bounded_image_of_unmapped_pages(void) {
+    enum { BLOCK = 16 * PAGE, HIGH = 0x40000000, BOUND = 1 << 24 };
+    static unsigned char bytes[2 * BLOCK];
+    mf_memory_config config = {.backend = backend};
+    mf_layout_builder *builder = mf_layout_builder_create();
+    mf_layout *layout;
+    mf_image *image;
+    mf_image *frozen;
+    mf_memory *m;
+    memset(bytes, 5, sizeof bytes);
+    expect_ok(mf_layout_builder_map_region(builder, 0, 2 * BLOCK, MF_READ_WRITE, bytes, 2 * BLOCK, NULL));
+    expect_ok(mf_layout_builder_map_region(builder, HIGH, BLOCK, MF_READ_WRITE, bytes, BLOCK, NULL));
+    expect_ok(mf_layout_builder_finish(builder, &layout, &image, NULL));
+    expect_ok(mf_memory_create_with(layout, image, &config, &m, NULL));
+    expect_ok(mf_memory_unmap(m, HIGH, BLOCK / 2, NULL));
+    expect_ok(mf_memory_unmap(m, HIGH + BLOCK / 2, BLOCK / 2, NULL));
+    expect_ok(mf_memory_freeze(m, &frozen, NULL));
+    expect_ok(mf_memory_protect(m, HIGH, BLOCK, MF_PERM_RO, NULL));
+    expect(byte_at(m, HIGH) == 0 && byte_at(m, HIGH + BLOCK - 1) == 0);
+    expect_ok(mf_memory_reset(m, NULL));
+    expect(byte_at(m, HIGH) == 5 && byte_at(m, HIGH + BLOCK - 1) == 5);
+    mf_memory_destroy(m);
+    config.max_bytes = BOUND;
+    expect_ok(mf_memory_create_with(NULL, frozen, &config, &m, NULL));
+    expect(mf_memory_len(m) == 2 * BLOCK && byte_at(m, 2 * BLOCK - 1) == 5);
+    mf_memory_destroy(m);
+    mf_image_release(frozen);
+    mf_image_release(image);
+    mf_layout_release(layout);
+    mf_layout_builder_destroy(builder);
+}
+
 int main(void) {
     static const test tests[] = {
-        TEST(narrow_straddle),  TEST(narrow_fit),    TEST(bounded_changes),
-        TEST(bounded_creation), TEST(bounded_bytes), TEST(bounded_image),
+        TEST(narrow_straddle),
+        TEST(narrow_fit),
+        TEST(bounded_changes),
+        TEST(bounded_creation),
+        TEST(bounded_bytes),
+        TEST(bounded_image),
+        TEST(bounded_image_of_unmapped_pages),
     };
     return RUN_TESTS(tests);
 }
