@@ -162,13 +162,13 @@ static const mutant MUTANTS[] = {
                                                   "poison, <4 x i32> <i32 2, i32 3, i32 0, i32 1>\n store <4 "
                                                   "x float> %turned, ptr %host, align 1 ;"},
      false},
-    {"vector store before the check",
+    {"vector store before the check, and beside",
      VECTOR_STORE,
      SAMPLE_WINDOW,
      {0},
      {"%offset = sub i64",
-      "%early = getelementptr i8, ptr %base, i64 %index\n store <4 x float> %3, ptr %early, "
-      "align 1\n %offset = sub i64"},
+      "%next = add i64 %index, 4\n %early = getelementptr i8, ptr %base, i64 %next\n store <4 x float> %3, "
+      "ptr %early, align 1\n %offset = sub i64"},
      false},
     {"paged vector, entry one byte off", VECTOR, SAMPLE_WINDOW, PAGED, {"1b - .", "1b + 1 - ."}, false},
     {"paged vector, half of it", VECTOR, SAMPLE_WINDOW, PAGED, {"1: movups", "1: movlps"}, true},

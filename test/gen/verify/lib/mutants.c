@@ -299,7 +299,7 @@ const mutant MUTANTS[] = {
         "%status = add i32 1, 0")},
     {"access code of the other operation", SAMPLE_WINDOW, IR("store_u32", "i64 9, i64 0)", "i64 8, i64 0)")},
     {"access code of another width", SAMPLE_WINDOW, IR("load_u32", "i64 8, i64 0)", "i64 16, i64 0)")},
-    {"limit in the call", SAMPLE_WINDOW, IR("load_u32", "i64 8, i64 0)", "i64 8, i64 65536)")},
+    {"limit in the call", SAMPLE_WINDOW, IR("load_u32", "i64 8, i64 0)", "i64 8, i64 8589934592)")},
     {"index in the call", SAMPLE_WINDOW,
      IR("load_u32", "@mf_rt_fault_v3(ptr %view, i64 %index,", "@mf_rt_fault_v3(ptr %view, i64 %offset,")},
     {"status of a good access", SAMPLE_WINDOW, IR("store_u32", "phi i32 [ 0,", "phi i32 [ 1,")},
