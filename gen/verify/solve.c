@@ -50,7 +50,7 @@ static void set_limits(solver *s) {
     Z3_params_dec_ref(s->z3, params);
 }
 
-/* Of later ones, z3 4.13 has no answer in ten seconds to large questions that its own way has in one. */
+/* By these, z3 4.13 has no answer in ten seconds to large questions that its own way answers. */
 static bool has_quick_steps(void) {
     unsigned major;
     unsigned minor;
