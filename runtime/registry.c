@@ -10,8 +10,8 @@ static atomic_ulong current_version;
 static uint64_t blocked_before;
 
 /*
- * Objects register their tables before there is a load of the library, hence here too. The signals are
- * blocked first: os_follow_forks takes a lock of the host that fork takes too.
+ * Emitted objects register their tables before any constructor runs, so forks are followed from here, too.
+ * The signals are blocked first: os_follow_forks takes a lock of the host that fork takes too.
  */
 void registry_lock(void) {
     uint64_t blocked = os_block_signals();

@@ -11,6 +11,7 @@
 // CHECK-COUNT-16: paged: {{[1-9][0-9]*}} allowed, {{[1-9][0-9]*}} faults
 // CHECK-NEXT: all as the contract says
 #include "client.h"
+#include "client_type.h"
 
 #include <memfold/embed.h>
 #include <memfold/guard.h>
@@ -33,15 +34,6 @@ static const char PAGES[] = "nnrrwwnwrn";
 #define PAGE_COUNT (sizeof PAGES - 1)
 
 /* ---- Types ---- */
-
-typedef enum element { INTEGER, HALF, FLOAT, DOUBLE, POINTER, BYTES } element;
-
-/* `count` 0: no vector. BYTES: so many bytes by their host address. */
-typedef struct type {
-    element element;
-    unsigned bits;
-    unsigned count;
-} type;
 
 static const type TYPES[] = {
     {INTEGER, 8, 0},  {INTEGER, 9, 0},   {INTEGER, 12, 0}, {INTEGER, 16, 0},  {INTEGER, 24, 0},
@@ -87,35 +79,6 @@ static session now;
 static unsigned char expected[PAGE_COUNT * MF_PAGE_SIZE];
 #define START ((uint64_t)FIRST_PAGE * MF_PAGE_SIZE)
 
-static bool serves(const type *t) {
-    bool is_swapped = now.options.endian == MF_BIG_ENDIAN;
-    bool is_power = (t->bits & (t->bits - 1)) == 0;
-    return !is_swapped || t->element == BYTES || (t->count == 0 && is_power);
-}
-
-static LLVMTypeRef make_type(const type *t) {
-    LLVMContextRef c = now.module.context;
-    LLVMTypeRef made = LLVMIntTypeInContext(c, t->bits);
-    switch (t->element) {
-    case HALF:
-        made = LLVMHalfTypeInContext(c);
-        break;
-    case FLOAT:
-        made = LLVMFloatTypeInContext(c);
-        break;
-    case DOUBLE:
-        made = LLVMDoubleTypeInContext(c);
-        break;
-    case POINTER:
-        made = LLVMPointerTypeInContext(c, 0);
-        break;
-    case INTEGER:
-    case BYTES:
-        break;
-    }
-    return t->count == 0 ? made : LLVMVectorType(made, t->count);
-}
-
 static void print_symbol(size_t i, mf_operation operation, char *text, size_t text_bytes) {
     snprintf(text, text_bytes, "%s%u_%zu", operation == MF_LOAD ? "load" : "store", now.serial, i);
 }
@@ -148,16 +111,17 @@ static void build_value(const mf_embed_access *access, const type *t, mf_operati
                         LLVMValueRef v_client, LLVMBasicBlockRef *from) {
     LLVMBuilderRef b = now.module.builder;
     if (operation == MF_LOAD) {
-        LLVMValueRef v_loaded = mf_embed_load(now.embed, b, access, make_type(t), from);
+        LLVMValueRef v_loaded = mf_embed_load(now.embed, b, access, make_type(now.module.context, t), from);
         LLVMSetAlignment(LLVMBuildStore(b, v_loaded, v_client), 1);
         return;
     }
     bool is_odd = bits_of(t) % 8 != 0; /* the bits above are there, and not the guest's business */
     LLVMTypeRef t_whole = LLVMIntTypeInContext(now.module.context, 8 * width_of(t));
-    LLVMValueRef v_stored = LLVMBuildLoad2(b, is_odd ? t_whole : make_type(t), v_client, "");
+    LLVMValueRef v_stored =
+        LLVMBuildLoad2(b, is_odd ? t_whole : make_type(now.module.context, t), v_client, "");
     LLVMSetAlignment(v_stored, 1);
     if (is_odd)
-        v_stored = LLVMBuildTrunc(b, v_stored, make_type(t), "");
+        v_stored = LLVMBuildTrunc(b, v_stored, make_type(now.module.context, t), "");
     if (!mf_embed_store(now.embed, b, access, v_stored, from))
         exit(1);
 }
@@ -221,7 +185,7 @@ static void make_code(const char *pipeline) {
                 "mf_embed_create");
     for (size_t i = 0; i < TYPE_COUNT; i++)
         for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++)
-            if (serves(&TYPES[i]))
+            if (is_served(&TYPES[i], now.options.endian))
                 build_function(i, operation);
     mf_embed_destroy(now.embed);
     snprintf(table, sizeof table, "table%u", now.serial);
@@ -397,7 +361,7 @@ static void run_options(const char *pipeline) {
     make_code(pipeline);
     for (size_t i = 0; i < TYPE_COUNT; i++)
         for (mf_operation operation = MF_LOAD; operation <= MF_STORE; operation++)
-            if (serves(&TYPES[i]))
+            if (is_served(&TYPES[i], now.options.endian))
                 ask_type(i, operation);
     client_code_unload(&now.code);
     printf("%s: %lu allowed, %lu faults\n", now.options.backend == MF_BACKEND_COPY ? "copy" : "paged",

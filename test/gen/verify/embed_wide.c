@@ -12,6 +12,7 @@
 // CHECK-NEXT: vector registers in an accessor: not proved: an accessor with vector registers
 // CHECK-NEXT: two instructions in an accessor: refuted: accesses the guest more than once
 // CHECK-NOT: {{.}}
+#include "client_type.h"
 #include "embed_sites.h"
 
 #include <memfold/plan.h>
@@ -20,15 +21,6 @@
 #include <string.h>
 
 /* ---- Types ---- */
-
-typedef enum element { INTEGER, HALF, FLOAT, DOUBLE, POINTER } element;
-
-/* `count` 0: no vector. */
-typedef struct type {
-    element element;
-    unsigned bits;
-    unsigned count;
-} type;
 
 /* Not three bytes, of which LLVM makes arithmetic in vector registers, which the model lacks. */
 static const type TYPES[] = {
@@ -42,25 +34,6 @@ static const type TYPES[] = {
     {INTEGER, 128, 4},
 };
 #define TYPE_COUNT (sizeof TYPES / sizeof TYPES[0])
-
-static LLVMTypeRef make_type(const embed_session *s, const type *t) {
-    LLVMContextRef c = s->module.context;
-    LLVMTypeRef made = LLVMIntTypeInContext(c, t->bits);
-    if (t->element == HALF)
-        made = LLVMHalfTypeInContext(c);
-    else if (t->element == FLOAT)
-        made = LLVMFloatTypeInContext(c);
-    else if (t->element == DOUBLE)
-        made = LLVMDoubleTypeInContext(c);
-    else if (t->element == POINTER)
-        made = LLVMPointerTypeInContext(c, 0);
-    return t->count == 0 ? made : LLVMVectorType(made, t->count);
-}
-
-static bool is_served(const type *t, mf_endian endian) {
-    bool is_power = (t->bits & (t->bits - 1)) == 0;
-    return endian == MF_LITTLE_ENDIAN || (t->count == 0 && is_power);
-}
 
 static verify_value carrier(const type *t) {
     if (t->element != INTEGER || t->count > 0)
@@ -127,7 +100,7 @@ static void try_types(sample sample, const mf_accessor_options *options, embed_v
                 add(&b,
                     (embed_site){.operation = operation,
                                  .value = carrier(&TYPES[i]),
-                                 .t_access = make_type(&b.session, &TYPES[i]),
+                                 .t_access = make_type(b.session.module.context, &TYPES[i]),
                                  .offset = offset,
                                  .is_given_state = i % 2 == 1},
                     "type", (unsigned)i);
@@ -250,7 +223,7 @@ static void try_ranges_before_accesses(void) {
                 add(&b,
                     (embed_site){.operation = operation,
                                  .value = carrier(ACCESSED[i]),
-                                 .t_access = make_type(&b.session, ACCESSED[i]),
+                                 .t_access = make_type(b.session.module.context, ACCESSED[i]),
                                  .is_after_range = true},
                     "range", (unsigned)i);
         prove(&b, on_fault == MF_ON_FAULT_RETURN ? NULL : "default<O2>");
@@ -265,7 +238,7 @@ static void try_as_accessor(const mf_accessor_options *options, mf_accessor_id i
     embed_session s = embed_open(SAMPLE_WINDOW, options, EMBED_SSE);
     embed_site site = embed_site_of(&s, id);
     mf_verify_result result;
-    site.t_access = make_type(&s, t);
+    site.t_access = make_type(s.module.context, t);
     embed_build(&s, &site);
     embed_load(&s, NULL, NULL);
     embed_prove(&s, NULL, &site, &result, NULL);

@@ -112,7 +112,9 @@ static LLVMValueRef narrow(const session *s, const mf_accessor_info *info, LLVMV
     LLVMTypeRef type = value_type(s, info);
     LLVMTypeRef t_bits = LLVMIntTypeInContext(s->module.context, 8 * info->width_bytes);
     LLVMValueRef v_bits = LLVMBuildTruncOrBitCast(b, v_value, t_bits, "");
-    return type == s->t_ptr ? LLVMBuildIntToPtr(b, v_bits, type, "") : LLVMBuildBitCast(b, v_bits, type, "");
+    if (type == s->t_ptr)
+        return LLVMBuildIntToPtr(b, v_bits, type, "");
+    return LLVMBuildBitCast(b, v_bits, type, "");
 }
 
 /* A 33-bit index comes as one value, or as a 32-bit address with a constant offset to be added. */
